@@ -62,6 +62,8 @@ export interface ResourceRequest {
   defaultName: string;
   /** Directory of the cloud assembly, for assets. */
   assembly: string;
+  /** File or folder of the assembly that stands for an S3 location of the template (`Code`, `DefinitionS3Location`); undefined: not an asset. */
+  asset(bucket: string, key: string): string | undefined;
 }
 
 /** What `Ref` and `Fn::GetAtt` of the resource yield. */
