@@ -1,0 +1,19 @@
+/** One person's yes or no on one plan hash. */
+import type { Actor, AuthMethod, Channel } from '../access/identity.ts';
+
+export interface Decision {
+  requestId: string;
+  planHash: string;
+  actor: Actor;
+  /** Groups the person was a member of when deciding: the rule that it counts for is chosen among them. */
+  teams: string[];
+  roles: string[];
+  decision: 'approve' | 'reject';
+  at: string;
+  channel: Channel;
+  auth: AuthMethod;
+  comment?: string;
+  /** Hash of the gate results that the person saw. */
+  gatesHash: string;
+  withdrawn?: boolean;
+}

@@ -1,0 +1,134 @@
+/** The configuration in force, normalized. `configuration-file.ts` makes it from YAML; nothing else reads YAML. */
+import type { Role } from '../access/verb.ts';
+import type { ApprovalStage } from '../approval/stage.ts';
+import type { GateDefinition } from '../gate/definition.ts';
+import type { TargetType } from '../promotion/promotion.ts';
+
+/** A reference to a value kept elsewhere: `ssm:/name` or `secret:name`. Secrets never stand in the configuration. */
+export type Reference = string;
+
+export interface RegistryConfiguration {
+  name: string;
+  /** ECR: the account that owns it; its origin comes with the token. */
+  account?: string;
+  region?: string;
+  /** Any other OCI registry: its origin, e.g. `https://harbor.example.com`. */
+  origin?: string;
+  /** Namespace before the repository name, without slashes at its ends. */
+  prefix: string;
+  /** Secret with `{username, password}` for a registry that is not ECR. */
+  credentials?: Reference;
+}
+
+export interface ClusterConfiguration {
+  name: string;
+  /** `platform_managed`: EKS by name. `external_managed`: a kubeconfig in a secret. */
+  kind: 'platform_managed' | 'external_managed';
+  eksName?: string;
+  kubeconfig?: Reference;
+}
+
+export interface SmokeCheck {
+  name: string;
+  path: string;
+  status: number;
+  /** The JSON body must hold these members with these values; `null` means "present and not null". */
+  json?: Record<string, string | number | boolean | null>;
+  /** The body must contain this text. */
+  contains?: string;
+  /** Secret sent as bearer token. */
+  bearer?: Reference;
+}
+
+export interface WorkloadConfiguration {
+  /** Base name of the Deployments `<name>-stable` and `<name>-canary` and name of the Service. */
+  name: string;
+  container: string;
+  replicas: number;
+  smoke: SmokeCheck[];
+  /** Where smoke checks go; absent: the address of the Service's load balancer. */
+  smokeOrigin?: string;
+}
+
+export interface ArtifactConfiguration {
+  /** `*` is the default for names that have no entry. */
+  name: string;
+  tenant: string;
+  type?: TargetType;
+  workload?: WorkloadConfiguration;
+}
+
+export interface RolloutConfiguration {
+  strategy: 'direct' | 'canary';
+  weights: number[];
+  bakeSeconds: number;
+}
+
+export interface EnvironmentConfiguration {
+  name: string;
+  tier: 'standard' | 'production';
+  registries: string[];
+  cluster?: string;
+  namespace: string;
+  gates: string[];
+  approvals: ApprovalStage[];
+  approvalTimeoutSeconds: number;
+  approvalValidSeconds: number;
+  rollout: RolloutConfiguration;
+  execute: 'auto' | 'manual';
+  preview: 'optional' | 'required';
+  claims: 'asserted' | 'verified';
+  /** Whether the e-mail link alone may decide here. Never for production. */
+  linkMayDecide: boolean;
+}
+
+export interface PersonConfiguration {
+  subject: string;
+  email: string;
+  name: string;
+  tenants: string[];
+  roles: string[];
+  teams: string[];
+  disabled: boolean;
+}
+
+export interface NotificationConfiguration {
+  from: string;
+  /** Secret that holds the Slack incoming webhook URL. */
+  slackWebhook?: Reference;
+  slackChannel?: string;
+  /** Extra mail recipients per event name (lists and channels get page addresses, never links with a token). */
+  recipients: Record<string, string[]>;
+}
+
+export interface Configuration {
+  /** Hash of the file's meaning: `sha256:<hex>`. */
+  hash: string;
+  /** OIDC issuer of people. */
+  issuer: string;
+  path: string[];
+  environments: Record<string, EnvironmentConfiguration>;
+  registries: Record<string, RegistryConfiguration>;
+  clusters: Record<string, ClusterConfiguration>;
+  artifacts: Record<string, ArtifactConfiguration>;
+  gates: Record<string, GateDefinition>;
+  roles: Record<string, Role>;
+  teams: string[];
+  people: PersonConfiguration[];
+  notifications: NotificationConfiguration;
+}
+
+/** The entry of an artifact, or the default entry, or nothing: then the artifact is unknown. */
+export function artifactOf(configuration: Configuration, name: string): ArtifactConfiguration | undefined {
+  if (Object.hasOwn(configuration.artifacts, name)) return configuration.artifacts[name];
+  const fallback = configuration.artifacts['*'];
+  if (!fallback) return undefined;
+  const { workload: _none, ...rest } = fallback;
+  return { ...rest, name };
+}
+
+/** The environment before `name` on the path; undefined for the first. */
+export function environmentBefore(configuration: Configuration, name: string): string | undefined {
+  const index = configuration.path.indexOf(name);
+  return index > 0 ? configuration.path[index - 1] : undefined;
+}

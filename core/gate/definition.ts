@@ -1,0 +1,66 @@
+/** How a gate is configured: a tagged union, one member per kind of gate. */
+
+interface Common {
+  name: string;
+  timeoutSeconds: number;
+}
+
+/** Declarative rules over facts of the artifact and the request. */
+export interface PolicyGate extends Common {
+  type: 'policy';
+  rules: {
+    requiredLabels?: string[];
+    maxAgeDays?: number;
+    maxSizeBytes?: number;
+    /** Claims must be true, or the promotion is blocked. */
+    requireClaims?: boolean;
+    allowedRegistries?: string[];
+    platforms?: string[];
+  };
+}
+
+/** cosign key signatures on the digest or on the index above it. */
+export interface SignatureGate extends Common {
+  type: 'signature';
+  /** References to PEM public keys (`ssm:/…`), any of which may have signed. */
+  keys: string[];
+}
+
+/** ECR scan findings by severity. */
+export interface VulnerabilityGate extends Common {
+  type: 'vulnerability';
+  /** Highest number allowed per severity, e.g. `{CRITICAL: 0, HIGH: 0}`. */
+  allowed: Record<string, number>;
+}
+
+/** Asks a service; `callback` means that the answer comes later, signed with HMAC. */
+export interface HttpGate extends Common {
+  type: 'http';
+  /** URL or reference to one. */
+  url: string;
+  mode: 'synchronous' | 'callback';
+  /** Secret for the HMAC of request and callback. */
+  secret?: string;
+}
+
+/** Runs an argv without a shell in the build project of the stack. */
+export interface CommandGate extends Common {
+  type: 'command';
+  argv: string[];
+}
+
+/** Compares a measured figure with a baseline: a service answers both. */
+export interface PerformanceGate extends Common {
+  type: 'performance_baseline';
+  url: string;
+  maxRegressionPercent: number;
+}
+
+/** Bounds the monthly storage price of what the promotion adds. */
+export interface CostGate extends Common {
+  type: 'cost';
+  maxMonthlyUsd: number;
+  usdPerGibMonth: number;
+}
+
+export type GateDefinition = PolicyGate | SignatureGate | VulnerabilityGate | HttpGate | CommandGate | PerformanceGate | CostGate;

@@ -1,0 +1,120 @@
+/**
+ * A change of a promotion as data: what the rules decide and the store writes in one transaction. Every change of phase carries exactly one
+ * audit event; the same transaction holds the new head, the event, its history line, and what must happen next (wake, notice).
+ */
+import type { Actor, AuthMethod, Channel } from '../access/identity.ts';
+import type { Decision } from '../approval/decision.ts';
+import type { EnvironmentChange } from '../environment/environment.ts';
+import { Fault } from '../errors.ts';
+import type { GateResult } from '../gate/gate.ts';
+import type { Phase } from './phase.ts';
+import { mayBecome } from './phase.ts';
+import type { Plan } from './plan.ts';
+import type { Promotion, PromotionTexts } from './promotion.ts';
+
+/** Canonical names of audit events and of bus events. */
+export type EventType =
+  | 'promotion.requested'
+  | 'promotion.edited'
+  | 'gates.started'
+  | 'gate.finished'
+  | 'promotion.blocked'
+  | 'promotion.retried'
+  | 'approval.requested'
+  | 'approval.decided'
+  | 'approval.withdrawn'
+  | 'approval.closed'
+  | 'approval.refused'
+  | 'approval.voided'
+  | 'promotion.waiting'
+  | 'promotion.started'
+  | 'copy.finished'
+  | 'tag.written'
+  | 'rollout.step'
+  | 'rollback.started'
+  | 'rollback.finished'
+  | 'promotion.succeeded'
+  | 'promotion.failed'
+  | 'promotion.expired'
+  | 'promotion.cancelled'
+  | 'promotion.superseded'
+  | 'link.revoked'
+  | 'environment.adopted'
+  | 'environment.locked'
+  | 'environment.unlocked'
+  | 'log.heartbeat'
+  | 'signin.failures';
+
+/** What is to be recorded of a change. `data` goes into the locked log: no personal data, no free text (give its SHA-256 instead). */
+export interface EventDraft {
+  type: EventType;
+  actor: Actor;
+  auth: AuthMethod;
+  channel: Channel;
+  data: Record<string, string | number | boolean | null | string[]>;
+  /** Line of `status.history`; free text may stand here, it is erasable. */
+  history: { action: string; comment?: string; jobId?: string; error?: string };
+}
+
+/** Notices that people get; `deliver` turns them into mail, Slack and bus events. */
+export type NoticeType =
+  | 'promotion.requested'
+  | 'promotion.blocked'
+  | 'approval.requested'
+  | 'approval.decided'
+  | 'approval.closed'
+  | 'promotion.started'
+  | 'rollout.step'
+  | 'promotion.succeeded'
+  | 'promotion.failed'
+  | 'rollback.started'
+  | 'rollback.finished'
+  | 'gate.finished'
+  | 'security.alert';
+
+export interface NoticeDraft {
+  type: NoticeType;
+  /** Small facts for the message; never secrets or tokens. */
+  data: Record<string, string | number | boolean | null>;
+}
+
+/** What wakes the run: `start` begins a run for the attempt, `resume` completes the token it waits on, if any. */
+export interface WakeDraft {
+  kind: 'start' | 'resume';
+  requestId: string;
+  attempt: number;
+}
+
+export interface PromotionChange {
+  /** Head as it was read: its `version` is the condition of the write. Undefined when the request is created. */
+  before?: Promotion;
+  /** New head, before the store advances `version`, `seq`, `lastLine`, `lastOutboxKey`, `updatedAt`. */
+  after: Promotion;
+  event: EventDraft;
+  notices?: NoticeDraft[];
+  wake?: WakeDraft;
+  /** Texts to store: on create, on edit, on rejection. */
+  texts?: PromotionTexts;
+  /** Plan to store under its hash: on create and on edit. */
+  plan?: Plan;
+  /** Gate results of the present attempt to store. */
+  gates?: GateResult[];
+  /** What the same transaction changes of the environment: its lock, what runs there. */
+  environment?: EnvironmentChange;
+  decision?: Decision;
+  /** Decisions of these identity keys on `before.planHash` are marked as withdrawn. */
+  withdraw?: string[];
+  /** Link to mark as used, by id; fails the whole change when it is not in state `issued`. */
+  useLink?: string;
+}
+
+/** New head with another phase; an illegal transition is a bug, never a user's fault. */
+export function withPhase(promotion: Promotion, phase: Phase, changes: Partial<Promotion> = {}): Promotion {
+  if (promotion.phase !== phase && !mayBecome(promotion.phase, phase)) {
+    throw new Fault('PLAN_CHANGED', `a promotion in phase ${promotion.phase} cannot become ${phase}`);
+  }
+  const next: Promotion = { ...promotion, ...changes, phase };
+  if (changes.waitingOn === undefined) delete next.waitingOn;
+  if (changes.step === undefined && phase !== 'promoting' && phase !== 'rolling_back') delete next.step;
+  return next;
+}

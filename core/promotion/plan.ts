@@ -1,0 +1,68 @@
+/** The plan: what would happen, as data. Its hash is what people consent to. */
+import type { ApprovalStage } from '../approval/stage.ts';
+import type { PromotionKind } from './promotion.ts';
+import { contentHash, type Json } from './canonical-json.ts';
+
+/** What is known of the digest in the source environment: how it came to be there. */
+export interface SourceEvidence {
+  environment: string;
+  /** Request that brought it there, `adopted`, or `published` for the first environment. */
+  by: string;
+}
+
+export interface PlannedGate {
+  name: string;
+  type: string;
+  definitionHash: string;
+}
+
+export interface RolloutPlan {
+  strategy: 'none' | 'direct' | 'canary';
+  /** Weights in percent, ending with 100. */
+  weights: number[];
+  bakeSeconds: number;
+  cluster?: string;
+  namespace?: string;
+  workload?: string;
+}
+
+/** Everything whose change must void an approval, and nothing else: gate results, times and prices are not part of it. */
+export interface Plan {
+  kind: PromotionKind;
+  tenant: string;
+  artifact: string;
+  version: string;
+  digest: string;
+  from: string;
+  to: string;
+  source: SourceEvidence;
+  gates: PlannedGate[];
+  approvals: ApprovalStage[];
+  approvalTimeoutSeconds: number;
+  execute: 'auto' | 'manual';
+  registries: { source: string; targets: string[] };
+  tags: string[];
+  rollout: RolloutPlan;
+  /** Digest that runs in the target environment now, restored when the rollout fails. */
+  rollbackTarget: string | null;
+  scheduledDate: string | null;
+  policyHash: string;
+  /** Identity key of the requester. */
+  requester: string;
+  /** Hash of the texts and claims: an edit of what approvers read voids their approval too. */
+  textHash: string;
+}
+
+/** `sha256:<hex>` over the canonical form. */
+export function planHashOf(plan: Plan): string {
+  return contentHash(plan as unknown as Json);
+}
+
+/** The steps a plan takes, in order, as `steps[]` of a preview and as `status.step` while they run. */
+export function stepsOf(plan: Plan): string[] {
+  const rollout =
+    plan.rollout.strategy === 'none'
+      ? []
+      : plan.rollout.weights.flatMap((weight) => [`canary:${weight}`, 'smoke', ...(plan.rollout.bakeSeconds > 0 ? ['bake'] : [])]);
+  return ['copying', 'verifying_copy', 'tagging', ...rollout];
+}

@@ -1,0 +1,111 @@
+/** The promotion request: what is stored, in the shape the rules work on. Adapters keep it, handlers render it. */
+import type { Actor } from '../access/identity.ts';
+import type { GateResult } from '../gate/gate.ts';
+import type { Phase } from './phase.ts';
+
+export type TargetType = 'api' | 'application' | 'policy';
+export type Impact = 'low' | 'medium' | 'high' | 'critical';
+export type PromotionKind = 'promote' | 'rollback' | 'repair';
+
+/** What the requester asks for: `spec` of the public request. */
+export interface PromotionSpec {
+  target: { type: TargetType; name: string; version: string; sourceEnvironment: string; targetEnvironment: string };
+  request: { justification: string; releaseNotes: string; impactAssessment: Impact; rollbackPlan: string; scheduledDate: string | null };
+  /** Claims of the requester, not facts. */
+  preChecks: { stagingTestsPassed: boolean; securityScanPassed: boolean; performanceTestsPassed: boolean; testEvidenceUrl: string };
+  registries?: string[];
+}
+
+export type WaitingOn = 'schedule' | 'window' | 'timer' | 'lock' | 'evidence' | 'confirm';
+
+/** Why a step or a rollout ended badly. `code` is one of the fault codes or a refusal's. */
+export interface Failure {
+  code: string;
+  message: string;
+  step?: string;
+}
+
+export interface RolloutStepRecord {
+  step: string;
+  status: 'progressing' | 'baking' | 'done' | 'aborted';
+  startedAt: string;
+  endedAt?: string;
+  /** Share of pods that ran the new digest, measured, 0..100. */
+  achievedWeight?: number;
+  message?: string;
+}
+
+/**
+ * The head of a request: at most 4 KB. Long texts lie in its text row, gate output in gate rows, decisions in decision rows.
+ * `version` counts writes and is the condition of every one of them; `seq` and `lastLine` chain its audit events.
+ */
+export interface Promotion {
+  id: string;
+  kind: PromotionKind;
+  tenant: string;
+  artifact: string;
+  artifactType: TargetType;
+  /** As the user wrote it. */
+  requestedVersion: string;
+  /** Spelling of the tag that matched, without the environment suffix: the base of the tags that are written. */
+  releaseVersion: string;
+  digest: string;
+  from: string;
+  to: string;
+  impact: Impact;
+  requester: Actor;
+  /** Everybody who changed the plan: they count as requesters. Keys of identities. */
+  editors: string[];
+  createdAt: string;
+  updatedAt: string;
+  expiresAt: string;
+  scheduledDate: string | null;
+  phase: Phase;
+  waitingOn?: WaitingOn;
+  /** copying, verifying_copy, tagging, canary:10, … while promoting. */
+  step?: string;
+  attempt: number;
+  planHash: string;
+  /** Hash of the plan the request was created with: a decision without a plan hash is taken only while this one stands. */
+  firstPlanHash: string;
+  version: number;
+  seq: number;
+  lastLine: string;
+  /** Sort key of the newest outbox row of this request: gone once that event is sealed. */
+  lastOutboxKey?: string;
+  approvedAt?: string;
+  deployedAt?: string;
+  rejectedBy?: Actor;
+  rejectedAt?: string;
+  failure?: Failure;
+  rollout?: RolloutStepRecord[];
+  /** Fence of the environment lock it holds while promoting. */
+  fence?: number;
+  retryOf?: string;
+  previewRef?: string;
+}
+
+/** Long texts of a request, apart from its head so that lists stay small. Free text is erasable; the audit line holds its SHA-256. */
+export interface PromotionTexts {
+  spec: PromotionSpec;
+  rejectionReason?: string;
+}
+
+/** One line of `status.history`. */
+export interface HistoryEntry {
+  seq: number;
+  action: string;
+  at: string;
+  by: Actor;
+  comment?: string;
+  jobId?: string;
+  error?: string;
+}
+
+/** Everything that belongs to one request, read together. */
+export interface PromotionAggregate {
+  promotion: Promotion;
+  texts: PromotionTexts;
+  gates: GateResult[];
+  history: HistoryEntry[];
+}
