@@ -1,7 +1,7 @@
 /** The one place where an approval is decided. REST, link, Slack, command line and automation all come here; nothing else writes a decision. */
 import type { Actor, AuthMethod, Channel } from '../access/identity.ts';
 import { isSamePerson } from '../access/identity.ts';
-import { type Membership, belongsToTenant } from '../access/membership.ts';
+import { belongsToTenant, type Membership } from '../access/membership.ts';
 import { Refusal } from '../errors.ts';
 import { type PromotionChange, withPhase } from '../promotion/change.ts';
 import { isFinal } from '../promotion/phase.ts';
@@ -140,11 +140,16 @@ function refuseWrongState(facts: DecisionFacts, input: DecisionInput): void {
   if (isFinal(promotion.phase)) throw new Refusal('STATE_CONFLICT', `the request is ${promotion.phase} already`);
   const unseen = input.planHash === undefined ? promotion.planHash !== promotion.firstPlanHash : input.planHash !== promotion.planHash;
   if (unseen) {
-    throw new Refusal('PLAN_CHANGED', 'the plan is not the one you saw', { hint: `read the request again and send planHash ${promotion.planHash}` });
+    throw new Refusal('PLAN_CHANGED', 'the plan is not the one you saw', {
+      hint: `read the request again and send planHash ${promotion.planHash}`,
+    });
   }
   if (promotion.phase !== 'pending_approval') {
     throw new Refusal('STATE_CONFLICT', `a request in phase ${promotion.phase} takes no decisions`, {
-      hint: promotion.phase === 'validating' || promotion.phase === 'requested' ? 'its gates still run; try again when they are done' : 'read its explain page',
+      hint:
+        promotion.phase === 'validating' || promotion.phase === 'requested'
+          ? 'its gates still run; try again when they are done'
+          : 'read its explain page',
     });
   }
   if (now >= promotion.expiresAt) throw new Refusal('EXPIRED', 'the time to decide is over', { hint: 'create a new request' });

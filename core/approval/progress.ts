@@ -100,5 +100,7 @@ export function openRulesFor(
   const index = progress.stages.findIndex((stage) => stage.status === 'pending');
   const stage = index < 0 ? undefined : stages[index];
   if (!stage) return [];
-  return stage.rules.filter((rule) => (rule.team !== undefined ? member.teams.includes(rule.team) : rule.role !== undefined && member.roles.includes(rule.role)));
+  return stage.rules.filter((rule) =>
+    rule.team !== undefined ? member.teams.includes(rule.team) : rule.role !== undefined && member.roles.includes(rule.role),
+  );
 }

@@ -1,7 +1,8 @@
 /** One line of the audit log: the bytes stored are the bytes hashed. No personal data stands in a line. */
-import type { EventDraft } from '../promotion/change.ts';
-import { sha256Hex } from '../promotion/canonical-json.ts';
+
 import { Refusal } from '../errors.ts';
+import { sha256Hex } from '../promotion/canonical-json.ts';
+import type { EventDraft } from '../promotion/change.ts';
 
 /** A tlog leaf may hold 65,535 bytes; half of that leaves room for every consumer. */
 export const LONGEST_LINE_BYTES = 32 * 1024;

@@ -39,8 +39,24 @@ export interface EnvironmentHistoryEntry {
  */
 export type EnvironmentChange =
   | { kind: 'acquire'; environment: string; artifact: string; holder: string; fence: number }
-  | { kind: 'release'; environment: string; artifact: string; holder: string; health?: EnvironmentRecord['health']; history?: EnvironmentHistoryEntry; rolledBack?: EnvironmentRecord['rolledBack'] }
-  | { kind: 'occupy'; environment: string; artifact: string; holder: string; occupant: Occupant; history: EnvironmentHistoryEntry };
+  | {
+      kind: 'release';
+      environment: string;
+      artifact: string;
+      holder: string;
+      health?: EnvironmentRecord['health'];
+      history?: EnvironmentHistoryEntry;
+      rolledBack?: EnvironmentRecord['rolledBack'];
+    }
+  | {
+      kind: 'occupy';
+      environment: string;
+      artifact: string;
+      holder: string;
+      occupant: Occupant;
+      previous?: Occupant;
+      history: EnvironmentHistoryEntry;
+    };
 
 /** Name of the holder: one run of one request. */
 export function holderOf(requestId: string, attempt: number): string {

@@ -1,7 +1,7 @@
 /** The plan: what would happen, as data. Its hash is what people consent to. */
 import type { ApprovalStage } from '../approval/stage.ts';
-import type { PromotionKind } from './promotion.ts';
 import { contentHash, type Json } from './canonical-json.ts';
+import type { PromotionKind } from './promotion.ts';
 
 /** What is known of the digest in the source environment: how it came to be there. */
 export interface SourceEvidence {

@@ -1,0 +1,243 @@
+/** Promotions in DynamoDB. One transaction per change: head, event, history line, and what follows from them. */
+import { ulid } from 'ulid';
+import type { Decision } from '../../core/approval/decision.ts';
+import { auditLine, eventId, lineHash } from '../../core/audit/line.ts';
+import type { GateResult } from '../../core/gate/gate.ts';
+import type { PromotionChange } from '../../core/promotion/change.ts';
+import type { Plan } from '../../core/promotion/plan.ts';
+import type { Clock, PromotionPage, PromotionQuery, PromotionStore } from '../../core/promotion/ports.ts';
+import type { HistoryEntry, Promotion, PromotionTexts } from '../../core/promotion/promotion.ts';
+import { environmentWrites } from '../environment/environment-writes.ts';
+import {
+  counterKey,
+  decisionKey,
+  decisionSort,
+  eventSort,
+  gateSort,
+  gateSortPrefix,
+  HEAD,
+  LISTING_INDEX,
+  linkKey,
+  listingKey,
+  NOTICE,
+  OUTBOX,
+  planSort,
+  requestKey,
+  TEXTS,
+  WAKE,
+} from '../state/keys.ts';
+import type { Item, Table, Write } from '../state/table.ts';
+
+/** Outbox and wake rows are ordered by ulid; the time part comes from the clock port, so order follows the virtual clock too. */
+const rowId = (clock: Clock): string => ulid(clock.now().getTime());
+
+export function promotionStore(table: Table, clock: Clock): PromotionStore {
+  const store: PromotionStore = {
+    async head(id) {
+      return bodyOf<Promotion>(await table.get(requestKey(id), HEAD));
+    },
+    async texts(id) {
+      return bodyOf<PromotionTexts>(await table.get(requestKey(id), TEXTS));
+    },
+    async plan(id, planHash) {
+      return bodyOf<Plan>(await table.get(requestKey(id), planSort(planHash)));
+    },
+    async gates(id, attempt) {
+      const items = await table.all({ pk: requestKey(id), prefix: gateSortPrefix(attempt) });
+      return items.map((item) => item['body'] as GateResult);
+    },
+    async history(id) {
+      const items = await table.all({ pk: requestKey(id), prefix: 'EVENT#' });
+      return items.map((item) => item['body'] as HistoryEntry);
+    },
+    async decisions(id) {
+      const items = await table.all({ pk: decisionKey(id) });
+      return items.map((item) => ({ ...(item['body'] as Decision), ...(item['withdrawn'] ? { withdrawn: true } : {}) }));
+    },
+    async aggregate(id) {
+      const [promotion, texts, history] = await Promise.all([store.head(id), store.texts(id), store.history(id)]);
+      if (!promotion || !texts) return undefined;
+      const gates = await store.gates(id, promotion.attempt);
+      return { promotion, texts, gates, history };
+    },
+    list: (query) => list(table, query),
+    async commit(change) {
+      const { writes, head } = writesOf(change, clock);
+      await table.transact(writes);
+      return head;
+    },
+    async nextId(year) {
+      const counter = await table.update({
+        update: { pk: counterKey(`requests-${year}`), sk: 'COUNTER' },
+        expression: 'ADD #value :one',
+        names: { '#value': 'value' },
+        values: { ':one': 1 },
+      });
+      return `PR-${year}-${String(counter['value']).padStart(4, '0')}`;
+    },
+  };
+  return store;
+}
+
+function bodyOf<Body>(item: Item | undefined): Body | undefined {
+  return item?.['body'] as Body | undefined;
+}
+
+/** The writes of one change, and the head as they leave it. */
+export function writesOf(change: PromotionChange, clock: Clock): { writes: Write[]; head: Promotion } {
+  const now = clock.now().toISOString();
+  const outboxKey = rowId(clock);
+  const seq = (change.before?.seq ?? 0) + 1;
+  const { after, event } = change;
+  const line = auditLine(
+    {
+      rid: after.id,
+      seq,
+      prev: change.before?.lastLine ?? '',
+      ts: now,
+      tenant: after.tenant,
+      artifact: after.artifact,
+      digest: after.digest,
+      from: after.from,
+      to: after.to,
+      plan: after.planHash,
+    },
+    event,
+  );
+  const head: Promotion = {
+    ...after,
+    version: (change.before?.version ?? 0) + 1,
+    seq,
+    lastLine: lineHash(line),
+    lastOutboxKey: outboxKey,
+    updatedAt: now,
+  };
+  const entry: HistoryEntry = {
+    seq,
+    action: event.history.action,
+    at: now,
+    by: event.actor,
+    ...(event.history.comment === undefined ? {} : { comment: event.history.comment }),
+    ...(event.history.jobId === undefined ? {} : { jobId: event.history.jobId }),
+    ...(event.history.error === undefined ? {} : { error: event.history.error }),
+  };
+  const pk = requestKey(head.id);
+  const writes: Write[] = [
+    {
+      put: {
+        PK: pk,
+        SK: HEAD,
+        GPK: listingKey(head.to, head.tenant),
+        GSK: `${head.createdAt}#${head.id}`,
+        version: head.version,
+        phase: head.phase,
+        requesterKey: head.requester.key,
+        requesterEmail: head.requester.email,
+        artifact: head.artifact,
+        body: head,
+      },
+      condition: change.before
+        ? { expression: '#version = :before', names: { '#version': 'version' }, values: { ':before': change.before.version } }
+        : { expression: 'attribute_not_exists(PK)' },
+    },
+    {
+      put: { PK: OUTBOX, SK: outboxKey, id: eventId(head.id, seq), rid: head.id, seq, line },
+      condition: { expression: 'attribute_not_exists(PK)' },
+    },
+    { put: { PK: pk, SK: eventSort(seq), body: entry }, condition: { expression: 'attribute_not_exists(PK)' } },
+  ];
+  if (change.texts) writes.push({ put: { PK: pk, SK: TEXTS, body: change.texts } });
+  if (change.plan) writes.push({ put: { PK: pk, SK: planSort(head.planHash), body: change.plan } });
+  for (const gate of change.gates ?? []) writes.push({ put: { PK: pk, SK: gateSort(head.attempt, gate.name), body: gate } });
+  if (change.decision) {
+    const { decision } = change;
+    writes.push({
+      put: { PK: decisionKey(head.id), SK: decisionSort(decision.planHash, decision.actor.key), body: decision },
+      condition: { expression: 'attribute_not_exists(PK) OR withdrawn = :yes', values: { ':yes': true } },
+    });
+  }
+  for (const key of change.withdraw ?? []) {
+    writes.push({
+      update: { pk: decisionKey(head.id), sk: decisionSort(change.before!.planHash, key) },
+      expression: 'SET withdrawn = :yes',
+      values: { ':yes': true },
+      condition: { expression: 'attribute_exists(PK)' },
+    });
+  }
+  if (change.useLink) {
+    writes.push({
+      update: { pk: linkKey(change.useLink), sk: 'LINK' },
+      expression: 'SET #state = :used, usedAt = :now, decision = :decision',
+      names: { '#state': 'state' },
+      values: { ':used': 'used', ':now': now, ':decision': change.decision?.decision ?? null },
+      condition: { expression: '#state = :issued', values: { ':issued': 'issued' } },
+    });
+  }
+  if (change.environment) writes.push(...environmentWrites(change.environment, head, now));
+  if (change.wake) writes.push({ put: { PK: WAKE, SK: rowId(clock), at: now, body: change.wake } });
+  for (const notice of change.notices ?? []) {
+    writes.push({
+      put: {
+        PK: NOTICE,
+        SK: rowId(clock),
+        at: now,
+        body: { ...notice, requestId: head.id, seq, attempt: head.attempt, planHash: head.planHash },
+      },
+    });
+  }
+  return { writes, head };
+}
+
+/** Page of heads over the tenants' listings, newest first. Tenants are few; each is one index query. */
+async function list(table: Table, query: PromotionQuery): Promise<PromotionPage> {
+  const conditions: string[] = [];
+  const names: Record<string, string> = {};
+  const values: Record<string, unknown> = {};
+  const equals = (attribute: string, value: string | undefined) => {
+    if (value === undefined) return;
+    names[`#${attribute}`] = attribute;
+    values[`:${attribute}`] = value;
+    conditions.push(`#${attribute} = :${attribute}`);
+  };
+  equals('requesterKey', query.requesterKey);
+  equals('requesterEmail', query.requesterEmail);
+  equals('artifact', query.artifact);
+  if (query.phases) {
+    names['#phase'] = 'phase';
+    const placeholders = query.phases.map((phase, index) => {
+      values[`:phase${index}`] = phase;
+      return `:phase${index}`;
+    });
+    conditions.push(placeholders.length === 0 ? 'attribute_not_exists(PK)' : `#phase IN (${placeholders.join(', ')})`);
+  }
+  const filter = conditions.length > 0 ? { expression: conditions.join(' AND '), names, values } : undefined;
+  const found: { sort: string; promotion: Promotion }[] = [];
+  for (const tenant of query.tenants) {
+    const pk = listingKey(query.environment, tenant);
+    let startKey = query.after === undefined ? undefined : startKeyOf(pk, query.after);
+    let wanted = query.limit + 1;
+    do {
+      const page = await table.query({
+        pk,
+        index: LISTING_INDEX,
+        descending: true,
+        limit: Math.max(wanted, 25),
+        ...(filter ? { filter } : {}),
+        ...(startKey ? { startKey } : {}),
+      });
+      for (const item of page.items) found.push({ sort: item['GSK'] as string, promotion: item['body'] as Promotion });
+      wanted -= page.items.length;
+      startKey = page.lastKey;
+    } while (startKey && wanted > 0);
+  }
+  found.sort((left, right) => (left.sort < right.sort ? 1 : -1));
+  const items = found.slice(0, query.limit);
+  const last = items.at(-1);
+  return { items: items.map((item) => item.promotion), ...(found.length > query.limit && last ? { after: last.sort } : {}) };
+}
+
+/** Start key of an index query after the item whose sort key is `<createdAt>#<id>`; the item need not be of this tenant. */
+function startKeyOf(pk: string, after: string): Item {
+  const id = after.slice(after.indexOf('#') + 1);
+  return { GPK: pk, GSK: after, PK: requestKey(id), SK: HEAD };
+}

@@ -1,0 +1,54 @@
+/**
+ * Keys of the one DynamoDB table. A partition key begins with its kind, because `dynamodb:LeadingKeys` in every function's policy is cut by it:
+ * what must not be written by the same function must not share a kind.
+ *
+ * | PK                      | SK                          | written by            | holds |
+ * |-------------------------|-----------------------------|-----------------------|-------|
+ * | REQ#<id>                | HEAD                        | request, decide, run  | the head (also in the LISTING index) |
+ * | REQ#<id>                | TEXTS                       | request, decide       | spec and free text |
+ * | REQ#<id>                | PLAN#<hash>                 | request               | the plan |
+ * | REQ#<id>                | GATE#<attempt>#<name>       | gates                 | a gate result |
+ * | REQ#<id>                | EVENT#<seq>                 | with every change     | a history line |
+ * | DECISION#<id>           | <planHash>#<identity key>   | decide only           | a decision |
+ * | LINK#<j>                | LINK                        | link issuer, decide   | an approval link |
+ * | TOKEN#<id>              | <wait kind>                 | run; read by wake     | a task token |
+ * | OUTBOX#0                | <ulid>                      | with every change     | an audit line; deleted by the sealer only |
+ * | WAKE#0                  | <ulid>                      | with changes          | a run to start or wake; deleted by wake |
+ * | NOTICE#0                | <ulid>                      | with changes          | a notice to deliver; deleted by deliver |
+ * | ENV#<env>#<artifact>    | HEAD, AT#<iso>#<id>, DIGEST#<digest>, WAITER#<id> | run | what runs there, its past, who waits |
+ * | PREVIEW#<ref>           | PREVIEW                     | request (TTL)         | a plan not yet requested |
+ * | PERSON#<key>            | PERSON                      | first act of a person | pseudonym, name, address (erasable) |
+ * | IDEMPOTENCY#<key>       | KEY                         | request (TTL)         | answer to a repeated write |
+ * | COUNTER#<name>          | COUNTER                     | request               | human ids |
+ * | LOG#head                | HEAD                        | sealer                | size, frontier, checkpoint |
+ * | SESSION#<hash>, LOGIN#<state>, LIMIT#<kind>#<source> | … | public, decide (TTL) | sign-in and rate limits |
+ *
+ * Index LISTING (GPK, GSK): `LIST#<env>#<tenant>` / `<createdAt>#<id>` for request heads.
+ */
+
+export const HEAD = 'HEAD';
+export const TEXTS = 'TEXTS';
+export const LISTING_INDEX = 'LISTING';
+
+export const requestKey = (id: string): string => `REQ#${id}`;
+export const planSort = (planHash: string): string => `PLAN#${planHash}`;
+export const gateSort = (attempt: number, name: string): string => `GATE#${String(attempt).padStart(4, '0')}#${name}`;
+export const gateSortPrefix = (attempt: number): string => `GATE#${String(attempt).padStart(4, '0')}#`;
+export const eventSort = (seq: number): string => `EVENT#${String(seq).padStart(6, '0')}`;
+export const decisionKey = (id: string): string => `DECISION#${id}`;
+export const decisionSort = (planHash: string, identityKey: string): string => `${planHash}#${identityKey}`;
+export const linkKey = (id: string): string => `LINK#${id}`;
+export const tokenKey = (id: string): string => `TOKEN#${id}`;
+export const OUTBOX = 'OUTBOX#0';
+export const WAKE = 'WAKE#0';
+export const NOTICE = 'NOTICE#0';
+export const environmentKey = (environment: string, artifact: string): string => `ENV#${environment}#${artifact}`;
+export const historySort = (at: string, id: string): string => `AT#${at}#${id}`;
+export const digestSort = (digest: string): string => `DIGEST#${digest}`;
+export const waiterSort = (id: string): string => `WAITER#${id}`;
+export const previewKey = (ref: string): string => `PREVIEW#${ref}`;
+export const personKey = (key: string): string => `PERSON#${key}`;
+export const idempotencyKey = (hash: string): string => `IDEMPOTENCY#${hash}`;
+export const counterKey = (name: string): string => `COUNTER#${name}`;
+export const LOG_HEAD = 'LOG#head';
+export const listingKey = (environment: string, tenant: string): string => `LIST#${environment}#${tenant}`;

@@ -1,0 +1,204 @@
+/** The state table in DynamoDB: typed reads and transactions. Every other adapter of state goes through here. */
+import {
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  TransactionCanceledException,
+  type TransactWriteItem,
+  TransactWriteItemsCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
+import { Fault } from '../../core/errors.ts';
+import { VersionConflict } from '../../core/promotion/ports.ts';
+
+export type Item = Record<string, unknown>;
+
+/** A condition in the words of DynamoDB. Names beginning with `#` and values with `:` are taken from the two maps. */
+export interface Condition {
+  expression: string;
+  names?: Record<string, string>;
+  values?: Record<string, unknown>;
+}
+
+export type Write =
+  | { put: Item; condition?: Condition }
+  | {
+      update: { pk: string; sk: string };
+      expression: string;
+      condition?: Condition;
+      names?: Record<string, string>;
+      values?: Record<string, unknown>;
+    }
+  | { remove: { pk: string; sk: string }; condition?: Condition }
+  | { check: { pk: string; sk: string }; condition: Condition };
+
+export interface QueryOptions {
+  pk: string;
+  /** Sort keys that begin so. */
+  prefix?: string;
+  index?: string;
+  /** Newest first. */
+  descending?: boolean;
+  limit?: number;
+  filter?: Condition;
+  startKey?: Item;
+}
+
+export interface Page {
+  items: Item[];
+  lastKey?: Item;
+}
+
+export interface Table {
+  get(pk: string, sk: string): Promise<Item | undefined>;
+  query(options: QueryOptions): Promise<Page>;
+  /** All pages of a query: for partitions that are small by design. */
+  all(options: QueryOptions): Promise<Item[]>;
+  put(item: Item, condition?: Condition): Promise<void>;
+  update(write: Extract<Write, { update: unknown }>): Promise<Item>;
+  remove(pk: string, sk: string, condition?: Condition): Promise<void>;
+  /** All or nothing. A failed condition or a lost race is a VersionConflict that carries the index of the write that failed. */
+  transact(writes: readonly Write[]): Promise<void>;
+}
+
+const MARSHALL = { removeUndefinedValues: true } as const;
+/** How often a transaction that lost against another on the same item is tried again by the SDK before we see it. */
+const CLIENT = { maxAttempts: 5 };
+
+/** Table named by the environment variable `TABLE_NAME`. */
+export function openTable(name: string = requiredVariable('TABLE_NAME'), client = new DynamoDBClient(CLIENT)): Table {
+  const key = (pk: string, sk: string) => marshall({ PK: pk, SK: sk });
+
+  const query = async (options: QueryOptions): Promise<Page> => {
+    const [partition, sort] = options.index ? ['GPK', 'GSK'] : ['PK', 'SK'];
+    const answer = await client.send(
+      new QueryCommand({
+        TableName: name,
+        ...(options.index ? { IndexName: options.index } : { ConsistentRead: true }),
+        KeyConditionExpression: options.prefix === undefined ? '#pk = :pk' : '#pk = :pk AND begins_with(#sk, :prefix)',
+        ...(options.filter ? { FilterExpression: options.filter.expression } : {}),
+        ExpressionAttributeNames: { '#pk': partition, ...(options.prefix === undefined ? {} : { '#sk': sort }), ...options.filter?.names },
+        ExpressionAttributeValues: marshall(
+          { ':pk': options.pk, ...(options.prefix === undefined ? {} : { ':prefix': options.prefix }), ...options.filter?.values },
+          MARSHALL,
+        ),
+        ScanIndexForward: !options.descending,
+        ...(options.limit === undefined ? {} : { Limit: options.limit }),
+        ...(options.startKey ? { ExclusiveStartKey: marshall(options.startKey) } : {}),
+      }),
+    );
+    const lastKey = answer.LastEvaluatedKey ? unmarshall(answer.LastEvaluatedKey) : undefined;
+    return { items: (answer.Items ?? []).map((item) => unmarshall(item)), ...(lastKey ? { lastKey } : {}) };
+  };
+
+  return {
+    async get(pk, sk) {
+      const answer = await client.send(new GetItemCommand({ TableName: name, Key: key(pk, sk), ConsistentRead: true }));
+      return answer.Item ? unmarshall(answer.Item) : undefined;
+    },
+    query,
+    async all(options) {
+      const items: Item[] = [];
+      let startKey: Item | undefined;
+      do {
+        const page = await query({ ...options, ...(startKey ? { startKey } : {}) });
+        items.push(...page.items);
+        startKey = page.lastKey;
+      } while (startKey);
+      return items;
+    },
+    async put(item, condition) {
+      await conflicts(() =>
+        client.send(new PutItemCommand({ TableName: name, Item: marshall(item, MARSHALL), ...conditionOf(condition) })),
+      );
+    },
+    async update(write) {
+      const answer = await conflicts(() =>
+        client.send(
+          new UpdateItemCommand({
+            TableName: name,
+            Key: key(write.update.pk, write.update.sk),
+            ...updateOf(write),
+            ReturnValues: 'ALL_NEW',
+          }),
+        ),
+      );
+      return unmarshall(answer.Attributes ?? {});
+    },
+    async remove(pk, sk, condition) {
+      await conflicts(() => client.send(new DeleteItemCommand({ TableName: name, Key: key(pk, sk), ...conditionOf(condition) })));
+    },
+    async transact(writes) {
+      const TransactItems = writes.map((write): TransactWriteItem => {
+        if ('put' in write) return { Put: { TableName: name, Item: marshall(write.put, MARSHALL), ...conditionOf(write.condition) } };
+        if ('update' in write) return { Update: { TableName: name, Key: key(write.update.pk, write.update.sk), ...updateOf(write) } };
+        if ('remove' in write)
+          return { Delete: { TableName: name, Key: key(write.remove.pk, write.remove.sk), ...conditionOf(write.condition) } };
+        const condition = { ConditionExpression: write.condition.expression, ...conditionOf(write.condition) };
+        return { ConditionCheck: { TableName: name, Key: key(write.check.pk, write.check.sk), ...condition } };
+      });
+      await conflicts(() => client.send(new TransactWriteItemsCommand({ TransactItems })));
+    },
+  };
+}
+
+function conditionOf(condition: Condition | undefined) {
+  if (!condition) return {};
+  return {
+    ConditionExpression: condition.expression,
+    ...(condition.names ? { ExpressionAttributeNames: condition.names } : {}),
+    ...(condition.values ? { ExpressionAttributeValues: marshall(condition.values, MARSHALL) } : {}),
+  };
+}
+
+function updateOf(write: Extract<Write, { update: unknown }>) {
+  const names = { ...write.names, ...write.condition?.names };
+  const values = { ...write.values, ...write.condition?.values };
+  return {
+    UpdateExpression: write.expression,
+    ...(write.condition ? { ConditionExpression: write.condition.expression } : {}),
+    ...(Object.keys(names).length > 0 ? { ExpressionAttributeNames: names } : {}),
+    ...(Object.keys(values).length > 0 ? { ExpressionAttributeValues: marshall(values, MARSHALL) } : {}),
+  };
+}
+
+/** A write that failed its condition. `index` is its place in the transaction, 0 for single writes. */
+export class WriteConflict extends VersionConflict {
+  readonly index: number;
+  constructor(index: number, cause: unknown) {
+    super(`write ${index} failed its condition`, { cause });
+    this.index = index;
+  }
+}
+
+/** Translates what DynamoDB says of a lost race; everything else that AWS answers is a fault of the world. */
+async function conflicts<Answer>(send: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await send();
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) throw new WriteConflict(0, error);
+    if (error instanceof TransactionCanceledException) {
+      const reasons = error.CancellationReasons ?? [];
+      const index = reasons.findIndex((reason) => reason.Code === 'ConditionalCheckFailed' || reason.Code === 'TransactionConflict');
+      if (index >= 0) throw new WriteConflict(index, error);
+    }
+    if (isUnavailable(error)) throw new Fault('UNAVAILABLE', 'the state table does not answer', { cause: error });
+    throw error;
+  }
+}
+
+function isUnavailable(error: unknown): boolean {
+  const { name, $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
+  return ($metadata?.httpStatusCode ?? 0) >= 500 || name === 'ThrottlingException' || name === 'ProvisionedThroughputExceededException';
+}
+
+/** Value of an environment variable that the stack must set. */
+export function requiredVariable(name: string): string {
+  const value = process.env[name];
+  if (value === undefined || value === '') throw new Error(`environment variable ${name} is not set`);
+  return value;
+}
