@@ -1,0 +1,142 @@
+/** May the rollout start now? Read again at the last moment: decisions, people, plan, time, environment. */
+import { isSamePerson } from '../access/identity.ts';
+import { membershipOf } from '../access/membership.ts';
+import type { Decision } from '../approval/decision.ts';
+import { approvalProgress } from '../approval/progress.ts';
+import type { Configuration } from '../environment/configuration.ts';
+import { type EnvironmentRecord, holderOf } from '../environment/environment.ts';
+import { type PromotionChange, withPhase } from './change.ts';
+import { engineChange } from './engine-change.ts';
+import { isFinal } from './phase.ts';
+import { type Plan, planHashOf } from './plan.ts';
+import type { Promotion, WaitingOn } from './promotion.ts';
+
+export interface BeginFacts {
+  promotion: Promotion;
+  plan: Plan;
+  decisions: readonly Decision[];
+  configuration: Configuration;
+  /** Identities behind the decisions, to read their membership as it is now. */
+  subjects: ReadonlyMap<string, { issuer: string; subject: string }>;
+  environment: EnvironmentRecord | undefined;
+  /** Digest that the source environment's evidence names now; undefined when there is none any more. */
+  evidenceHolds: boolean;
+  now: Date;
+}
+
+/**
+ * - `start`: commit the change, then go on to copy; it acquires the environment's lock.
+ * - `approval`: not (or no longer) approved: wait for a decision.
+ * - `wait`: approved, but not now: wait to be woken or until `until`.
+ * - `gates`: the plan changed: run the gates again.
+ * - `stop`: nothing to do any more.
+ */
+export type BeginOutcome =
+  | { kind: 'start'; change: PromotionChange }
+  | { kind: 'approval'; change?: PromotionChange }
+  | { kind: 'wait'; waitingOn: WaitingOn; until?: string; change?: PromotionChange }
+  | { kind: 'gates' }
+  | { kind: 'stop'; change?: PromotionChange };
+
+export function begin(facts: BeginFacts): BeginOutcome {
+  const { promotion, plan, now } = facts;
+  if (promotion.phase === 'promoting')
+    return facts.environment?.holder === holderOf(promotion.id, promotion.attempt) ? resumed(promotion) : { kind: 'stop' };
+  if (isFinal(promotion.phase) || promotion.phase === 'blocked' || promotion.phase === 'rolling_back') return { kind: 'stop' };
+  if (promotion.phase === 'validating' || promotion.phase === 'requested') return { kind: 'gates' };
+  if (now.toISOString() >= promotion.expiresAt) return { kind: 'stop', change: expired(promotion) };
+  if (planHashOf(plan) !== promotion.planHash)
+    return { kind: 'stop', change: failed(promotion, 'PLAN_CHANGED', 'the stored plan does not have the hash that was approved') };
+  if (promotion.phase === 'pending_approval') return { kind: 'approval' };
+
+  const standing = standingDecisions(facts);
+  const progress = approvalProgress(plan.approvals, standing, promotion.planHash);
+  if (!progress.complete) {
+    return {
+      kind: 'approval',
+      change: engineChange(
+        promotion,
+        withPhase(promotion, 'pending_approval'),
+        { type: 'approval.voided', action: 'approval_voided', error: 'an approver may no longer approve; another one has to' },
+        { notices: [{ type: 'approval.requested', data: { reason: 'an approval no longer counts' } }] },
+      ),
+    };
+  }
+  if (promotion.waitingOn === 'confirm') return { kind: 'wait', waitingOn: 'confirm' };
+  if (!facts.evidenceHolds)
+    return { kind: 'stop', change: failed(promotion, 'EVIDENCE_MISMATCH', `the digest is no longer proven in ${promotion.from}`) };
+  if (promotion.scheduledDate && now.toISOString() < promotion.scheduledDate) {
+    return { ...waiting(promotion, 'schedule'), until: promotion.scheduledDate };
+  }
+  const holder = holderOf(promotion.id, promotion.attempt);
+  if (facts.environment?.holder && facts.environment.holder !== holder) return waiting(promotion, 'lock');
+  return start(facts, holder);
+}
+
+/** Approvals of people who may still approve: membership is read now, not when they decided. */
+function standingDecisions(facts: BeginFacts): Decision[] {
+  const { promotion, configuration, subjects } = facts;
+  return facts.decisions.flatMap((decision) => {
+    if (decision.decision === 'reject') return [decision];
+    const identity = subjects.get(decision.actor.key);
+    if (!identity || isSamePerson(decision.actor, promotion.requester) || promotion.editors.includes(decision.actor.key)) return [];
+    const membership = membershipOf(configuration, identity);
+    if (!membership.verbs.has('approve')) return [];
+    return [{ ...decision, teams: membership.teams, roles: membership.roles }];
+  });
+}
+
+function start(facts: BeginFacts, holder: string): BeginOutcome {
+  const { promotion } = facts;
+  const fence = (facts.environment?.fence ?? 0) + 1;
+  const after = withPhase(promotion, 'promoting', { step: 'copying', fence });
+  return {
+    kind: 'start',
+    change: engineChange(
+      promotion,
+      after,
+      { type: 'promotion.started', action: 'promoting', data: { fence, rollbackTarget: facts.environment?.current?.digest ?? null } },
+      {
+        environment: { kind: 'acquire', environment: promotion.to, artifact: promotion.artifact, holder, fence },
+        notices: [{ type: 'promotion.started', data: {} }],
+      },
+    ),
+  };
+}
+
+/** The machine came here again after a crash: the lock is ours already. */
+function resumed(promotion: Promotion): BeginOutcome {
+  return { kind: 'start', change: engineChange(promotion, promotion, { type: 'promotion.started', action: 'resumed' }) };
+}
+
+function waiting(promotion: Promotion, waitingOn: WaitingOn): Extract<BeginOutcome, { kind: 'wait' }> {
+  if (promotion.waitingOn === waitingOn) return { kind: 'wait', waitingOn };
+  const after = withPhase(promotion, 'approved', { waitingOn });
+  return {
+    kind: 'wait',
+    waitingOn,
+    change: engineChange(promotion, after, { type: 'promotion.waiting', action: 'waiting', data: { waitingOn } }),
+  };
+}
+
+function failed(promotion: Promotion, code: string, message: string): PromotionChange {
+  return engineChange(
+    promotion,
+    withPhase(promotion, 'failed', { failure: { code, message } }),
+    { type: 'promotion.failed', action: 'failed', data: { code }, error: message },
+    { notices: [{ type: 'promotion.failed', data: { code } }] },
+  );
+}
+
+/** The deadline has passed: the request ends, whatever it waited for. */
+export function expired(promotion: Promotion): PromotionChange {
+  return engineChange(
+    promotion,
+    withPhase(promotion, 'expired'),
+    { type: 'promotion.expired', action: 'expired', error: 'nobody completed the approvals in time' },
+    {
+      notices: [{ type: 'approval.closed', data: { outcome: 'expired' } }],
+      wake: { kind: 'resume', requestId: promotion.id, attempt: promotion.attempt },
+    },
+  );
+}

@@ -1,0 +1,41 @@
+/** What follows from the results of all gates: approval, the way on, or a block that says what to do. */
+import { COUNTS_AS_PASSED, type GateResult, UNSETTLED } from '../gate/gate.ts';
+import { type PromotionChange, withPhase } from './change.ts';
+import { engineChange } from './engine-change.ts';
+import type { Plan } from './plan.ts';
+import type { Promotion } from './promotion.ts';
+
+/** All configured gates have a result; a gate without one still runs. */
+export function gatesAreSettled(plan: Plan, results: readonly GateResult[]): boolean {
+  return plan.gates.every((gate) => {
+    const result = results.find((candidate) => candidate.name === gate.name);
+    return result !== undefined && !UNSETTLED.has(result.status);
+  });
+}
+
+/** Any gate that is neither passed nor waived blocks, also one that could not be evaluated: a missing result is never a pass. */
+export function settleGates(promotion: Promotion, plan: Plan, results: readonly GateResult[]): PromotionChange {
+  const bad = plan.gates.filter((gate) => {
+    const result = results.find((candidate) => candidate.name === gate.name);
+    return result === undefined || !COUNTS_AS_PASSED.has(result.status);
+  });
+  if (bad.length > 0) {
+    const names = bad.map((gate) => gate.name);
+    return engineChange(
+      promotion,
+      withPhase(promotion, 'blocked'),
+      { type: 'promotion.blocked', action: 'blocked', data: { gates: names }, error: `blocked by ${names.join(', ')}` },
+      { notices: [{ type: 'promotion.blocked', data: { gates: names.join(', ') } }] },
+    );
+  }
+  if (plan.approvals.length === 0) {
+    const after = withPhase(promotion, 'approved', plan.execute === 'manual' ? { waitingOn: 'confirm' } : {});
+    return engineChange(promotion, after, { type: 'approval.closed', action: 'approved', data: { required: false } });
+  }
+  return engineChange(
+    promotion,
+    withPhase(promotion, 'pending_approval'),
+    { type: 'approval.requested', action: 'approval_requested', data: { stages: plan.approvals.length } },
+    { notices: [{ type: 'approval.requested', data: { stage: plan.approvals[0]!.name } }] },
+  );
+}
