@@ -1,7 +1,7 @@
 /** What a person is a member of, read from the configuration that is in force now, never cached for a decision. */
 import type { Configuration } from '../environment/configuration.ts';
 import type { Promotion } from '../promotion/promotion.ts';
-import type { Actor, Identity } from './identity.ts';
+import { type Actor, type Identity, identityKey } from './identity.ts';
 import type { Verb } from './verb.ts';
 
 export interface Membership {
@@ -17,8 +17,15 @@ const REACH = { none: 0, own: 1, tenant: 2, all: 3 } as const;
 
 /** Membership of an identity. People are found by (issuer, subject): an account made anew with the same address inherits nothing. */
 export function membershipOf(configuration: Configuration, identity: Pick<Identity, 'issuer' | 'subject'>): Membership {
-  if (identity.issuer !== configuration.issuer) return NOBODY;
-  const person = configuration.people.find((candidate) => candidate.subject === identity.subject && !candidate.disabled);
+  return membershipOfKey(configuration, identityKey(identity));
+}
+
+/** Membership behind an identity key, as the state table keeps it. */
+export function membershipOfKey(configuration: Configuration, key: string): Membership {
+  const { issuer } = configuration;
+  const person = configuration.people.find(
+    (candidate) => !candidate.disabled && identityKey({ issuer, subject: candidate.subject }) === key,
+  );
   if (!person) return NOBODY;
   const roles = person.roles.map((name) => configuration.roles[name]).filter((role) => role !== undefined);
   const sees = roles.reduce<Membership['sees']>((widest, role) => (REACH[role.sees] > REACH[widest] ? role.sees : widest), 'none');

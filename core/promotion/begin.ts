@@ -1,6 +1,6 @@
 /** May the rollout start now? Read again at the last moment: decisions, people, plan, time, environment. */
 import { isSamePerson } from '../access/identity.ts';
-import { membershipOf } from '../access/membership.ts';
+import { membershipOfKey } from '../access/membership.ts';
 import type { Decision } from '../approval/decision.ts';
 import { approvalProgress } from '../approval/progress.ts';
 import type { Configuration } from '../environment/configuration.ts';
@@ -16,8 +16,6 @@ export interface BeginFacts {
   plan: Plan;
   decisions: readonly Decision[];
   configuration: Configuration;
-  /** Identities behind the decisions, to read their membership as it is now. */
-  subjects: ReadonlyMap<string, { issuer: string; subject: string }>;
   environment: EnvironmentRecord | undefined;
   /** Digest that the source environment's evidence names now; undefined when there is none any more. */
   evidenceHolds: boolean;
@@ -32,7 +30,7 @@ export interface BeginFacts {
  * - `stop`: nothing to do any more.
  */
 export type BeginOutcome =
-  | { kind: 'start'; change: PromotionChange }
+  | { kind: 'start'; change?: PromotionChange }
   | { kind: 'approval'; change?: PromotionChange }
   | { kind: 'wait'; waitingOn: WaitingOn; until?: string; change?: PromotionChange }
   | { kind: 'gates' }
@@ -41,7 +39,7 @@ export type BeginOutcome =
 export function begin(facts: BeginFacts): BeginOutcome {
   const { promotion, plan, now } = facts;
   if (promotion.phase === 'promoting')
-    return facts.environment?.holder === holderOf(promotion.id, promotion.attempt) ? resumed(promotion) : { kind: 'stop' };
+    return facts.environment?.holder === holderOf(promotion.id, promotion.attempt) ? { kind: 'start' } : { kind: 'stop' };
   if (isFinal(promotion.phase) || promotion.phase === 'blocked' || promotion.phase === 'rolling_back') return { kind: 'stop' };
   if (promotion.phase === 'validating' || promotion.phase === 'requested') return { kind: 'gates' };
   if (now.toISOString() >= promotion.expiresAt) return { kind: 'stop', change: expired(promotion) };
@@ -75,12 +73,11 @@ export function begin(facts: BeginFacts): BeginOutcome {
 
 /** Approvals of people who may still approve: membership is read now, not when they decided. */
 function standingDecisions(facts: BeginFacts): Decision[] {
-  const { promotion, configuration, subjects } = facts;
+  const { promotion, configuration } = facts;
   return facts.decisions.flatMap((decision) => {
     if (decision.decision === 'reject') return [decision];
-    const identity = subjects.get(decision.actor.key);
-    if (!identity || isSamePerson(decision.actor, promotion.requester) || promotion.editors.includes(decision.actor.key)) return [];
-    const membership = membershipOf(configuration, identity);
+    if (isSamePerson(decision.actor, promotion.requester) || promotion.editors.includes(decision.actor.key)) return [];
+    const membership = membershipOfKey(configuration, decision.actor.key);
     if (!membership.verbs.has('approve')) return [];
     return [{ ...decision, teams: membership.teams, roles: membership.roles }];
   });
@@ -102,11 +99,6 @@ function start(facts: BeginFacts, holder: string): BeginOutcome {
       },
     ),
   };
-}
-
-/** The machine came here again after a crash: the lock is ours already. */
-function resumed(promotion: Promotion): BeginOutcome {
-  return { kind: 'start', change: engineChange(promotion, promotion, { type: 'promotion.started', action: 'resumed' }) };
 }
 
 function waiting(promotion: Promotion, waitingOn: WaitingOn): Extract<BeginOutcome, { kind: 'wait' }> {

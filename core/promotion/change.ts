@@ -83,7 +83,12 @@ export interface WakeDraft {
   kind: 'start' | 'resume';
   requestId: string;
   attempt: number;
+  /** The wait that is over; absent: whichever it is in. A wake that comes twice must not end the next wait. */
+  wait?: WaitKind;
 }
+
+/** What a run waits for with a task token. */
+export type WaitKind = 'gates' | 'approval' | 'turn';
 
 export interface PromotionChange {
   /** Head as it was read: its `version` is the condition of the write. Undefined when the request is created. */

@@ -1,0 +1,28 @@
+/** Records the result of one gate: one event per gate, and the wake when it was the last. */
+
+import type { PromotionChange } from '../promotion/change.ts';
+import { engineChange } from '../promotion/engine-change.ts';
+import type { Plan } from '../promotion/plan.ts';
+import type { Promotion } from '../promotion/promotion.ts';
+import { gatesAreSettled } from '../promotion/settle-gates.ts';
+import type { GateResult } from './gate.ts';
+
+/** `others` are the results known so far; an earlier result of the same gate is replaced. */
+export function recordGate(promotion: Promotion, plan: Plan, others: readonly GateResult[], result: GateResult): PromotionChange {
+  const results = [...others.filter((other) => other.name !== result.name), result];
+  return engineChange(
+    promotion,
+    promotion,
+    {
+      type: 'gate.finished',
+      action: `gate_${result.status}`,
+      data: { gate: result.name, status: result.status, definition: result.definitionHash },
+      ...(result.status === 'passed' ? {} : { error: `${result.name}: ${result.message}` }),
+    },
+    {
+      gates: [result],
+      notices: [{ type: 'gate.finished', data: { gate: result.name, status: result.status } }],
+      ...(gatesAreSettled(plan, results) ? { wake: { kind: 'resume' as const, requestId: promotion.id, attempt: promotion.attempt, wait: 'gates' as const } } : {}),
+    },
+  );
+}

@@ -1,0 +1,57 @@
+/** Begins the rollout, if everything that allows it holds now and is sealed in the audit log. */
+import type { Evidence } from '../../core/audit/ports.ts';
+import { environmentBefore } from '../../core/environment/configuration.ts';
+import { begin as decideBegin } from '../../core/promotion/begin.ts';
+import { changing } from '../../core/promotion/ports.ts';
+import type { Promotion } from '../../core/promotion/promotion.ts';
+import { clock, configuration, environments, promotions } from '../kit/state.ts';
+import type { NextStep, RunEvent } from '../kit/task.ts';
+
+/** Task `begin`. Faults: AUDIT_UNAVAILABLE while the approvals are not sealed. */
+export function begin(evidence: Evidence) {
+  return (event: RunEvent): Promise<NextStep> =>
+    changing(
+      () => promotions.head(event.requestId),
+      async (promotion): Promise<NextStep> => {
+        if (!promotion || promotion.attempt !== event.attempt) return { next: 'end' };
+        const outcome = await decideNow(promotion);
+        switch (outcome.kind) {
+          case 'gates':
+            return { next: 'gates' };
+          case 'approval':
+            if (outcome.change) await promotions.commit(outcome.change);
+            return { next: 'approval' };
+          case 'wait': {
+            if (outcome.change) await promotions.commit(outcome.change);
+            if (outcome.waitingOn === 'lock') await environments.wait(promotion.to, promotion.artifact, promotion.id, promotion.attempt);
+            return { next: 'turn', waitSeconds: outcome.until ? secondsUntil(outcome.until) : 3600 };
+          }
+          case 'stop':
+            if (outcome.change) await promotions.commit(outcome.change);
+            return { next: 'end' };
+          case 'start':
+            // No effect before evidence: what allows this promotion must be in the locked log, signed, before anything is changed by it.
+            await evidence.seal(promotion);
+            if (outcome.change) await promotions.commit(outcome.change);
+            return { next: 'copy' };
+        }
+      },
+    );
+}
+
+async function decideNow(promotion: Promotion) {
+  const [plan, decisions, config, environment] = await Promise.all([
+    promotions.plan(promotion.id, promotion.planHash),
+    promotions.decisions(promotion.id),
+    configuration(),
+    environments.get(promotion.to, promotion.artifact),
+  ]);
+  if (!plan) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
+  const isFirst = environmentBefore(config, plan.from) === undefined;
+  const evidenceHolds = isFirst || (await environments.evidence(plan.from, plan.artifact, plan.digest)) !== undefined;
+  return decideBegin({ promotion, plan, decisions, configuration: config, environment, evidenceHolds, now: clock.now() });
+}
+
+function secondsUntil(instant: string): number {
+  return Math.max(1, Math.ceil((Date.parse(instant) - clock.now().getTime()) / 1000));
+}

@@ -1,0 +1,20 @@
+/** Keeps the token of a run that waits, and wakes it at once when what it waits for has happened already. */
+import { environments, promotions, wakes } from '../kit/state.ts';
+import type { NextStep, RunEvent } from '../kit/task.ts';
+
+/** Task `wait`: the token is stored first and the request read afterwards, so that no decision falls between the two. */
+export async function wait(event: RunEvent & { kind: 'approval' | 'turn'; taskToken: string }): Promise<NextStep> {
+  await wakes.keepToken(event.requestId, event.attempt, event.kind, event.taskToken);
+  const promotion = await promotions.head(event.requestId);
+  const stillWaits =
+    promotion !== undefined && (event.kind === 'approval' ? promotion.phase === 'pending_approval' : await waitsForItsTurn(promotion));
+  if (!stillWaits) await wakes.add({ kind: 'resume', requestId: event.requestId, attempt: event.attempt, wait: event.kind });
+  return { next: 'begin' };
+}
+
+async function waitsForItsTurn(promotion: { phase: string; waitingOn?: string; to: string; artifact: string }): Promise<boolean> {
+  if (promotion.phase !== 'approved' || promotion.waitingOn === undefined) return false;
+  if (promotion.waitingOn !== 'lock') return true;
+  const environment = await environments.get(promotion.to, promotion.artifact);
+  return environment?.holder !== undefined;
+}
