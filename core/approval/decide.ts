@@ -103,7 +103,9 @@ export function decide(facts: DecisionFacts, input: DecisionInput): DecisionOutc
         { type: 'approval.decided', data: { decision: input.decision, channel: input.channel } },
         ...(closes ? [{ type: 'approval.closed' as const, data: { outcome: after.phase } }] : []),
       ],
-      ...(closes ? { wake: { kind: 'resume' as const, requestId: promotion.id, attempt: promotion.attempt, wait: 'approval' as const } } : {}),
+      ...(closes
+        ? { wake: { kind: 'resume' as const, requestId: promotion.id, attempt: promotion.attempt, wait: 'approval' as const } }
+        : {}),
     },
   };
 }

@@ -22,7 +22,9 @@ export function recordGate(promotion: Promotion, plan: Plan, others: readonly Ga
     {
       gates: [result],
       notices: [{ type: 'gate.finished', data: { gate: result.name, status: result.status } }],
-      ...(gatesAreSettled(plan, results) ? { wake: { kind: 'resume' as const, requestId: promotion.id, attempt: promotion.attempt, wait: 'gates' as const } } : {}),
+      ...(gatesAreSettled(plan, results)
+        ? { wake: { kind: 'resume' as const, requestId: promotion.id, attempt: promotion.attempt, wait: 'gates' as const } }
+        : {}),
     },
   );
 }

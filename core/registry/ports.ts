@@ -1,0 +1,73 @@
+/** What the rules need of registries. */
+import type { RegistryConfiguration } from '../environment/configuration.ts';
+
+/** A version found in a registry. */
+export interface ResolvedVersion {
+  /** Tag that matched. */
+  tag: string;
+  /** The tag without its environment suffix: base of the tags that are written. */
+  releaseVersion: string;
+  digest: string;
+}
+
+/** What a copy would move. */
+export interface CopyEstimate {
+  blobs: number;
+  bytes: number;
+  missingBlobs: number;
+  missingBytes: number;
+}
+
+/** Facts about an artifact for gates and previews. */
+export interface ArtifactFacts {
+  digest: string;
+  mediaType: string;
+  /** Labels of the image config (of the first platform of an index). */
+  labels: Record<string, string>;
+  created?: string;
+  platforms: string[];
+  sizeBytes: number;
+}
+
+export interface RegistryReader {
+  /** First tag of the contract's candidates that exists. `version` is attacker-controlled and must match the tag grammar already. */
+  resolve(
+    registry: RegistryConfiguration,
+    repository: string,
+    version: string,
+    environments: readonly string[],
+    source: string,
+  ): Promise<ResolvedVersion | undefined>;
+  /** Digest that a tag names now. */
+  digestOf(registry: RegistryConfiguration, repository: string, tag: string): Promise<string | undefined>;
+  facts(registry: RegistryConfiguration, repository: string, digest: string): Promise<ArtifactFacts>;
+  estimate(source: RegistryConfiguration, target: RegistryConfiguration, repository: string, digest: string): Promise<CopyEstimate>;
+}
+
+export interface CopyProgress {
+  /** False: the deadline came first; call again. */
+  done: boolean;
+  /** Merkle root over digests and sizes of the closure, equal on both sides once verified. */
+  closureRoot?: string;
+  manifests?: number;
+  blobs?: number;
+  copiedBytes?: number;
+}
+
+export interface RegistryWriter {
+  /**
+   * Copies the closure of a digest (children, config, layers, referrers, cosign tags) and reads it back at the target.
+   * Stops between two blobs when `deadline` (real time, epoch ms) is near. Faults: DIGEST_MISMATCH, LIMIT, FOREIGN_REALM, REGISTRY_REFUSED, UNAVAILABLE.
+   */
+  copy(
+    source: RegistryConfiguration,
+    target: RegistryConfiguration,
+    repository: string,
+    digest: string,
+    deadline: number,
+  ): Promise<CopyProgress>;
+  /** Creates a tag; the same digest again is no change; another digest is the fault TAG_IMMUTABLE. */
+  tagOnce(registry: RegistryConfiguration, repository: string, tag: string, digest: string): Promise<void>;
+  /** Moves a mutable tag. */
+  moveTag(registry: RegistryConfiguration, repository: string, tag: string, digest: string): Promise<void>;
+}
