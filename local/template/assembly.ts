@@ -109,10 +109,8 @@ function collectAssets(root: string, file: string, place: Place, assets: Map<str
 }
 
 function fill(text: string, place: Place): string {
-  return text
-    .replaceAll('${AWS::AccountId}', place.account)
-    .replaceAll('${AWS::Region}', place.region)
-    .replaceAll('${AWS::Partition}', place.partition);
+  const values: Record<string, string> = { AccountId: place.account, Region: place.region, Partition: place.partition };
+  return text.replace(/\$\{AWS::(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
 }
 
 function readJson<T>(file: string): T {

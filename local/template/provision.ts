@@ -16,8 +16,8 @@ export interface ProvisionOptions {
   /** Values of the stacks' parameters, by name; each stack takes those that it declares. */
   parameters: Record<string, string>;
   provider(type: string): ResourceProvider | undefined;
-  /** Runs after each resource with its resolved properties; what it throws stops the start. */
-  verify?(request: ResourceRequest): Promise<void>;
+  /** Runs after each resource with its resolved properties and result; what it throws stops the start. */
+  verify?(request: ResourceRequest, result: ResourceResult): Promise<void>;
 }
 
 export interface ProvisionedStack {
@@ -85,7 +85,7 @@ async function provisionResource(id: string, scope: Scope, options: ProvisionOpt
   };
   try {
     const result = await options.provider(resource.Type)!(request);
-    await options.verify?.(request);
+    await options.verify?.(request, result);
     return result;
   } catch (error) {
     throw new TemplateError(`${at}: ${(error as Error).message}`, { cause: error });
