@@ -10,6 +10,7 @@ const DIGEST = /^sha256:[a-f0-9]{64}$/;
 /** Characters that show nothing: white space, control, format and separator characters. */
 const INVISIBLE = /[\s\p{C}\p{Z}]/gu;
 /** C0 and C1 controls but line feed and tab, lone surrogates, and bidirectional overrides: none of them is text. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|\p{Cs}/u;
 
 /** Number of characters that a reader sees. */

@@ -1,0 +1,198 @@
+/** The change that creates a request, and the ones that edit, retry and cancel it. */
+import type { Actor, AuthMethod, Channel } from '../access/identity.ts';
+import { Refusal } from '../errors.ts';
+import { type PromotionChange, withPhase } from './change.ts';
+import { isFinal } from './phase.ts';
+import { type Plan, planHashOf } from './plan.ts';
+import type { Promotion, PromotionSpec } from './promotion.ts';
+
+/** Who acts, and how we know. */
+export interface Acting {
+  actor: Actor;
+  auth: AuthMethod;
+  channel: Channel;
+}
+
+export interface CreateInput extends Acting {
+  id: string;
+  plan: Plan;
+  spec: PromotionSpec;
+  requestedVersion: string;
+  now: Date;
+  previewRef?: string;
+  retryOf?: string;
+}
+
+export function create(input: CreateInput): PromotionChange {
+  const { plan, spec, actor } = input;
+  const planHash = planHashOf(plan);
+  const createdAt = input.now.toISOString();
+  const promotion: Promotion = {
+    id: input.id,
+    kind: plan.kind,
+    tenant: plan.tenant,
+    artifact: plan.artifact,
+    artifactType: spec.target.type,
+    requestedVersion: input.requestedVersion,
+    releaseVersion: plan.version,
+    digest: plan.digest,
+    from: plan.from,
+    to: plan.to,
+    impact: spec.request.impactAssessment,
+    requester: actor,
+    editors: [],
+    createdAt,
+    updatedAt: createdAt,
+    expiresAt: deadline(plan, input.now),
+    scheduledDate: plan.scheduledDate,
+    phase: 'requested',
+    attempt: 1,
+    planHash,
+    firstPlanHash: planHash,
+    version: 0,
+    seq: 0,
+    lastLine: '',
+    ...(input.previewRef === undefined ? {} : { previewRef: input.previewRef }),
+    ...(input.retryOf === undefined ? {} : { retryOf: input.retryOf }),
+  };
+  return {
+    after: promotion,
+    texts: { spec },
+    plan,
+    event: {
+      type: 'promotion.requested',
+      actor,
+      auth: input.auth,
+      channel: input.channel,
+      data: { kind: plan.kind, version: plan.version, impact: promotion.impact, text: plan.textHash, policy: plan.policyHash },
+      history: { action: 'created' },
+    },
+    notices: [{ type: 'promotion.requested', data: {} }],
+    wake: { kind: 'start', requestId: promotion.id, attempt: 1 },
+  };
+}
+
+/** A scheduled promotion may wait for its date and still be decided in time: the deadline counts from the later of now and then. */
+function deadline(plan: Plan, now: Date): string {
+  const from = plan.scheduledDate ? Math.max(now.getTime(), Date.parse(plan.scheduledDate)) : now.getTime();
+  return new Date(from + plan.approvalTimeoutSeconds * 1000).toISOString();
+}
+
+export interface EditInput extends Acting {
+  plan: Plan;
+  spec: PromotionSpec;
+  requestedVersion: string;
+  now: Date;
+}
+
+/** New plan, new attempt at the gates; every decision on the old plan is void because it names another hash. */
+export function edit(promotion: Promotion, input: EditInput): PromotionChange {
+  if (promotion.phase !== 'pending_approval' && promotion.phase !== 'blocked' && promotion.phase !== 'approved') {
+    throw new Refusal('STATE_CONFLICT', `a request in phase ${promotion.phase} cannot be edited`, {
+      hint: isFinal(promotion.phase) ? 'create a new request' : 'wait until its gates are done',
+    });
+  }
+  const planHash = planHashOf(input.plan);
+  const blocked = promotion.phase === 'blocked';
+  const attempt = blocked ? promotion.attempt + 1 : promotion.attempt;
+  const editors = promotion.requester.key === input.actor.key ? promotion.editors : [...new Set([...promotion.editors, input.actor.key])];
+  const after = withPhase(promotion, 'validating', {
+    planHash,
+    digest: input.plan.digest,
+    releaseVersion: input.plan.version,
+    requestedVersion: input.requestedVersion,
+    impact: input.spec.request.impactAssessment,
+    scheduledDate: input.plan.scheduledDate,
+    expiresAt: deadline(input.plan, input.now),
+    editors,
+    attempt,
+  });
+  return {
+    before: promotion,
+    after,
+    texts: { spec: input.spec },
+    plan: input.plan,
+    event: {
+      type: 'promotion.edited',
+      actor: input.actor,
+      auth: input.auth,
+      channel: input.channel,
+      data: { voided: promotion.planHash, version: input.plan.version, text: input.plan.textHash },
+      history: { action: 'edited' },
+    },
+    wake: { kind: blocked ? 'start' : 'resume', requestId: promotion.id, attempt },
+  };
+}
+
+/** Runs the gates of a blocked request again: attempt + 1, same plan. */
+export function retry(promotion: Promotion, acting: Acting): PromotionChange {
+  if (promotion.phase !== 'blocked') {
+    throw new Refusal('STATE_CONFLICT', `only a blocked request is retried; this one is ${promotion.phase}`, {
+      hint: isFinal(promotion.phase) ? 'create a new request' : 'read its explain page',
+    });
+  }
+  const attempt = promotion.attempt + 1;
+  return {
+    before: promotion,
+    after: withPhase(promotion, 'validating', { attempt }),
+    event: {
+      type: 'promotion.retried',
+      actor: acting.actor,
+      auth: acting.auth,
+      channel: acting.channel,
+      data: { attempt },
+      history: { action: 'retried' },
+    },
+    wake: { kind: 'start', requestId: promotion.id, attempt },
+  };
+}
+
+/** Withdraws a request that has not begun to change anything. */
+export function cancel(promotion: Promotion, acting: Acting): PromotionChange {
+  if (promotion.phase === 'expired') throw new Refusal('EXPIRED', 'the request has expired already');
+  if (isFinal(promotion.phase)) throw new Refusal('STATE_CONFLICT', `the request is ${promotion.phase} already`);
+  if (promotion.phase === 'promoting' || promotion.phase === 'rolling_back') {
+    throw new Refusal('STATE_CONFLICT', 'the rollout has begun', { hint: 'abort it instead: the environment is then restored' });
+  }
+  return {
+    before: promotion,
+    after: withPhase(promotion, 'cancelled'),
+    event: {
+      type: 'promotion.cancelled',
+      actor: acting.actor,
+      auth: acting.auth,
+      channel: acting.channel,
+      data: {},
+      history: { action: 'cancelled' },
+    },
+    notices: [{ type: 'approval.closed', data: { outcome: 'cancelled' } }],
+    wake: { kind: 'resume', requestId: promotion.id, attempt: promotion.attempt },
+  };
+}
+
+/** Starts an approved promotion whose environment waits for a person's word. */
+export function execute(promotion: Promotion, acting: Acting): PromotionChange {
+  if (promotion.phase !== 'approved') {
+    throw new Refusal(
+      promotion.phase === 'expired' ? 'EXPIRED' : 'STATE_CONFLICT',
+      `a request in phase ${promotion.phase} cannot be executed`,
+      {
+        hint: promotion.phase === 'pending_approval' ? 'it still needs approvals' : 'read its explain page',
+      },
+    );
+  }
+  const after = withPhase(promotion, 'approved');
+  return {
+    before: promotion,
+    after,
+    event: {
+      type: 'promotion.waiting',
+      actor: acting.actor,
+      auth: acting.auth,
+      channel: acting.channel,
+      data: { confirmed: true },
+      history: { action: 'executed' },
+    },
+    wake: { kind: 'resume', requestId: promotion.id, attempt: promotion.attempt, wait: 'turn' },
+  };
+}

@@ -1,0 +1,75 @@
+/** `POST /v1/requests/{env}`: asks for a promotion. */
+import { Refusal } from '../../core/errors.ts';
+import { create as createPromotion } from '../../core/promotion/create.ts';
+import { specOf } from '../../core/promotion/make-plan.ts';
+import { planHashOf } from '../../core/promotion/plan.ts';
+import type { RequestBody } from '../../core/promotion/request-body.ts';
+import type { RegistryReader } from '../../core/registry/ports.ts';
+import type { HttpAnswer, HttpCall } from '../kit/http.ts';
+import { clock, promotions } from '../kit/state.ts';
+import { draftPlan } from './draft-plan.ts';
+import { type PreviewRow, readPreview } from './preview-row.ts';
+import { renderRequest } from './render-request.ts';
+
+export function create(registries: RegistryReader) {
+  return async (call: HttpCall<RequestBody>): Promise<HttpAnswer> => {
+    const { body, caller, configuration } = call;
+    const { plan, environment } = await draftPlan(call, registries, caller.actor.key);
+    await requirePreview(call, planHashOf(plan));
+    if (environment?.current?.digest === plan.digest) {
+      return {
+        status: 200,
+        body: {
+          code: 'ALREADY_PROMOTED',
+          detail: `${plan.artifact} ${plan.version} (${plan.digest}) is in ${plan.to} already; nothing was requested`,
+          environment: plan.to,
+          digest: plan.digest,
+          requestId: environment.current.requestId,
+        },
+      };
+    }
+    const now = clock.now();
+    const id = await promotions.nextId(now.getUTCFullYear());
+    const promotion = await promotions.commit(
+      createPromotion({
+        id,
+        plan,
+        spec: specOf(body, plan.from, plan.to),
+        requestedVersion: body.target.version,
+        now,
+        actor: caller.actor,
+        auth: caller.identity.auth,
+        channel: call.headers['x-greenlight-client'] === 'cli' ? 'cli' : 'rest',
+        ...(body.previewRef === undefined ? {} : { previewRef: body.previewRef }),
+      }),
+    );
+    const aggregate = await promotions.aggregate(promotion.id);
+    if (!aggregate) throw new Error(`${promotion.id} vanished after it was written`);
+    return {
+      status: 201,
+      headers: { location: `/v1/requests/${plan.to}/${promotion.id}` },
+      body: renderRequest({ ...aggregate, plan, decisions: [], configuration, caller }),
+    };
+  };
+}
+
+/** The preview that the environment demands or the caller names must be young and equal to what would happen now. */
+async function requirePreview(call: HttpCall<RequestBody>, planHash: string): Promise<void> {
+  const { body, configuration } = call;
+  const environment = configuration.environments[call.params['env']!]!;
+  if (body.previewRef === undefined) {
+    if (environment.preview === 'optional') return;
+    throw new Refusal('PREVIEW_REQUIRED', `${environment.name} takes requests with a previewRef only`, {
+      hint: `POST /v1/requests/${environment.name}/preview first and send its previewRef`,
+    });
+  }
+  const preview: PreviewRow | undefined = await readPreview(body.previewRef);
+  if (!preview || preview.requesterKey !== call.caller.actor.key || preview.expiresAt <= clock.now().toISOString()) {
+    throw new Refusal('PREVIEW_EXPIRED', 'that preview does not exist any more', { hint: 'make a new preview' });
+  }
+  if (preview.planHash !== planHash) {
+    throw new Refusal('PREVIEW_MISMATCH', 'what would happen now is not what the preview showed', {
+      hint: 'make a new preview and compare',
+    });
+  }
+}

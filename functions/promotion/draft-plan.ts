@@ -1,0 +1,51 @@
+/** From the body of a request to its plan: the same path for preview, create and edit. */
+
+import { belongsToTenant, mayUse } from '../../core/access/membership.ts';
+import type { ArtifactConfiguration } from '../../core/environment/configuration.ts';
+import { artifactOf, type Configuration } from '../../core/environment/configuration.ts';
+import type { EnvironmentRecord } from '../../core/environment/environment.ts';
+import { Refusal } from '../../core/errors.ts';
+import { makePlan, routeOf } from '../../core/promotion/make-plan.ts';
+import type { Plan } from '../../core/promotion/plan.ts';
+import type { RequestBody } from '../../core/promotion/request-body.ts';
+import type { RegistryReader, ResolvedVersion } from '../../core/registry/ports.ts';
+import type { Caller, HttpCall } from '../kit/http.ts';
+import { environments } from '../kit/state.ts';
+
+export interface Draft {
+  plan: Plan;
+  version: ResolvedVersion;
+  environment: EnvironmentRecord | undefined;
+}
+
+/** Refuses an environment or artifact that does not exist for the caller: another tenant's is as unknown as none. */
+export function requireArtifact(configuration: Configuration, caller: Caller, environment: string, name: string): ArtifactConfiguration {
+  if (!Object.hasOwn(configuration.environments, environment)) throw new Refusal('NOT_FOUND', 'there is no such environment');
+  const artifact = artifactOf(configuration, name);
+  if (!artifact || !belongsToTenant(caller.membership, artifact.tenant)) {
+    throw new Refusal('NOT_FOUND', 'there is no such artifact', { hint: 'check the name, and that your tenant owns it' });
+  }
+  if (!mayUse(caller.membership, 'request', artifact.tenant))
+    throw new Refusal('FORBIDDEN', 'your roles do not include the verb "request"');
+  return artifact;
+}
+
+/** Resolves the version, reads what the environments hold, and makes the plan for `requesterKey`. */
+export async function draftPlan(call: HttpCall<RequestBody>, registries: RegistryReader, requesterKey: string): Promise<Draft> {
+  const { configuration, body } = call;
+  const target = call.params['env']!;
+  const { from, to } = routeOf(configuration, target, body.target);
+  const source = configuration.registries[configuration.environments[from]!.registries[0]!]!;
+  const version = await registries.resolve(source, body.target.name, body.target.version, configuration.path, from);
+  if (!version) {
+    throw new Refusal('NOT_FOUND', `${body.target.name} has no version ${body.target.version} in ${from}`, {
+      hint: 'publish it first, or check how the tag is spelled in the source registry',
+    });
+  }
+  const [evidence, environment] = await Promise.all([
+    environments.evidence(from, body.target.name, version.digest),
+    environments.get(to, body.target.name),
+  ]);
+  const plan = makePlan({ configuration, body, from, to, version, evidence, environment, requesterKey });
+  return { plan, version, environment };
+}
