@@ -174,7 +174,7 @@ export function writesOf(change: PromotionChange, clock: Clock): { writes: Write
     });
   }
   if (change.environment) writes.push(...environmentWrites(change.environment, head, now));
-  if (change.wake) writes.push({ put: { PK: WAKE, SK: rowId(clock), at: now, body: change.wake } });
+  for (const wake of [change.wake ?? []].flat()) writes.push({ put: { PK: WAKE, SK: rowId(clock), at: now, body: wake } });
   for (const notice of change.notices ?? []) {
     writes.push({
       put: {

@@ -97,7 +97,7 @@ export interface PromotionChange {
   after: Promotion;
   event: EventDraft;
   notices?: NoticeDraft[];
-  wake?: WakeDraft;
+  wake?: WakeDraft | WakeDraft[];
   /** Texts to store: on create, on edit, on rejection. */
   texts?: PromotionTexts;
   /** Plan to store under its hash: on create and on edit. */

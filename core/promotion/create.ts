@@ -93,8 +93,7 @@ export function edit(promotion: Promotion, input: EditInput): PromotionChange {
     });
   }
   const planHash = planHashOf(input.plan);
-  const blocked = promotion.phase === 'blocked';
-  const attempt = blocked ? promotion.attempt + 1 : promotion.attempt;
+  const attempt = promotion.attempt + 1;
   const editors = promotion.requester.key === input.actor.key ? promotion.editors : [...new Set([...promotion.editors, input.actor.key])];
   const after = withPhase(promotion, 'validating', {
     planHash,
@@ -120,7 +119,11 @@ export function edit(promotion: Promotion, input: EditInput): PromotionChange {
       data: { voided: promotion.planHash, version: input.plan.version, text: input.plan.textHash },
       history: { action: 'edited' },
     },
-    wake: { kind: blocked ? 'start' : 'resume', requestId: promotion.id, attempt },
+    wake: [
+      { kind: 'start', requestId: promotion.id, attempt },
+      // The run of the old plan wakes up, finds another attempt, and ends.
+      { kind: 'resume', requestId: promotion.id, attempt: promotion.attempt },
+    ],
   };
 }
 

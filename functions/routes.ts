@@ -1,0 +1,428 @@
+/**
+ * Every route as data: authentication, OpenAPI, clients, the API construct and the route × role matrix come from this table. A handler that is not
+ * in it cannot be deployed. It holds no code of handlers, so that the stacks can read it without them.
+ */
+import * as z from 'zod';
+import type { Verb } from '../core/access/verb.ts';
+import { prose, requestBodySchema } from '../core/promotion/request-body.ts';
+
+/** Lambda that serves a route: one per set of permissions. */
+export type FunctionGroup = 'read' | 'request' | 'decide' | 'hooks' | 'public';
+
+/** How the caller proves who it is. `link` and `hmac` are checked by their handlers over the raw input. */
+export type RouteAuth = 'bearer' | 'public' | 'link' | 'hmac';
+
+export interface Route {
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** OpenAPI path. */
+  path: string;
+  /** Unique; names the handler in its group and the OpenAPI operation. */
+  operation: string;
+  group: FunctionGroup;
+  auth: RouteAuth;
+  /** Verb that the caller needs somewhere; the handler checks it in the tenant of the thing. */
+  verb?: Verb;
+  summary: string;
+  body?: z.ZodType;
+  /** The body may be absent. */
+  bodyOptional?: boolean;
+  /** `application/x-www-form-urlencoded` instead of JSON. */
+  form?: boolean;
+  query?: z.ZodType;
+  /** Name of the answer's schema in the OpenAPI document, with its status. */
+  answers: Readonly<Record<number, AnswerName>>;
+  tag: string;
+}
+
+export type AnswerName =
+  | 'Health'
+  | 'OpenApi'
+  | 'Page'
+  | 'Plan'
+  | 'PromotionRequest'
+  | 'PromotionRequestOrExisting'
+  | 'RequestList'
+  | 'Stats'
+  | 'Explanation'
+  | 'Timeline'
+  | 'EnvironmentList'
+  | 'Environment'
+  | 'Accepted'
+  | 'Redirect';
+
+const planHash = z.string().regex(/^sha256:[a-f0-9]{64}$/);
+const flag = z.enum(['true', 'false']);
+const limit = z
+  .string()
+  .regex(/^[0-9]{1,3}$/)
+  .transform(Number)
+  .refine((value) => value >= 1 && value <= 100, 'must be from 1 to 100');
+
+const paging = { limit: limit.optional(), cursor: z.string().max(2_000).optional() };
+
+export const listQuery = z.strictObject({
+  ...paging,
+  state: z.enum(['pending', 'approved', 'deploying', 'deployed', 'failed', 'rejected', 'expired', 'cancelled']).optional(),
+  phase: z.string().max(40).optional(),
+  tenant: z.string().max(64).optional(),
+  createdBy: z.string().max(320).optional(),
+  artifact: z.string().max(128).optional(),
+  search: z.string().max(200).optional(),
+});
+
+export const pageQuery = z.strictObject(paging);
+export const previewQuery = z.strictObject({ store: flag.optional() });
+const none = z.strictObject({});
+
+export const approveBody = z.strictObject({ comment: prose(0, 4_000).optional(), planHash: planHash.optional() });
+export const rejectBody = z.strictObject({ reason: prose(10, 4_000), planHash: planHash.optional() });
+const emptyBody = z.strictObject({});
+
+const REQUEST = '/v1/requests/{env}/{id}';
+
+export const ROUTES: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/health',
+    operation: 'health',
+    group: 'public',
+    auth: 'public',
+    summary: 'Says that the API answers',
+    answers: { 200: 'Health' },
+    tag: 'service',
+  },
+  {
+    method: 'GET',
+    path: '/openapi.json',
+    operation: 'openapi',
+    group: 'public',
+    auth: 'public',
+    summary: 'This description',
+    answers: { 200: 'OpenApi' },
+    tag: 'service',
+  },
+  {
+    method: 'GET',
+    path: '/docs',
+    operation: 'docs',
+    group: 'public',
+    auth: 'public',
+    summary: 'This description for people',
+    answers: { 200: 'Page' },
+    tag: 'service',
+  },
+  {
+    method: 'GET',
+    path: '/v1/login',
+    operation: 'login',
+    group: 'public',
+    auth: 'public',
+    summary: 'Begins sign-in (OIDC code flow with PKCE)',
+    query: z.strictObject({ return: z.string().max(2_000).optional() }),
+    answers: { 303: 'Redirect' },
+    tag: 'sign-in',
+  },
+  {
+    method: 'GET',
+    path: '/v1/login/callback',
+    operation: 'loginCallback',
+    group: 'public',
+    auth: 'public',
+    summary: 'Ends sign-in and sets the session cookie',
+    query: z.object({
+      code: z.string().max(4_000).optional(),
+      state: z.string().max(200).optional(),
+      error: z.string().max(200).optional(),
+    }),
+    answers: { 303: 'Redirect' },
+    tag: 'sign-in',
+  },
+  {
+    method: 'POST',
+    path: '/v1/logout',
+    operation: 'logout',
+    group: 'public',
+    auth: 'public',
+    summary: 'Ends the session',
+    form: true,
+    bodyOptional: true,
+    answers: { 303: 'Redirect' },
+    tag: 'sign-in',
+  },
+
+  {
+    method: 'POST',
+    path: '/v1/requests/{env}/preview',
+    operation: 'preview',
+    group: 'request',
+    auth: 'bearer',
+    verb: 'request',
+    summary: 'Shows what a request would do',
+    body: requestBodySchema,
+    query: previewQuery,
+    answers: { 200: 'Plan' },
+    tag: 'requests',
+  },
+  {
+    method: 'POST',
+    path: '/v1/requests/{env}',
+    operation: 'createRequest',
+    group: 'request',
+    auth: 'bearer',
+    verb: 'request',
+    summary: 'Requests a promotion',
+    body: requestBodySchema,
+    query: none,
+    answers: { 200: 'PromotionRequestOrExisting', 201: 'PromotionRequest' },
+    tag: 'requests',
+  },
+  {
+    method: 'PATCH',
+    path: REQUEST,
+    operation: 'editRequest',
+    group: 'request',
+    auth: 'bearer',
+    verb: 'request',
+    summary: 'Changes a request; its plan changes and approvals are void',
+    body: requestBodySchema.partial(),
+    query: none,
+    answers: { 200: 'PromotionRequest' },
+    tag: 'requests',
+  },
+  {
+    method: 'POST',
+    path: `${REQUEST}/cancel`,
+    operation: 'cancelRequest',
+    group: 'request',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Withdraws a request that has not begun',
+    body: emptyBody,
+    bodyOptional: true,
+    query: none,
+    answers: { 200: 'PromotionRequest' },
+    tag: 'requests',
+  },
+  {
+    method: 'POST',
+    path: `${REQUEST}/retry`,
+    operation: 'retryRequest',
+    group: 'request',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Runs the gates of a blocked request again',
+    body: emptyBody,
+    bodyOptional: true,
+    query: none,
+    answers: { 200: 'PromotionRequest' },
+    tag: 'requests',
+  },
+  {
+    method: 'POST',
+    path: `${REQUEST}/execute`,
+    operation: 'executeRequest',
+    group: 'request',
+    auth: 'bearer',
+    verb: 'execute',
+    summary: 'Starts an approved promotion that waits for a person',
+    body: emptyBody,
+    bodyOptional: true,
+    query: none,
+    answers: { 200: 'PromotionRequest' },
+    tag: 'requests',
+  },
+
+  {
+    method: 'GET',
+    path: '/v1/requests/{env}',
+    operation: 'listRequests',
+    group: 'read',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Lists requests, newest first',
+    query: listQuery,
+    answers: { 200: 'RequestList' },
+    tag: 'requests',
+  },
+  {
+    method: 'GET',
+    path: '/v1/requests/{env}/my',
+    operation: 'listMyRequests',
+    group: 'read',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Lists my requests',
+    query: pageQuery,
+    answers: { 200: 'RequestList' },
+    tag: 'requests',
+  },
+  {
+    method: 'GET',
+    path: '/v1/requests/{env}/pending',
+    operation: 'listPendingRequests',
+    group: 'read',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Lists requests that wait for my decision',
+    query: pageQuery,
+    answers: { 200: 'RequestList' },
+    tag: 'requests',
+  },
+  {
+    method: 'GET',
+    path: '/v1/requests/{env}/stats',
+    operation: 'requestStats',
+    group: 'read',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Counts requests',
+    query: none,
+    answers: { 200: 'Stats' },
+    tag: 'requests',
+  },
+  {
+    method: 'GET',
+    path: REQUEST,
+    operation: 'getRequest',
+    group: 'read',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Shows a request; `Accept: application/yaml` gives the ticket',
+    query: none,
+    answers: { 200: 'PromotionRequest' },
+    tag: 'requests',
+  },
+  {
+    method: 'GET',
+    path: `${REQUEST}/explain`,
+    operation: 'explainRequest',
+    group: 'read',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Says what a request waits for, and who can help',
+    query: none,
+    answers: { 200: 'Explanation' },
+    tag: 'requests',
+  },
+  {
+    method: 'GET',
+    path: `${REQUEST}/timeline`,
+    operation: 'requestTimeline',
+    group: 'read',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Shows every event of a request',
+    query: none,
+    answers: { 200: 'Timeline' },
+    tag: 'requests',
+  },
+  {
+    method: 'GET',
+    path: '/v1/environments',
+    operation: 'listEnvironments',
+    group: 'read',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Shows what runs where',
+    query: none,
+    answers: { 200: 'EnvironmentList' },
+    tag: 'environments',
+  },
+  {
+    method: 'GET',
+    path: '/v1/environments/{env}',
+    operation: 'getEnvironment',
+    group: 'read',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Shows what runs in an environment, with history',
+    query: none,
+    answers: { 200: 'Environment' },
+    tag: 'environments',
+  },
+
+  {
+    method: 'POST',
+    path: `${REQUEST}/approve`,
+    operation: 'approveRequest',
+    group: 'decide',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Approves the plan of a request',
+    body: approveBody,
+    bodyOptional: true,
+    query: none,
+    answers: { 200: 'PromotionRequest' },
+    tag: 'decisions',
+  },
+  {
+    method: 'POST',
+    path: `${REQUEST}/reject`,
+    operation: 'rejectRequest',
+    group: 'decide',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Rejects a request, with a reason',
+    body: rejectBody,
+    query: none,
+    answers: { 200: 'PromotionRequest' },
+    tag: 'decisions',
+  },
+  {
+    method: 'POST',
+    path: `${REQUEST}/withdraw`,
+    operation: 'withdrawDecision',
+    group: 'decide',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Takes my decision back while approval is open',
+    body: emptyBody,
+    bodyOptional: true,
+    query: none,
+    answers: { 200: 'PromotionRequest' },
+    tag: 'decisions',
+  },
+  {
+    method: 'GET',
+    path: '/v1/approvals/link',
+    operation: 'showLink',
+    group: 'decide',
+    auth: 'link',
+    summary: 'Shows what a mailed link asks; decides nothing',
+    answers: { 200: 'Page' },
+    tag: 'decisions',
+  },
+  {
+    method: 'POST',
+    path: '/v1/approvals/link',
+    operation: 'decideByLink',
+    group: 'decide',
+    auth: 'link',
+    form: true,
+    summary: 'Decides by a mailed link',
+    answers: { 200: 'Page', 303: 'Redirect' },
+    tag: 'decisions',
+  },
+  {
+    method: 'POST',
+    path: '/v1/approvals/link/revoke',
+    operation: 'revokeLink',
+    group: 'decide',
+    auth: 'link',
+    form: true,
+    summary: 'Takes back a decision that was made by my link without me',
+    answers: { 200: 'Page' },
+    tag: 'decisions',
+  },
+
+  {
+    method: 'POST',
+    path: '/v1/hooks/gates/{runId}',
+    operation: 'finishGate',
+    group: 'hooks',
+    auth: 'hmac',
+    summary: 'Takes the signed result of an http gate',
+    answers: { 200: 'Accepted' },
+    tag: 'hooks',
+  },
+];
