@@ -1,0 +1,33 @@
+/** Environment variables of the functions: the constructs set them together with the permission, the adapters read them. Declared here only. */
+export const VARIABLES = {
+  /** State table. */
+  TABLE_NAME: 'TABLE_NAME',
+  /** Origin of the API as clients reach it, e.g. `https://abc.execute-api.eu-west-1.amazonaws.com`. */
+  API_ORIGIN: 'API_ORIGIN',
+  /** Issuer of people's tokens, its audience for us, and our client id for the sign-in page. */
+  OIDC_ISSUER: 'OIDC_ISSUER',
+  OIDC_AUDIENCE: 'OIDC_AUDIENCE',
+  OIDC_CLIENT_ID: 'OIDC_CLIENT_ID',
+  /** Promotion state machine. */
+  STATE_MACHINE_ARN: 'STATE_MACHINE_ARN',
+  /** KMS HMAC keys of approval links: JSON `{"<kid>": "<key arn>"}`, and the kid that new links use. */
+  LINK_KEYS: 'LINK_KEYS',
+  LINK_KEY_ID: 'LINK_KEY_ID',
+  /** KMS HMAC key of cursors, session cookies and CSRF values. */
+  COOKIE_KEY: 'COOKIE_KEY',
+  /** Audit log: bucket, origin line of its checkpoints, KMS signing key. */
+  LOG_BUCKET: 'LOG_BUCKET',
+  LOG_ORIGIN: 'LOG_ORIGIN',
+  LOG_KEY: 'LOG_KEY',
+  /** Function that seals the log, called when evidence is needed at once. */
+  SEALER_FUNCTION: 'SEALER_FUNCTION',
+  EVENT_BUS: 'EVENT_BUS',
+  /** SES configuration set. */
+  MAIL_CONFIGURATION_SET: 'MAIL_CONFIGURATION_SET',
+  /** Origins that may be plain http or not public, comma-separated: set by whoever deploys, never by a user. */
+  ALLOWED_ORIGINS: 'ALLOWED_ORIGINS',
+  /** CodeBuild project that runs command gates. */
+  BUILD_PROJECT: 'BUILD_PROJECT',
+} as const;
+
+export type VariableName = keyof typeof VARIABLES;
