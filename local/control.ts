@@ -54,10 +54,14 @@ async function advance(options: ControlOptions, response: ServerResponse, body: 
 
 function addFault(options: ControlOptions, response: ServerResponse, body: Buffer): void {
   const parsed = faultSchema.safeParse(json(body));
-  if (!parsed.success) return sendJson(response, 400, { message: z.prettifyError(parsed.error) });
+  if (!parsed.success) {
+    sendJson(response, 400, { message: z.prettifyError(parsed.error) });
+    return;
+  }
   const services = options.faultServices();
   if (!services.includes(parsed.data.service)) {
-    return sendJson(response, 400, { message: `no service ${parsed.data.service}: one of ${services.join(', ')}` });
+    sendJson(response, 400, { message: `no service ${parsed.data.service}: one of ${services.join(', ')}` });
+    return;
   }
   options.faults.add(parsed.data);
   sendJson(response, 201, parsed.data);
@@ -65,8 +69,8 @@ function addFault(options: ControlOptions, response: ServerResponse, body: Buffe
 
 function listCalls(options: ControlOptions, response: ServerResponse, since: string | null): void {
   const instant = since === null ? 0 : /^\d+$/.test(since) ? Number(since) : Date.parse(since);
-  if (Number.isNaN(instant)) return sendJson(response, 400, { message: 'since is an ISO 8601 time or milliseconds since the epoch' });
-  sendJson(response, 200, options.calls.since(instant));
+  if (Number.isNaN(instant)) sendJson(response, 400, { message: 'since is an ISO 8601 time or milliseconds since the epoch' });
+  else sendJson(response, 200, options.calls.since(instant));
 }
 
 function json(body: Buffer): unknown {

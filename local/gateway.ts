@@ -100,7 +100,8 @@ export class Gateway {
       requestId,
       presigned: sender.ok && sender.presigned,
     };
-    const answer = body ? await this.#answer(service, scope, serviceRequest, sender) : tooLarge(service, serviceRequest);
+    const refusal = body ? dotSegments(target, service, serviceRequest) : tooLarge(service, serviceRequest);
+    const answer = refusal ?? (await this.#answer(service, scope, serviceRequest, sender));
     await sendResponse(request, response, answer);
   }
 
@@ -148,6 +149,17 @@ export class Gateway {
 function tooLarge(service: LocalService, request: ServiceRequest): ServiceResponse {
   const message = `the local cloud takes bodies of at most ${BODY_LIMIT} bytes`;
   return service.errorResponse(request, { status: 400, code: 'EntityTooLarge', message });
+}
+
+/** `URL` folds `.` and `..`, which S3 takes literally: another object would be read or written than the one named. */
+function dotSegments(target: string, service: LocalService, request: ServiceRequest): ServiceResponse | undefined {
+  const segments = target.split('?')[0]!.replaceAll(/%2e/gi, '.').split('/');
+  if (!segments.includes('.') && !segments.includes('..')) return undefined;
+  return service.errorResponse(request, {
+    status: 400,
+    code: 'InvalidURI',
+    message: 'The local cloud takes no . or .. as a part of a path.',
+  });
 }
 
 function operationName(service: LocalService, request: ServiceRequest): string {

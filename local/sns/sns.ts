@@ -69,7 +69,7 @@ function result(action: string, body: string, request: ServiceRequest): ServiceR
 
 function failure({ status, code, message }: { status: number; code: string; message: string }, request: ServiceRequest): ServiceResponse {
   const type = status < 500 ? 'Sender' : 'Receiver';
-  const error = `<Error><Type>${type}</Type><Code>${escape(code)}</Code><Message>${escape(message)}</Message></Error>`;
+  const error = `<Error><Type>${type}</Type><Code>${escaped(code)}</Code><Message>${escaped(message)}</Message></Error>`;
   return xml(status, `<ErrorResponse xmlns="${XMLNS}">${error}<RequestId>${request.requestId}</RequestId></ErrorResponse>`);
 }
 
@@ -77,6 +77,6 @@ function xml(status: number, body: string): ServiceResponse {
   return { status, headers: { 'content-type': 'text/xml' }, body };
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
