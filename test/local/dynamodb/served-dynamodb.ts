@@ -1,7 +1,4 @@
-/**
- * The local DynamoDB behind a bare http server with an administrator as caller. Run as a program it serves the data folder of its first
- * argument and prints `listening <origin>`; the second argument names a point at which it kills itself, see `dieAt`.
- */
+/** The local DynamoDB behind a bare http server with an administrator as caller, without the gateway. */
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
