@@ -1,0 +1,231 @@
+/** The configuration file: its shape, closed at every level. Seed 001's blocks load as they stand; what Greenlight adds stands beside them. */
+import * as z from 'zod';
+import { VERBS } from '../access/verb.ts';
+
+const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,38}$/, { error: 'must be lower-case letters, digits and hyphens, beginning with a letter' });
+const team = z.string().regex(/^@?[a-z][a-z0-9-]{0,62}$/, { error: 'must be a team name' });
+const duration = z.union([z.string().max(20), z.number()]);
+const reference = z
+  .string()
+  .regex(/^(ssm:\/[\w./-]{1,200}|secret:[\w/+=.@-]{1,200})$/, { error: 'must be a reference: ssm:/name or secret:name' });
+const count = z.number().int().min(1).max(100);
+
+const rule = z
+  .strictObject({ team: team.optional(), role: name.optional(), min: count.default(1) })
+  .refine((value) => (value.team === undefined) !== (value.role === undefined), 'needs either team or role');
+const stage = z.strictObject({ name: name.optional(), rules: z.array(rule).min(1).max(20) });
+
+const rollout = z.union([
+  z.literal('direct'),
+  z.strictObject({ canary: z.array(z.number().int().min(1).max(100)).min(1).max(10), bake: duration.default(0) }),
+]);
+
+const environment = z.strictObject({
+  registry: z.string().max(300).optional(),
+  registries: z.array(name).min(1).max(8).optional(),
+  tier: z.enum(['standard', 'production']).optional(),
+  cluster: name.optional(),
+  namespace: name.optional(),
+  gates: z.array(z.string().max(64)).max(30).optional(),
+  approvals: z.array(stage).max(10).optional(),
+  require_approval: z.boolean().optional(),
+  approval_teams: z.array(team).min(1).max(20).optional(),
+  approval_timeout_days: z.number().int().min(1).max(30).optional(),
+  approval_valid: duration.optional(),
+  rollout: rollout.optional(),
+  execute: z.enum(['auto', 'manual']).optional(),
+  preview: z.enum(['optional', 'required']).optional(),
+  claims: z.enum(['asserted', 'verified']).optional(),
+  link_may_decide: z.boolean().optional(),
+});
+
+const registry = z.strictObject({
+  ecr: z.strictObject({ account: z.string().regex(/^[0-9]{12}$/), region: z.string().max(30).optional() }).optional(),
+  oci: z.string().max(300).optional(),
+  prefix: z.string().max(200).optional(),
+  credentials: reference.optional(),
+});
+
+const cluster = z.strictObject({ eks: z.string().max(100).optional(), kubeconfig: reference.optional() });
+
+const command = z.union([z.string().min(1).max(2_000), z.array(z.string().max(2_000)).min(1).max(100)]);
+
+/** One gate; which members belong to which type is checked when it is normalized. */
+const gate = z.strictObject({
+  type: z.enum(['policy', 'signature', 'vulnerability', 'http', 'command', 'performance_baseline', 'cost']),
+  timeout: duration.optional(),
+  rules: z
+    .strictObject({
+      required_labels: z.array(z.string().max(200)).max(50).optional(),
+      max_age_days: count.max(3_650).optional(),
+      max_size_bytes: z.number().int().positive().optional(),
+      require_claims: z.boolean().optional(),
+      allowed_registries: z.array(z.string().max(300)).max(20).optional(),
+      platforms: z.array(z.string().max(50)).max(20).optional(),
+    })
+    .optional(),
+  keys: z.array(reference).min(1).max(20).optional(),
+  allowed: z.record(z.enum(['CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'INFORMATIONAL', 'UNDEFINED']), z.number().int().min(0)).optional(),
+  url: z.string().max(2_000).optional(),
+  mode: z.enum(['synchronous', 'callback']).optional(),
+  secret: reference.optional(),
+  command: command.optional(),
+  max_regression_percent: z.number().min(0).max(1_000).optional(),
+  max_monthly_usd: z.number().min(0).optional(),
+  usd_per_gib_month: z.number().min(0).optional(),
+});
+
+const seedGate = z.strictObject({
+  name: z.string().max(64),
+  enabled: z.boolean().optional(),
+  command: command.optional(),
+  timeout: duration.optional(),
+});
+
+const smoke = z.strictObject({
+  name: z.string().max(64),
+  path: z
+    .string()
+    .max(500)
+    .regex(/^\/[^\s]*$/),
+  status: z.number().int().min(100).max(599).default(200),
+  json: z.record(z.string().max(64), z.union([z.string(), z.number(), z.boolean(), z.null()])).optional(),
+  contains: z.string().max(500).optional(),
+  bearer: reference.optional(),
+});
+
+const workload = z.strictObject({
+  name: name.optional(),
+  container: name.optional(),
+  replicas: z.number().int().min(1).max(1_000).default(2),
+  smoke: z.array(smoke).max(20).default([]),
+  smoke_origin: z.string().max(300).optional(),
+});
+
+const recipients = z.array(z.string().max(320)).max(50);
+
+export const fileSchema = z.strictObject({
+  platform: z.strictObject({ ref: z.string().max(500) }).optional(),
+  registries: z.record(name, registry).optional(),
+  clusters: z.record(name, cluster).optional(),
+  catalog: z
+    .record(
+      z.string().max(128),
+      z.strictObject({
+        tenant: z.string().max(64),
+        type: z.enum(['api', 'application', 'policy']).optional(),
+        workload: workload.optional(),
+      }),
+    )
+    .optional(),
+  environments: z.record(name, environment).optional(),
+  gates: z.record(z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/), gate).optional(),
+  roles: z.record(name, z.strictObject({ verbs: z.array(z.enum(VERBS)), sees: z.enum(['own', 'tenant', 'all']) })).optional(),
+  teams: z.array(team).optional(),
+  people: z
+    .array(
+      z.strictObject({
+        subject: z.string().min(1).max(200),
+        email: z.email().max(320),
+        name: z.string().min(1).max(200),
+        tenants: z.array(z.string().max(64)).default([]),
+        roles: z.array(name).default([]),
+        teams: z.array(team).default([]),
+        disabled: z.boolean().default(false),
+      }),
+    )
+    .max(2_000)
+    .optional(),
+  promotion: z
+    .strictObject({
+      path: z.union([z.string().max(1_000), z.array(name).min(2).max(20)]).optional(),
+      validation_gates: z
+        .array(z.union([z.string().max(64), seedGate]))
+        .max(30)
+        .optional(),
+      rollback: z
+        .strictObject({
+          require_approval: z.boolean().optional(),
+          approval_teams: z.array(team).optional(),
+          auto_rollback_on_failure: z.boolean().optional(),
+        })
+        .optional(),
+      policies: z
+        .array(
+          z.strictObject({
+            name: name,
+            enabled: z.boolean().optional(),
+            from_env: name,
+            to_env: name,
+            conditions: z.array(z.record(z.string().max(64), z.union([z.boolean(), z.number(), z.string()]))).max(20),
+            approval: z.enum(['required', 'none']).optional(),
+            notification: z.string().max(320).optional(),
+          }),
+        )
+        .max(50)
+        .optional(),
+    })
+    .optional(),
+  artifacts: z
+    .strictObject({
+      retention: z
+        .strictObject({
+          keep_last_versions: z.number().int().min(0).optional(),
+          keep_duration_days: z.number().int().min(0).optional(),
+          protected_tags: z.array(z.string().max(128)).max(50).optional(),
+          delete_schedule: z.enum(['daily', 'weekly', 'never']).optional(),
+        })
+        .optional(),
+      lifecycle: z
+        .record(
+          z.string().max(128),
+          z.strictObject({
+            status: z.enum(['active', 'deprecated', 'eol']),
+            eol_date: z.string().max(40).optional(),
+            deprecation_date: z.string().max(40).optional(),
+            replacement: z.string().max(128).optional(),
+            support_window: z.string().max(64).optional(),
+          }),
+        )
+        .optional(),
+    })
+    .optional(),
+  notifications: z
+    .strictObject({
+      from: z.string().max(320).optional(),
+      channels: z
+        .strictObject({
+          email: z
+            .strictObject({
+              enabled: z.boolean().optional(),
+              smtp_server: z.string().max(300).optional(),
+              from: z.string().max(320).optional(),
+            })
+            .optional(),
+          slack: z
+            .strictObject({
+              enabled: z.boolean().optional(),
+              webhook_url: z.string().max(1_000).optional(),
+              channel: z.string().max(100).optional(),
+            })
+            .optional(),
+          webhooks: z.strictObject({ enabled: z.boolean().optional(), url: z.string().max(1_000).optional() }).optional(),
+        })
+        .optional(),
+      events: z
+        .record(
+          z.string().max(64),
+          z.strictObject({
+            channels: z.array(z.enum(['email', 'slack', 'webhooks'])).optional(),
+            severity: z.enum(['info', 'warning', 'critical']).optional(),
+            recipients: recipients.optional(),
+          }),
+        )
+        .optional(),
+    })
+    .optional(),
+});
+
+export type ConfigurationFile = z.infer<typeof fileSchema>;

@@ -1,0 +1,333 @@
+/** Gives the checked file its defaults and meaning, and finds what contradicts itself: unknown names, broken paths, floors of production. */
+import { DEFAULT_ROLES } from '../access/verb.ts';
+import type { ApprovalStage } from '../approval/stage.ts';
+import { contentHash, type Json } from '../promotion/canonical-json.ts';
+import type { ArtifactConfiguration, Configuration, EnvironmentConfiguration, RegistryConfiguration } from './configuration.ts';
+import type { ConfigurationFile } from './configuration-schema.ts';
+import { secondsOf } from './duration.ts';
+import { nearest } from './nearest-word.ts';
+import { normalizeGates } from './normalize-gates.ts';
+
+export interface NormalProblem {
+  path: readonly PropertyKey[];
+  message: string;
+  hint?: string;
+}
+
+export interface Normalized {
+  configuration: Configuration;
+  problems: NormalProblem[];
+  warnings: string[];
+}
+
+type FileEnvironment = NonNullable<ConfigurationFile['environments']>[string];
+
+const DAY = 86_400;
+const DEFAULT_APPROVAL_SECONDS = 7 * DAY;
+const DEFAULT_VALID_SECONDS = 3 * DAY;
+/** Words that semver reads as prereleases: an environment of that name would make `1.2.3-rc` ambiguous. */
+const PRERELEASE_WORDS = new Set(['alpha', 'beta', 'rc', 'pre', 'preview', 'snapshot', 'next', 'canary', 'nightly']);
+
+export function normalize(file: ConfigurationFile, complete: boolean): Normalized {
+  const problems: NormalProblem[] = [];
+  const warnings: string[] = [];
+  const refuse = (path: readonly PropertyKey[], message: string, hint?: string) => {
+    problems.push({ path, message, ...(hint ? { hint } : {}) });
+  };
+  const path = pathOf(file, refuse);
+  const registries = registriesOf(file, refuse);
+  const gates = normalizeGates(file, refuse, warnings);
+  const people = (file.people ?? []).map((person) => ({ ...person, teams: person.teams.map(teamName) }));
+  const roles = { ...DEFAULT_ROLES, ...file.roles };
+  const teams = [...new Set([...(file.teams ?? []).map(teamName), ...people.flatMap((person) => person.teams)])];
+  const environments: Record<string, EnvironmentConfiguration> = {};
+  for (const [name, environment] of Object.entries(file.environments ?? {})) {
+    if (PRERELEASE_WORDS.has(name))
+      refuse(['environments', name], `"${name}" reads as a prerelease in versions`, 'give the environment another name');
+    environments[name] = environmentOf({ name, environment, file, path, registries, gates, roles, teams, complete, refuse });
+  }
+  if (complete) {
+    for (const name of path)
+      if (!environments[name])
+        refuse(['promotion', 'path'], `the path names ${name}, which is not an environment`, nearestHint(name, Object.keys(environments)));
+    for (const name of Object.keys(environments))
+      if (!path.includes(name)) refuse(['environments', name], `environment ${name} is not on the path`);
+  }
+  for (const [index, policy] of (file.promotion?.policies ?? []).entries()) {
+    if (environments[policy.to_env]?.tier === 'production' && policy.approval === 'none') {
+      refuse(
+        ['promotion', 'policies', index],
+        `policy ${policy.name} would promote to ${policy.to_env} without approval`,
+        'write approval: required',
+      );
+    }
+  }
+  noticeSecrets(file, refuse, warnings);
+  const meaning: Omit<Configuration, 'hash'> = {
+    issuer: '',
+    path,
+    environments,
+    registries,
+    clusters: clustersOf(file, refuse),
+    artifacts: artifactsOf(file),
+    gates,
+    roles,
+    teams,
+    people,
+    notifications: {
+      from: file.notifications?.from ?? file.notifications?.channels?.email?.from ?? 'greenlight@example.com',
+      ...(file.notifications?.channels?.slack?.enabled !== false && file.notifications?.channels?.slack?.webhook_url
+        ? { slackWebhook: file.notifications.channels.slack.webhook_url }
+        : {}),
+      ...(file.notifications?.channels?.slack?.channel ? { slackChannel: file.notifications.channels.slack.channel } : {}),
+      recipients: Object.fromEntries(
+        Object.entries(file.notifications?.events ?? {}).map(([event, value]) => [
+          event,
+          (value.recipients ?? []).filter((address) => !address.startsWith('@')),
+        ]),
+      ),
+    },
+  };
+  return { configuration: { hash: contentHash(meaning as unknown as Json), ...meaning }, problems, warnings };
+}
+
+type Refuse = (path: readonly PropertyKey[], message: string, hint?: string) => void;
+
+function teamName(name: string): string {
+  return name.replace(/^@/, '');
+}
+
+function nearestHint(word: string, known: readonly string[]): string | undefined {
+  const suggestion = nearest(word, known);
+  return suggestion ? `did you mean "${suggestion}"?` : undefined;
+}
+
+/** `dev → staging → prod`, `dev -> staging -> prod`, or a list; by default the order of the environments. */
+function pathOf(file: ConfigurationFile, refuse: Refuse): string[] {
+  const written = file.promotion?.path;
+  const path =
+    written === undefined
+      ? Object.keys(file.environments ?? {})
+      : Array.isArray(written)
+        ? written
+        : written.split(/→|->/).map((name) => name.trim());
+  if (new Set(path).size !== path.length)
+    refuse(['promotion', 'path'], 'the path goes through an environment twice', 'a promotion moves one way');
+  if (path.some((name) => name === '')) refuse(['promotion', 'path'], 'the path has an empty step');
+  return path;
+}
+
+function registriesOf(file: ConfigurationFile, refuse: Refuse): Record<string, RegistryConfiguration> {
+  const registries: Record<string, RegistryConfiguration> = {};
+  for (const [name, registry] of Object.entries(file.registries ?? {})) {
+    const prefix = registry.prefix ?? '';
+    if (registry.ecr && !registry.oci) {
+      registries[name] = { name, account: registry.ecr.account, ...(registry.ecr.region ? { region: registry.ecr.region } : {}), prefix };
+    } else if (registry.oci && !registry.ecr) {
+      const place = ociPlace(registry.oci);
+      if (!place) refuse(['registries', name, 'oci'], `"${registry.oci}" is not a registry`, 'write oci://host/namespace');
+      else
+        registries[name] = {
+          name,
+          ...place,
+          ...(registry.prefix ? { prefix } : {}),
+          ...(registry.credentials ? { credentials: registry.credentials } : {}),
+        };
+    } else refuse(['registries', name], 'a registry is either ecr or oci');
+  }
+  for (const [name, environment] of Object.entries(file.environments ?? {})) {
+    if (!environment.registry?.includes('://')) continue;
+    const place = ociPlace(environment.registry);
+    if (!place) refuse(['environments', name, 'registry'], `"${environment.registry}" is not a registry`, 'write oci://host/namespace');
+    else registries[name] = { name, ...place };
+  }
+  return registries;
+}
+
+/** Host and namespace of `oci://host/namespace`; userinfo, ports of 0, encoded hosts and other schemes are refused. `text` may be hostile. */
+function ociPlace(text: string): { origin: string; prefix: string } | undefined {
+  const match = /^oci:\/\/([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,4})?)((?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)*)\/?$/.exec(text);
+  return match ? { origin: `https://${match[1]}`, prefix: match[2]!.slice(1) } : undefined;
+}
+
+function clustersOf(file: ConfigurationFile, refuse: Refuse): Configuration['clusters'] {
+  return Object.fromEntries(
+    Object.entries(file.clusters ?? {}).map(([name, cluster]) => {
+      if ((cluster.eks === undefined) === (cluster.kubeconfig === undefined))
+        refuse(['clusters', name], 'a cluster is either eks or kubeconfig');
+      return [
+        name,
+        cluster.eks !== undefined
+          ? { name, kind: 'platform_managed', eksName: cluster.eks }
+          : { name, kind: 'external_managed', kubeconfig: cluster.kubeconfig ?? '' },
+      ];
+    }),
+  );
+}
+
+function artifactsOf(file: ConfigurationFile): Record<string, ArtifactConfiguration> {
+  return Object.fromEntries(
+    Object.entries(file.catalog ?? {}).map(([name, entry]) => {
+      const workload = entry.workload;
+      const artifact: ArtifactConfiguration = {
+        name,
+        tenant: entry.tenant,
+        ...(entry.type ? { type: entry.type } : {}),
+        ...(workload
+          ? {
+              workload: {
+                name: workload.name ?? name,
+                container: workload.container ?? workload.name ?? name,
+                replicas: workload.replicas,
+                smoke: workload.smoke.map(({ json, contains, bearer, ...check }) => ({
+                  ...check,
+                  ...(json ? { json } : {}),
+                  ...(contains === undefined ? {} : { contains }),
+                  ...(bearer ? { bearer } : {}),
+                })),
+                ...(workload.smoke_origin ? { smokeOrigin: workload.smoke_origin } : {}),
+              },
+            }
+          : {}),
+      };
+      return [name, artifact];
+    }),
+  );
+}
+
+interface EnvironmentInput {
+  name: string;
+  environment: FileEnvironment;
+  file: ConfigurationFile;
+  path: string[];
+  registries: Record<string, RegistryConfiguration>;
+  gates: Configuration['gates'];
+  roles: Configuration['roles'];
+  teams: string[];
+  complete: boolean;
+  refuse: Refuse;
+}
+
+function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
+  const { name, environment, file, path, registries, gates, complete, refuse } = input;
+  const tier = environment.tier ?? (/^prod(uction)?$/.test(name) ? 'production' : 'standard');
+  const at = ['environments', name] as const;
+  const names = environment.registries ?? [environment.registry?.includes('://') ? name : (environment.registry ?? name)];
+  for (const registry of names) {
+    if (complete && !registries[registry])
+      refuse([...at, 'registry'], `there is no registry ${registry}`, nearestHint(registry, Object.keys(registries)));
+  }
+  if (environment.cluster !== undefined && complete && !file.clusters?.[environment.cluster]) {
+    refuse(
+      [...at, 'cluster'],
+      `there is no cluster ${environment.cluster}`,
+      nearestHint(environment.cluster, Object.keys(file.clusters ?? {})),
+    );
+  }
+  const gateNames = environment.gates ?? (path.indexOf(name) > 0 ? Object.keys(gates) : []);
+  for (const gate of gateNames)
+    if (complete && !gates[gate]) refuse([...at, 'gates'], `there is no gate ${gate}`, nearestHint(gate, Object.keys(gates)));
+  const approvals = approvalsOf(input);
+  if (tier === 'production' && complete) {
+    if (approvals.length === 0)
+      refuse(
+        [...at],
+        `${name} is production and needs at least one human approval`,
+        'write approvals, or require_approval: true with approval_teams',
+      );
+    if (gateNames.length === 0) refuse([...at, 'gates'], `${name} is production and needs at least one gate`);
+    if (environment.link_may_decide)
+      refuse([...at, 'link_may_decide'], 'a mailed link alone never decides on production', 'remove link_may_decide');
+  }
+  const rollout = environment.rollout ?? 'direct';
+  const weights = rollout === 'direct' ? [100] : rollout.canary;
+  if (weights.at(-1) !== 100 || weights.some((weight, index) => index > 0 && weight <= weights[index - 1]!)) {
+    refuse([...at, 'rollout'], 'canary weights must grow and end with 100', 'write canary: [10, 50, 100]');
+  }
+  const seconds = (text: string | number | undefined, fallback: number, key: string): number => {
+    const value = text === undefined ? fallback : secondsOf(text);
+    if (value === undefined) refuse([...at, key], `"${text}" is not a length of time`, 'write for example 30s, 5m, 1h, 7d');
+    return value ?? fallback;
+  };
+  return {
+    name,
+    tier,
+    registries: names,
+    ...(environment.cluster === undefined ? {} : { cluster: environment.cluster }),
+    namespace: environment.namespace ?? name,
+    gates: gateNames,
+    approvals,
+    approvalTimeoutSeconds:
+      environment.approval_timeout_days === undefined ? DEFAULT_APPROVAL_SECONDS : environment.approval_timeout_days * DAY,
+    approvalValidSeconds: seconds(environment.approval_valid, DEFAULT_VALID_SECONDS, 'approval_valid'),
+    rollout: {
+      strategy: rollout === 'direct' ? 'direct' : 'canary',
+      weights,
+      bakeSeconds: rollout === 'direct' ? 0 : seconds(rollout.bake, 0, 'rollout'),
+    },
+    execute: environment.execute ?? 'auto',
+    preview: environment.preview ?? 'optional',
+    claims: environment.claims ?? (tier === 'production' ? 'verified' : 'asserted'),
+    linkMayDecide: tier !== 'production' && (environment.link_may_decide ?? true),
+  };
+}
+
+/** `approvals`, or seed 001's `require_approval` with `approval_teams`: one of each team, all of them. */
+function approvalsOf({ name, environment, roles, teams, complete, refuse }: EnvironmentInput): ApprovalStage[] {
+  const at = ['environments', name] as const;
+  if (environment.approvals && environment.approval_teams)
+    refuse([...at, 'approvals'], 'write either approvals or approval_teams, not both');
+  if (environment.require_approval === false && (environment.approvals?.length || environment.approval_teams)) {
+    refuse([...at, 'require_approval'], 'approvals are configured and switched off at once', 'remove one of the two');
+  }
+  const stages: ApprovalStage[] = environment.approvals
+    ? environment.approvals.map((stage, index) => ({
+        name: stage.name ?? (environment.approvals!.length === 1 ? 'approval' : `stage-${index + 1}`),
+        rules: stage.rules.map((rule) => ({
+          ...(rule.team === undefined ? { role: rule.role! } : { team: teamName(rule.team) }),
+          min: rule.min,
+        })),
+      }))
+    : environment.approval_teams
+      ? [{ name: 'approval', rules: environment.approval_teams.map((team) => ({ team: teamName(team), min: 1 })) }]
+      : environment.require_approval
+        ? [{ name: 'approval', rules: [{ role: 'cpi', min: 1 }] }]
+        : [];
+  if (complete) {
+    for (const rule of stages.flatMap((stage) => stage.rules)) {
+      if (rule.team !== undefined && !teams.includes(rule.team))
+        refuse([...at, 'approvals'], `nobody is in team ${rule.team}`, nearestHint(rule.team, teams));
+      if (rule.role !== undefined && !Object.hasOwn(roles, rule.role))
+        refuse([...at, 'approvals'], `there is no role ${rule.role}`, nearestHint(rule.role, Object.keys(roles)));
+    }
+  }
+  return stages;
+}
+
+/** Secrets never stand in the file; what the stack cannot do is said instead of ignored. */
+function noticeSecrets(file: ConfigurationFile, refuse: Refuse, warnings: string[]): void {
+  const channels = file.notifications?.channels;
+  const at = ['notifications', 'channels'] as const;
+  if (channels?.email?.smtp_server !== undefined)
+    warnings.push('notifications.channels.email.smtp_server is ignored: mail goes out through SES');
+  for (const [channel, key] of [
+    ['slack', 'webhook_url'],
+    ['webhooks', 'url'],
+  ] as const) {
+    const value = (channels?.[channel] as Record<string, unknown> | undefined)?.[key];
+    if (typeof value === 'string' && !/^(secret|ssm):/.test(value) && isSecret(channel, value)) {
+      refuse(
+        [...at, channel, key],
+        'a secret must not stand in the file',
+        `keep it in Secrets Manager and write ${key}: secret:greenlight/${channel}`,
+      );
+    }
+  }
+}
+
+/** A Slack webhook URL is a credential as a whole; seed 001 abbreviates it with dots, which holds none. Other URLs are when they carry one. */
+function isSecret(channel: string, value: string): boolean {
+  if (value.endsWith('...')) return false;
+  if (channel === 'slack') return true;
+  return !URL.canParse(value) || new URL(value).username !== '' || /[?&](token|key|secret|sig)=/i.test(value);
+}

@@ -1,0 +1,141 @@
+/** Gates of the file, each as the member of the union that its type demands; seed 001's names and commands among them. */
+import { splitCommand } from '../gate/command-line.ts';
+import type { GateDefinition } from '../gate/definition.ts';
+import type { ConfigurationFile } from './configuration-schema.ts';
+import { secondsOf } from './duration.ts';
+
+type FileGate = NonNullable<ConfigurationFile['gates']>[string];
+type Refuse = (path: readonly PropertyKey[], message: string, hint?: string) => void;
+
+/** The longest a gate may take; the state machine waits 300 s longer. */
+const LONGEST_SECONDS = 3_600;
+const DEFAULT_SECONDS = 300;
+/** ECR storage, USD per GB and month; the price is configuration. */
+const DEFAULT_PRICE = 0.1;
+
+export function normalizeGates(file: ConfigurationFile, refuse: Refuse, warnings: string[]): Record<string, GateDefinition> {
+  const gates: Record<string, GateDefinition> = {};
+  for (const [name, gate] of Object.entries(file.gates ?? {})) {
+    const definition = definitionOf(name, gate, refuse);
+    if (definition) gates[name] = definition;
+  }
+  for (const [index, entry] of (file.promotion?.validation_gates ?? []).entries()) {
+    const gate = typeof entry === 'string' ? { name: entry } : entry;
+    if (Object.hasOwn(gates, gate.name) || ('enabled' in gate && gate.enabled === false)) continue;
+    const at = ['promotion', 'validation_gates', index] as const;
+    for (const definition of seedGates(gate, at, refuse, warnings)) gates[definition.name] = definition;
+  }
+  return gates;
+}
+
+/** Seed 001's gates by name. `security_scan` means two things there: the signature and the vulnerabilities. */
+function seedGates(
+  gate: { name: string; command?: string | string[] | undefined; timeout?: string | number | undefined },
+  at: readonly PropertyKey[],
+  refuse: Refuse,
+  warnings: string[],
+): GateDefinition[] {
+  const timeoutSeconds = timeoutOf(gate.timeout, at, refuse);
+  if (gate.name === 'security_scan') {
+    if (gate.command !== undefined) warnings.push('security_scan runs as the gates signature and vulnerability; its command is not needed');
+    return [
+      { name: 'signature', type: 'signature', timeoutSeconds, keys: ['ssm:/greenlight/trusted-signing-key'] },
+      { name: 'vulnerability', type: 'vulnerability', timeoutSeconds, allowed: { CRITICAL: 0, HIGH: 0 } },
+    ];
+  }
+  if (gate.name === 'policy_compliance' && gate.command === undefined)
+    return [{ name: gate.name, type: 'policy', timeoutSeconds, rules: {} }];
+  if (gate.command === undefined) {
+    // Without a command the only fact is what the requester claims: it must be true, and it is called a claim.
+    return [{ name: gate.name, type: 'policy', timeoutSeconds, rules: { requireClaims: true } }];
+  }
+  const command = splitCommand(gate.command);
+  if (!command.ok) {
+    refuse([...at, 'command'], `gate ${gate.name}: ${command.reason}`);
+    return [];
+  }
+  return [{ name: gate.name, type: 'command', timeoutSeconds, argv: command.argv }];
+}
+
+function timeoutOf(text: string | number | undefined, at: readonly PropertyKey[], refuse: Refuse): number {
+  const seconds = text === undefined ? DEFAULT_SECONDS : secondsOf(text);
+  if (seconds === undefined || seconds < 1 || seconds > LONGEST_SECONDS) {
+    refuse([...at, 'timeout'], `"${text}" is not a time-out from 1s to 1h`, 'write for example timeout: 300s');
+    return DEFAULT_SECONDS;
+  }
+  return seconds;
+}
+
+/** Members that belong to each type, besides type and timeout: any other is a mistake worth telling. */
+const MEMBERS: Readonly<Record<FileGate['type'], readonly string[]>> = {
+  policy: ['rules'],
+  signature: ['keys'],
+  vulnerability: ['allowed'],
+  http: ['url', 'mode', 'secret'],
+  command: ['command'],
+  performance_baseline: ['url', 'max_regression_percent'],
+  cost: ['max_monthly_usd', 'usd_per_gib_month'],
+};
+
+function definitionOf(name: string, gate: FileGate, refuse: Refuse): GateDefinition | undefined {
+  const at = ['gates', name] as const;
+  for (const member of Object.keys(gate)) {
+    if (member !== 'type' && member !== 'timeout' && !MEMBERS[gate.type].includes(member))
+      refuse([...at, member], `a ${gate.type} gate has no ${member}`);
+  }
+  const common = { name, timeoutSeconds: timeoutOf(gate.timeout, at, refuse) };
+  const missing = (member: string): undefined => {
+    refuse([...at], `a ${gate.type} gate needs ${member}`);
+    return undefined;
+  };
+  switch (gate.type) {
+    case 'policy':
+      return { ...common, type: 'policy', rules: policyRules(gate.rules) };
+    case 'signature':
+      return gate.keys ? { ...common, type: 'signature', keys: gate.keys } : missing('keys');
+    case 'vulnerability':
+      return { ...common, type: 'vulnerability', allowed: gate.allowed ?? { CRITICAL: 0 } };
+    case 'http': {
+      if (gate.url === undefined) return missing('url');
+      const mode = gate.mode ?? 'synchronous';
+      if (mode === 'callback' && !gate.secret) return missing('secret');
+      if (!isAddress(gate.url))
+        return refuse(
+          [...at, 'url'],
+          `"${gate.url}" is not an https address`,
+          'write https://…, or ssm:/name for an address kept elsewhere',
+        ) as undefined;
+      return { ...common, type: 'http', url: gate.url, mode, ...(gate.secret ? { secret: gate.secret } : {}) };
+    }
+    case 'command': {
+      if (gate.command === undefined) return missing('command');
+      const command = splitCommand(gate.command);
+      return command.ok ? { ...common, type: 'command', argv: command.argv } : (refuse([...at, 'command'], command.reason) as undefined);
+    }
+    case 'performance_baseline': {
+      if (gate.url === undefined || !isAddress(gate.url)) return missing('url');
+      return { ...common, type: 'performance_baseline', url: gate.url, maxRegressionPercent: gate.max_regression_percent ?? 10 };
+    }
+    case 'cost':
+      if (gate.max_monthly_usd === undefined) return missing('max_monthly_usd');
+      return { ...common, type: 'cost', maxMonthlyUsd: gate.max_monthly_usd, usdPerGibMonth: gate.usd_per_gib_month ?? DEFAULT_PRICE };
+  }
+}
+
+function isAddress(url: string): boolean {
+  if (url.startsWith('ssm:/')) return true;
+  if (!URL.canParse(url)) return false;
+  const { protocol, username, password } = new URL(url);
+  return protocol === 'https:' && username === '' && password === '';
+}
+
+function policyRules(rules: FileGate['rules']) {
+  return {
+    ...(rules?.required_labels ? { requiredLabels: rules.required_labels } : {}),
+    ...(rules?.max_age_days === undefined ? {} : { maxAgeDays: rules.max_age_days }),
+    ...(rules?.max_size_bytes === undefined ? {} : { maxSizeBytes: rules.max_size_bytes }),
+    ...(rules?.require_claims === undefined ? {} : { requireClaims: rules.require_claims }),
+    ...(rules?.allowed_registries ? { allowedRegistries: rules.allowed_registries } : {}),
+    ...(rules?.platforms ? { platforms: rules.platforms } : {}),
+  };
+}
