@@ -1,0 +1,29 @@
+/** The Lambda functions by name: entry file, memory and time-out. One per set of permissions. */
+
+export interface FunctionSpec {
+  entry: string;
+  /** Seconds. HTTP groups stay under API Gateway's 30 s. */
+  timeout: number;
+  memory: number;
+  description: string;
+}
+
+export const FUNCTIONS = {
+  read: { entry: 'functions/read.group.ts', timeout: 29, memory: 512, description: 'Answers every reading route' },
+  request: { entry: 'functions/request.group.ts', timeout: 29, memory: 512, description: 'Previews, creates and changes requests' },
+  decide: { entry: 'functions/decide.group.ts', timeout: 29, memory: 512, description: 'The one writer of decisions: REST and mailed link' },
+  hooks: { entry: 'functions/hooks.group.ts', timeout: 29, memory: 256, description: 'Takes signed results of gates' },
+  public: { entry: 'functions/public.group.ts', timeout: 29, memory: 256, description: 'Health, description, sign-in, and the answer to every unknown route' },
+  gates: { entry: 'functions/gate/gates.group.ts', timeout: 300, memory: 512, description: 'Runs and settles gates' },
+  build: { entry: 'functions/gate/finish-build.event.ts', timeout: 60, memory: 256, description: 'Finishes command gates when their build ends' },
+  begin: { entry: 'functions/promotion/begin.group.ts', timeout: 90, memory: 256, description: 'Begins, holds and fails rollouts' },
+  copy: { entry: 'functions/registry/copy.group.ts', timeout: 900, memory: 1769, description: 'Copies artifacts, writes tags, finishes promotions' },
+  rollout: { entry: 'functions/rollout/rollout.group.ts', timeout: 480, memory: 512, description: 'Moves workloads forward and back' },
+  adopt: { entry: 'functions/rollout/adopt.job.ts', timeout: 120, memory: 512, description: 'Records what runs unrecorded' },
+  wake: { entry: 'functions/promotion/wake.event.ts', timeout: 60, memory: 256, description: 'Starts and wakes runs' },
+  reconcile: { entry: 'functions/promotion/reconcile.job.ts', timeout: 60, memory: 256, description: 'Expires requests and repairs what a crash left' },
+  deliver: { entry: 'functions/notification/deliver.event.ts', timeout: 120, memory: 256, description: 'Sends mail, Slack messages and bus events' },
+  seal: { entry: 'functions/audit/seal.job.ts', timeout: 120, memory: 512, description: 'Seals audit events into the locked log' },
+} as const satisfies Record<string, FunctionSpec>;
+
+export type FunctionName = keyof typeof FUNCTIONS;

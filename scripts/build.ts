@@ -1,0 +1,85 @@
+/**
+ * Builds what is deployed: every function in one esbuild step each, the normalized configuration beside its bundle, and the command line.
+ * Synthesis and the local cloud use exactly these files. GREENLIGHT_CONFIG names the configuration file (default greenlight.yaml).
+ */
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { readConfiguration } from '../core/environment/configuration-file.ts';
+import { FUNCTIONS } from '../lib/functions.ts';
+
+const root = join(import.meta.dirname, '..');
+const output = join(root, 'dist');
+const configurationFile = process.env['GREENLIGHT_CONFIG'] ?? join(root, 'greenlight.yaml');
+
+const configuration = readOrExit(configurationFile);
+rmSync(join(output, 'functions'), { recursive: true, force: true });
+await Promise.all([...Object.entries(FUNCTIONS).map(([name, { entry }]) => bundleFunction(name, entry)), bundleCommandLine()]);
+
+function readOrExit(file: string): string {
+  const result = readConfiguration(readFileSync(file, 'utf8'));
+  if (!result.ok) {
+    for (const problem of result.problems) console.error(`${file}:${problem.line}: ${problem.message}${problem.hint ? ` (${problem.hint})` : ''}`);
+    process.exit(2);
+  }
+  for (const warning of result.warnings) console.error(`warning: ${warning}`);
+  return JSON.stringify(result.configuration);
+}
+
+/** `createRequire` serves the few CommonJS packages inside the ES module bundle. */
+const BANNER = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+
+async function bundleFunction(name: string, entry: string): Promise<void> {
+  const folder = join(output, 'functions', name);
+  mkdirSync(folder, { recursive: true });
+  const result = await build({
+    entryPoints: { index: join(root, entry) },
+    outdir: folder,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    splitting: true,
+    minify: true,
+    keepNames: true,
+    mainFields: ['module', 'main'],
+    outExtension: { '.js': '.mjs' },
+    banner: { js: BANNER },
+    metafile: true,
+    logLevel: 'warning',
+  });
+  writeFileSync(join(folder, 'greenlight.json'), configuration);
+  // The OpenAPI document is made at build time, so that no function carries the generator.
+  if (name === 'public') copyFileSync(await openApiFile(), join(folder, 'openapi.json'));
+  mkdirSync(join(output, 'meta'), { recursive: true });
+  writeFileSync(join(output, 'meta', `${name}.json`), JSON.stringify(result.metafile));
+}
+
+let openApi: Promise<string> | undefined;
+
+function openApiFile(): Promise<string> {
+  openApi ??= (async () => {
+    const { openApiDocument } = await import('../functions/openapi.ts');
+    const file = join(output, 'openapi.json');
+    writeFileSync(file, JSON.stringify(openApiDocument(), null, 2));
+    return file;
+  })();
+  return openApi;
+}
+
+async function bundleCommandLine(): Promise<void> {
+  await build({
+    entryPoints: { greenlight: join(root, 'bin/greenlight.ts') },
+    outdir: join(output, 'cli'),
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    minify: true,
+    keepNames: true,
+    mainFields: ['module', 'main'],
+    outExtension: { '.js': '.mjs' },
+    banner: { js: `#!/usr/bin/env node\n${BANNER}` },
+    logLevel: 'warning',
+  });
+}
