@@ -3,12 +3,12 @@ import { Calls } from './calls.ts';
 import { Clock } from './clock.ts';
 import { Credentials } from './credentials.ts';
 import type { DataFolder } from './data-folder.ts';
+import { EarlyListeners } from './early-listeners.ts';
 import { Faults } from './faults.ts';
 import { Gateway } from './gateway.ts';
 import { Iam } from './iam/iam.ts';
 import { Roles } from './iam/roles.ts';
 import { verifyServiceRoles } from './iam/service-roles.ts';
-import { Listeners } from './listeners.ts';
 import type {
   BusEvent,
   CloudContext,
@@ -37,7 +37,7 @@ export interface Connections {
 
 export class Kernel {
   readonly clock: Clock;
-  readonly listeners: Listeners;
+  readonly listeners: EarlyListeners;
   readonly credentials: Credentials;
   readonly roles: Roles;
   readonly iam: Iam;
@@ -52,7 +52,7 @@ export class Kernel {
     this.#options = options;
     const { data, place } = options;
     this.clock = new Clock({ scale: options.timeScale, file: data.file('clock.json') });
-    this.listeners = new Listeners(data.path);
+    this.listeners = new EarlyListeners(data.path);
     this.credentials = new Credentials(data.file('credentials.json'));
     this.roles = new Roles(place);
     const resourcePolicy = (arn: string) => this.gateway.serviceOf(arn.split(':')[2] ?? '')?.resourcePolicy?.(arn);

@@ -1,0 +1,89 @@
+/** Makes the services of the local cloud and tells each how to reach the others. */
+import { createCloudWatch } from './cloudwatch/cloudwatch.ts';
+import { createDynamoDb } from './dynamodb/dynamodb.ts';
+import { createEventBridge } from './eventbridge/eventbridge.ts';
+import { createHttpApi } from './http-api/http-api.ts';
+import { callJson, callQuery } from './internal-call.ts';
+import type { Kernel } from './kernel.ts';
+import { createLambda } from './lambda/lambda.ts';
+import { createLogs } from './logs/logs.ts';
+import { createS3 } from './s3/s3.ts';
+import { createSecretsManager } from './secrets-manager/secrets-manager.ts';
+import type { LocalService } from './service.ts';
+import { createSns } from './sns/sns.ts';
+import { createSqs } from './sqs/sqs.ts';
+import { createSsm } from './ssm/ssm.ts';
+import { createStepFunctions } from './step-functions/step-functions.ts';
+
+export interface ServicesOptions {
+  /** Origin of the gateway, which functions call. */
+  aws: string;
+  /** Wanted port of the HTTP API. */
+  apiPort: number;
+  /** PEM of the local certificate authority. */
+  certificate: string;
+}
+
+/** In the order in which they start; they close in the reverse order. */
+export async function createServices(kernel: Kernel, options: ServicesOptions): Promise<LocalService[]> {
+  const context = (name: string) => kernel.context(name);
+  const dynamodb = await createDynamoDb(context('dynamodb'));
+  const sqs = await createSqs(context('sqs'), { endpoint: () => options.aws });
+  const sns = createSns(context('sns'));
+  const stepFunctions = await createStepFunctions(context('step-functions'));
+
+  const publishToTopic = async (arn: string, body: string): Promise<void> => {
+    await callQuery(sns, { Action: 'Publish', TopicArn: arn, Message: body });
+  };
+  const lambda = await createLambda(context('lambda'), {
+    endpoint: () => options.aws,
+    certificate: options.certificate,
+    streams: dynamodb,
+    destinations: async (arn, message) => {
+      const kind = arn.split(':')[2];
+      if (kind === 'sqs') await sqs.deliver(arn, message);
+      else if (kind === 'sns') await publishToTopic(arn, JSON.stringify(message));
+      else if (kind === 'lambda') await lambda.invoke(arn, message, { asynchronous: true });
+      else throw new Error(`the local cloud delivers to queues, topics and functions only, not to ${arn}`);
+    },
+  });
+  const permitted = (functionArn: string, principal: string, sourceArn: string): boolean =>
+    lambda.permitted(functionArn, principal, sourceArn);
+  const eventBridge = createEventBridge(
+    context('eventbridge'),
+    {
+      invokeLambda: async (arn, event) => {
+        await lambda.invoke(arn, event, { asynchronous: true });
+      },
+      sendToQueue: (arn, body) => sqs.deliver(arn, body),
+      publishToTopic,
+      startExecution: async (arn, input) => {
+        await callJson(stepFunctions, 'AWSStepFunctions.StartExecution', { stateMachineArn: arn, input });
+      },
+    },
+    { permitted },
+  );
+  kernel.connect({
+    invoke: (functionArn, payload, invokeOptions) => lambda.invoke(functionArn, payload, invokeOptions),
+    emit: (event) => eventBridge.emit(event),
+  });
+  const httpApi = createHttpApi(context('http-api'), {
+    port: options.apiPort,
+    invoke: (functionArn, payload, invokeOptions) => lambda.invoke(functionArn, payload, invokeOptions),
+    permitted,
+  });
+  return [
+    createLogs(context('logs')),
+    createCloudWatch(context('cloudwatch')),
+    createSsm(context('ssm')),
+    createSecretsManager(context('secrets-manager')),
+    await createS3(context('s3')),
+    sqs,
+    sns,
+    lambda,
+    dynamodb,
+    eventBridge,
+    stepFunctions,
+    httpApi,
+  ];
+}

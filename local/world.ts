@@ -1,0 +1,86 @@
+/**
+ * What exists in the accounts besides the stacks, and what the stacks are told of it. The local cloud runs any stacks of its service subset; a world
+ * is the part that belongs to one product.
+ */
+
+/** A container registry of its own account. */
+export interface RegistryPlace {
+  /** Environment or team that owns it, e.g. `prod`; its key in `endpoints.json`. */
+  name: string;
+  /** Twelve digits: the registry id of `aws ecr`. The first registry of a world is the default one. */
+  account: string;
+  /** What is allowed without credentials. */
+  anonymous: 'none' | 'read' | 'read-write';
+}
+
+/** A Kubernetes cluster that DescribeCluster knows. */
+export interface ClusterPlace {
+  name: string;
+}
+
+/** Someone who can sign in at the local issuer. `claims` go into the tokens as they are. */
+export interface Person {
+  email: string;
+  name: string;
+  claims: Record<string, unknown>;
+}
+
+/** A secret whose value is made outside the stacks. */
+export interface SecretValue {
+  name: string;
+  value: string;
+}
+
+/** Addresses and files that are known before any stack is provisioned. Origins have the form `http(s)://127.0.0.1:PORT`. */
+export interface Surroundings {
+  region: string;
+  account: string;
+  dataFolder: string;
+  api: string;
+  aws: string;
+  mail: string | undefined;
+  issuer: string | undefined;
+  kubernetes: string | undefined;
+  /** By registry name. */
+  registries: Record<string, string>;
+  /** The local certificate authority. */
+  ca: { file: string; pem: string };
+}
+
+/** The running cloud, for seeding. */
+export interface RunningCloud extends Surroundings {
+  awsAdmin: { accessKeyId: string; secretAccessKey: string };
+  /** Outputs of the stacks, by stack and output name. */
+  outputs: Record<string, Record<string, unknown>>;
+  /** Name of the data folder's kubeconfig, when there is a cluster. */
+  kubeconfig: string | undefined;
+  /** The virtual clock. */
+  now(): Date;
+}
+
+export interface World {
+  /** Account of the stacks: twelve digits. */
+  account: string;
+  region: string;
+  registries: readonly RegistryPlace[];
+  clusters: readonly ClusterPlace[];
+  people: readonly Person[];
+  secrets: readonly SecretValue[];
+  /** Values for the parameters of the stacks, by parameter name. Runs once the ports are bound. */
+  parameters(surroundings: Surroundings): Record<string, string> | Promise<Record<string, string>>;
+  /**
+   * Runs after every start, when all services answer: must be idempotent. What it returns is added to `endpoints.json`, e.g. files of keys.
+   */
+  seed?(cloud: RunningCloud): Promise<Record<string, unknown>>;
+}
+
+/** Accounts without anything beside the stacks, for tests of the local cloud itself. */
+export const EMPTY_WORLD: World = {
+  account: '000000000000',
+  region: 'eu-central-1',
+  registries: [],
+  clusters: [],
+  people: [],
+  secrets: [],
+  parameters: () => ({}),
+};
