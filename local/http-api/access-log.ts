@@ -24,7 +24,7 @@ export class AccessLog {
 }
 
 /** Unknown variables give `-`. Paths and user agents are attacker-controlled: quotes and line breaks are escaped, so that a line stays one JSON object. */
-export function accessLogLine(format: string, values: AccessLogValues): string {
+function accessLogLine(format: string, values: AccessLogValues): string {
   return format.replaceAll(/\$context\.([A-Za-z0-9]+(?:\.[A-Za-z0-9]+)*)/g, (_variable, name: string) => {
     const value = Object.hasOwn(values, name) ? values[name] : undefined;
     return value === undefined || value === '' ? '-' : JSON.stringify(String(value)).slice(1, -1);

@@ -1,4 +1,5 @@
 /** Environment variables of a sandbox: the function's own and AWS's, nothing of the process that hosts it but PATH. */
+import { devNull } from 'node:os';
 import type { FunctionDefinition } from './function-definition.ts';
 
 export interface RoleCredentials {
@@ -24,6 +25,9 @@ export function sandboxEnvironment(
     AWS_REGION: place.region,
     AWS_DEFAULT_REGION: place.region,
     AWS_ENDPOINT_URL: place.endpoint,
+    // The SDK finds a developer's own files through the home folder; an ignore_configured_endpoint_urls there would send calls to AWS.
+    AWS_CONFIG_FILE: devNull,
+    AWS_SHARED_CREDENTIALS_FILE: devNull,
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     AWS_SESSION_TOKEN: credentials.sessionToken,

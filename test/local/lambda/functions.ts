@@ -6,7 +6,7 @@ import { createLambda } from '../../../local/lambda/lambda.ts';
 import type { Caller, ResourceRequest, ServiceRequest } from '../../../local/service.ts';
 import type { TestContext } from '../context.ts';
 
-export const ROLE = 'arn:aws:iam::000000000000:role/worker';
+const ROLE = 'arn:aws:iam::000000000000:role/worker';
 const ADMIN: Caller = { kind: 'admin', accessKeyId: 'AKIAADMIN' };
 
 /** A PEM that parses as a certificate is needed only where TLS is tested. */

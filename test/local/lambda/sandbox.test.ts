@@ -39,6 +39,7 @@ test('a function sees its own variables and its role, and nothing of the process
     AWS_ENDPOINT_URL: 'http://127.0.0.1:4701',
     AWS_LAMBDA_FUNCTION_NAME: 'env',
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256',
+    AWS_CONFIG_FILE: '/dev/null',
     TZ: 'UTC',
   });
   expect(Object.keys(payload as object)).not.toContain('HOST_SECRET');
@@ -114,6 +115,14 @@ test('a crash ends one sandbox and leaves the events in the others alone', async
   expect(outcomes[1]!.error).toMatchObject({ errorType: 'RangeError', errorMessage: 'late' });
   expect(outcomes[2]!.error).toMatchObject({ errorType: 'Runtime.UnhandledPromiseRejection', errorMessage: 'RangeError: nobody waits' });
   expect(outcomes[3]).toEqual({ payload: 'survived' });
+});
+
+test('a function that runs out of memory ends alone', async () => {
+  const source = `export const handler = async ({ grow }) => { const kept = []; while (grow) kept.push(new Array(100000).fill({})); return 'ok' }`;
+  const arn = await deploy(context, lambda, 'grows', source, { Timeout: 20 });
+  const [grown, calm] = await Promise.all([lambda.invoke(arn, { grow: true }), lambda.invoke(arn, {})]);
+  expect(grown.error).toMatchObject({ errorType: 'Runtime.ExitError', errorMessage: expect.stringContaining('signal: killed') });
+  expect(calm).toEqual({ payload: 'ok' });
 });
 
 test('a handler that cannot be loaded fails each event with the reason', async () => {
