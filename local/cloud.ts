@@ -57,7 +57,8 @@ export async function startCloud(options: CloudOptions): Promise<StartedCloud> {
     const api = await kernel.listeners.open('api', { now, port: options.port ?? 0 });
     await kernel.listeners.listen('aws', kernel.gateway.listener);
     const ca = await openCertificateAuthority(data.folder('certificate-authority'));
-    services.push(...(await createServices(kernel, { aws: aws.origin, apiPort: options.port ?? 0, certificate: ca.certificate })));
+    const made = await createServices(kernel, { aws: aws.origin, apiPort: options.port ?? 0, certificate: ca.certificate });
+    services.push(...made.all);
     kernel.mount(services);
     const surroundings: Surroundings = {
       region: place.region,
@@ -65,7 +66,7 @@ export async function startCloud(options: CloudOptions): Promise<StartedCloud> {
       dataFolder: data.path,
       api: api.origin,
       aws: aws.origin,
-      mail: undefined,
+      mail: made.mail,
       issuer: undefined,
       kubernetes: undefined,
       registries: {},

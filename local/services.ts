@@ -5,15 +5,18 @@ import { createEventBridge } from './eventbridge/eventbridge.ts';
 import { createHttpApi } from './http-api/http-api.ts';
 import { callJson, callQuery } from './internal-call.ts';
 import type { Kernel } from './kernel.ts';
+import { createKms } from './kms/kms.ts';
 import { createLambda } from './lambda/lambda.ts';
 import { createLogs } from './logs/logs.ts';
 import { createS3 } from './s3/s3.ts';
 import { createSecretsManager } from './secrets-manager/secrets-manager.ts';
 import type { LocalService } from './service.ts';
+import { createSes } from './ses/ses.ts';
 import { createSns } from './sns/sns.ts';
 import { createSqs } from './sqs/sqs.ts';
 import { createSsm } from './ssm/ssm.ts';
 import { createStepFunctions } from './step-functions/step-functions.ts';
+import { createSts } from './sts/sts.ts';
 
 export interface ServicesOptions {
   /** Origin of the gateway, which functions call. */
@@ -24,8 +27,14 @@ export interface ServicesOptions {
   certificate: string;
 }
 
-/** In the order in which they start; they close in the reverse order. */
-export async function createServices(kernel: Kernel, options: ServicesOptions): Promise<LocalService[]> {
+export interface Services {
+  /** In the order in which they start; they close in the reverse order. */
+  all: LocalService[];
+  /** Origin of the mail inbox. */
+  mail: string;
+}
+
+export async function createServices(kernel: Kernel, options: ServicesOptions): Promise<Services> {
   const context = (name: string) => kernel.context(name);
   const dynamodb = await createDynamoDb(context('dynamodb'));
   const sqs = await createSqs(context('sqs'), { endpoint: () => options.aws });
@@ -47,6 +56,7 @@ export async function createServices(kernel: Kernel, options: ServicesOptions): 
       else throw new Error(`the local cloud delivers to queues, topics and functions only, not to ${arn}`);
     },
   });
+  const ses = await createSes(context('ses'));
   const permitted = (functionArn: string, principal: string, sourceArn: string): boolean =>
     lambda.permitted(functionArn, principal, sourceArn);
   const eventBridge = createEventBridge(
@@ -72,12 +82,15 @@ export async function createServices(kernel: Kernel, options: ServicesOptions): 
     invoke: (functionArn, payload, invokeOptions) => lambda.invoke(functionArn, payload, invokeOptions),
     permitted,
   });
-  return [
+  const all = [
     createLogs(context('logs')),
     createCloudWatch(context('cloudwatch')),
     createSsm(context('ssm')),
     createSecretsManager(context('secrets-manager')),
     await createS3(context('s3')),
+    await createKms(context('kms')),
+    await createSts(context('sts')),
+    ses,
     sqs,
     sns,
     lambda,
@@ -86,4 +99,5 @@ export async function createServices(kernel: Kernel, options: ServicesOptions): 
     stepFunctions,
     httpApi,
   ];
+  return { all, mail: ses.mailOrigin };
 }

@@ -209,7 +209,9 @@ export function principalArn(caller: Caller, place: { partition: string; account
   if (caller.kind === 'admin' || !caller.roleArn) return adminArn(place);
   const role = caller.roleArn.slice(caller.roleArn.lastIndexOf('/') + 1);
   const account = accountOf(caller.roleArn) || place.account;
-  return `arn:${place.partition}:sts::${account}:assumed-role/${role}/${caller.functionName ?? 'session'}`;
+  // Session names take these characters, at most 64 of them; builds and pods have longer names than functions.
+  const session = (caller.functionName ?? 'session').replace(/[^\w+=,.@-]/g, '-').slice(0, 64);
+  return `arn:${place.partition}:sts::${account}:assumed-role/${role}/${session}`;
 }
 
 function adminArn(place: { partition: string; account: string }): string {
