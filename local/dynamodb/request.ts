@@ -116,6 +116,7 @@ export class RequestReader {
     try {
       if (version !== 'DynamoDB_20120810') throw new DynamoDbError('UnknownOperationException', `${version} is not served`);
       parsed.raw = parseBody(request.body);
+      refusePrototype(request.body, parsed.raw);
       this.#nameTables(parsed.raw);
       const shape = SHAPES[operation];
       if (shape) parsed.data = this.validate(shape, parsed.raw);
@@ -172,9 +173,12 @@ function parseBody(body: Buffer): Data {
     throw new DynamoDbError('SerializationException', 'The request body is not JSON');
   }
   if (!isRecord(raw)) throw new DynamoDbError('SerializationException', 'Start of structure or map expected');
-  // dynalite copies maps by assignment, where this name sets the prototype: a partition key could hide there from the policies.
-  if (/__proto__|\\u00/i.test(text) && namesPrototype(raw)) throw validation('The attribute name __proto__ is not supported');
   return raw;
+}
+
+/** dynalite copies maps by assignment, where this name sets the prototype: a partition key could hide there from the policies. */
+function refusePrototype(body: Buffer, raw: Data): void {
+  if (/__proto__|\\u00/i.test(body.toString()) && namesPrototype(raw)) throw validation('The attribute name __proto__ is not supported');
 }
 
 function namesPrototype(value: unknown): boolean {
