@@ -32,8 +32,8 @@ type MappingProperties = z.infer<typeof mappingProperties>;
 
 /** Streams keep records for a day: retries end then. */
 const STREAM_RETENTION_SECONDS = 86_400;
-/** Virtual back-off between attempts at one batch: doubles from one second to one minute. */
-const LONGEST_WAIT_MS = 60_000;
+/** Virtual back-off between attempts at one batch: doubles from one second to ten minutes, so that a jump over a day stays some 150 attempts. */
+const LONGEST_WAIT_MS = 600_000;
 const STREAM_ACTIONS = ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'];
 
 interface Queued {
@@ -60,6 +60,8 @@ export class StreamMapping {
   readonly #destinations: Destinations;
   readonly #queue: Queued[] = [];
   #failures = 0;
+  /** Attempts that did not reach the function: no permission, throttling, injected faults. */
+  #refusals = 0;
   #busy = false;
   #closed = false;
 
@@ -100,10 +102,13 @@ export class StreamMapping {
     if (this.#busy || this.#closed || this.#queue.length === 0) return;
     this.#busy = true;
     const batch = this.#queue.slice(0, this.#properties.BatchSize);
-    const work = this.#process(batch).catch((error) => {
-      this.#context.log('lambda: stream batch', { function: this.functionName, error: String(error) });
-      return this.#backOff();
-    });
+    const work = this.#process(batch).then(
+      (wait) => {
+        this.#refusals = 0;
+        return wait;
+      },
+      (error: unknown) => this.#refused(batch, error),
+    );
     void this.#context.clock.track(work).then((wait) => {
       const next = () => {
         this.#busy = false;
@@ -148,7 +153,7 @@ export class StreamMapping {
     this.#failures++;
     const { MaximumRetryAttempts, MaximumRecordAgeInSeconds } = this.#properties;
     const oldest = MaximumRecordAgeInSeconds < 0 ? STREAM_RETENTION_SECONDS : MaximumRecordAgeInSeconds;
-    const wait = this.#backOff();
+    const wait = backOff(this.#failures);
     const tooOld = this.#context.clock.now() + wait - rest[0]!.arrivedAt > oldest * 1000;
     const exhausted = MaximumRetryAttempts >= 0 && this.#failures > MaximumRetryAttempts;
     if (!tooOld && !exhausted) return wait;
@@ -161,8 +166,16 @@ export class StreamMapping {
     return 0;
   }
 
-  #backOff(): number {
-    return Math.min(1000 * 2 ** Math.max(0, this.#failures - 1), LONGEST_WAIT_MS);
+  /** Tried again without counting as an attempt, until the stream would have forgotten the records. */
+  #refused(batch: Queued[], error: unknown): number {
+    this.#refusals++;
+    if (this.#refusals === 1) this.#context.log('lambda: a stream batch waits', { function: this.functionName, error: String(error) });
+    const wait = backOff(this.#refusals);
+    if (this.#context.clock.now() + wait - batch[0]!.arrivedAt <= STREAM_RETENTION_SECONDS * 1000) return wait;
+    this.#context.log('lambda: stream records were never delivered', { function: this.functionName, records: batch.length });
+    this.#queue.splice(0, batch.length);
+    this.#refusals = 0;
+    return 0;
   }
 
   async #authorize(definition: FunctionDefinition): Promise<void> {
@@ -193,4 +206,8 @@ export class StreamMapping {
       },
     };
   }
+}
+
+function backOff(attempts: number): number {
+  return Math.min(1000 * 2 ** Math.min(attempts - 1, 10), LONGEST_WAIT_MS);
 }

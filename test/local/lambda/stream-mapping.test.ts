@@ -120,6 +120,22 @@ test('without permission to read the stream nothing is delivered, and the log sa
   expect(JSON.stringify(context.logged)).toContain('may not dynamodb:DescribeStream');
 });
 
+test('refused batches do not use up attempts, and are given up when the stream would have forgotten them', async () => {
+  let allowed = false;
+  Object.assign(context, { allowed: async () => allowed });
+  await map('', { MaximumRetryAttempts: 0 });
+  await put([record(1, 'a')]);
+  await context.clock.advance(5_000);
+  allowed = true;
+  await context.clock.advance(10_000);
+  expect(batches()).toEqual([[1]]);
+  Object.assign(context, { fault: async () => ({ status: 429, code: 'TooManyRequestsException', message: 'Rate Exceeded.' }) });
+  await put([record(2, 'b')]);
+  await context.clock.advance(25 * 3_600_000);
+  expect(context.logged.at(-1)).toMatchObject({ message: 'lambda: stream records were never delivered', fields: { records: 1 } });
+  expect(batches()).toEqual([[1]]);
+});
+
 test('filters and sources that cannot be honoured stop the start', async () => {
   await expect(map('', { EventSourceArn: DEAD })).rejects.toThrow(/DynamoDB streams/);
   await expect(map('', { FilterCriteria: { Filters: [{ Pattern: '{"a":[{"wildcard":"*"}]}' }] } })).rejects.toThrow(/wildcard/);
