@@ -31,6 +31,7 @@ export async function createS3(context: CloudContext): Promise<LocalService> {
   const uploads = new MultipartUploads(context.clock);
   const lifecycle = new Lifecycle(store, context.clock, (bucket, startedBefore, prefix) => uploads.abortOld(bucket, startedBefore, prefix));
   const operations = operationTable(uploads);
+  let started = false;
 
   async function handle(request: ServiceRequest): Promise<ServiceResponse> {
     try {
@@ -52,7 +53,11 @@ export async function createS3(context: CloudContext): Promise<LocalService> {
     name: 's3',
     scopes: ['s3'],
     resources: {
-      'AWS::S3::Bucket': async (request) => provisionBucket(store, context.region, context.account, request),
+      'AWS::S3::Bucket': async (request) => {
+        const result = provisionBucket(store, context.region, context.account, request);
+        if (started) lifecycle.start();
+        return result;
+      },
       'AWS::S3::BucketPolicy': async (request) => provisionBucketPolicy(store, request),
     },
     operation: (request) => orInvalid(() => operationOf(request).replace(/^NotImplemented:.*/s, 'NotImplemented'), 'InvalidURI'),
@@ -62,7 +67,10 @@ export async function createS3(context: CloudContext): Promise<LocalService> {
     errorResponse: (request, error) => s3ErrorResponse(request, { ...error, code: spelling(error.code) }),
     resourcePolicy: (arn) =>
       arn.startsWith(ARN_PREFIX) ? store.find(arn.slice(ARN_PREFIX.length).split('/')[0]!)?.settings.policy : undefined,
-    start: async () => lifecycle.start(),
+    start: async () => {
+      started = true;
+      lifecycle.start();
+    },
     close: async () => lifecycle.stop(),
   };
 }
