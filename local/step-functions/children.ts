@@ -10,6 +10,7 @@ const WIDEST_MAP = 40;
 /** Types of states whose cancellation the history shows. */
 const ABORTABLE = new Set(['Task', 'Wait', 'Parallel', 'Map']);
 
+/** Parallel: all branches at once; the result lists their outputs. */
 export async function runParallel(step: Step, state: StateDefinition): Promise<Transition> {
   const { execution, branch } = step;
   if (branch.at.phase?.kind !== 'children') {
@@ -27,6 +28,7 @@ export async function runParallel(step: Step, state: StateDefinition): Promise<T
   return passOn(step, state, results, 'ParallelStateSucceeded');
 }
 
+/** Inline Map: one branch per item, at most MaxConcurrency at once. */
 export async function runMap(step: Step, state: StateDefinition): Promise<Transition> {
   const { execution, branch } = step;
   const scope = scopeOf(step);

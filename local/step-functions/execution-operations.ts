@@ -14,6 +14,7 @@ const STATUSES = new Set(['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTE
 /** Fields of event details that hold data of the execution. */
 const DATA_FIELDS = ['input', 'output', 'parameters', 'assignedVariables'];
 
+/** Operations by name. They throw ApiError. */
 export function executionOperations(machines: Machines, engine: Engine): Record<string, Operation> {
   return {
     async StartExecution(input) {

@@ -38,7 +38,9 @@ export class Execution {
   #lastId = 0;
   #pending: JournalLine | undefined;
   #writing: Promise<void> | undefined;
-  #lines = 0;
+  /** Lines begun, and of these on disk. */
+  #made = 0;
+  #written = 0;
   #broken: unknown;
 
   constructor(header: ExecutionHeader, file: string, clock: Clock) {
@@ -55,7 +57,7 @@ export class Execution {
       for (const [path, change] of line.branches) execution.#apply(path, change);
       if (line.close) execution.close = execution.visibleClose = line.close;
     }
-    execution.#lines = lines.length;
+    execution.#made = execution.#written = lines.length;
     execution.#lastId = execution.events.at(-1)?.id ?? 0;
     return execution;
   }
@@ -66,7 +68,7 @@ export class Execution {
 
   /** True when only the start is on disk. */
   get fresh(): boolean {
-    return this.#lines <= 1;
+    return this.#written <= 1;
   }
 
   /** Adds an event to the history of a branch. Throws Cancelled once the branch is cancelled or the execution decided. */
@@ -112,11 +114,11 @@ export class Execution {
 
   /** Resolves once everything recorded so far is on disk. Changes made meanwhile share the next write. */
   async flush(): Promise<void> {
-    while (this.#pending || this.#writing) {
+    const wanted = this.#made;
+    while (this.#written < wanted) {
       if (this.#broken) throw this.#broken;
       await (this.#writing ?? this.#write());
     }
-    if (this.#broken) throw this.#broken;
   }
 
   #record(path: string, change: BranchChange | null): void {
@@ -137,7 +139,7 @@ export class Execution {
     if (this.#broken) throw new Cancelled('the journal cannot be written');
     if (!this.#pending) {
       this.#pending = { events: [], branches: [] };
-      if (this.#lines === 0 && !this.#writing) this.#pending.header = this.header;
+      if (this.#made++ === 0) this.#pending.header = this.header;
       // Written without being asked for as well: what no step waits for, such as the end of a branch, must reach the disk too.
       queueMicrotask(() => void this.flush().catch(() => undefined));
     }
@@ -150,7 +152,7 @@ export class Execution {
     this.#writing = appendLine(this.#file, line, line.header !== undefined)
       .then(
         () => {
-          this.#lines++;
+          this.#written++;
           this.events.push(...line.events);
           if (line.close) this.visibleClose = line.close;
         },

@@ -5,6 +5,7 @@ import type { Machine, MachineSettings, Machines } from './machines.ts';
 import { ApiError, optionalText, page, seconds, text } from './wire.ts';
 
 type Input = Record<string, unknown>;
+/** Takes the parsed input and answers what goes on the wire. */
 export type Operation = (input: Input) => unknown;
 
 const NAME = /^[A-Za-z0-9_-]{1,80}$/;
@@ -26,6 +27,7 @@ export function requireMachine(machines: Machines, arn: string): Machine {
   return machine;
 }
 
+/** Operations by name. They throw ApiError. */
 export function machineOperations(machines: Machines, engine: Engine): Record<string, Operation> {
   return {
     CreateStateMachine(input) {

@@ -5,14 +5,17 @@ import { StateFailure } from './failures.ts';
 import { sleepUntil } from './pause.ts';
 import { conclude, type Step, scopeOf, type Transition } from './step.ts';
 
+/** Pass: Assign and Output only. */
 export async function runPass(step: Step, state: StateDefinition): Promise<Transition> {
   return { ...(await conclude(state, scopeOf(step), step.branch.at.input)), next: state.Next };
 }
 
+/** Succeed: ends the branch with its Output. */
 export async function runSucceed(step: Step, state: StateDefinition): Promise<Transition> {
   return conclude({ Output: state.Output }, scopeOf(step), step.branch.at.input);
 }
 
+/** Fail: throws StateFailure with Error and Cause. */
 export async function runFail(step: Step, state: StateDefinition): Promise<Transition> {
   const scope = scopeOf(step);
   const error = state.Error === undefined ? undefined : String(await evaluate(state.Error, scope, 'Error'));
@@ -20,6 +23,7 @@ export async function runFail(step: Step, state: StateDefinition): Promise<Trans
   throw new StateFailure(error, cause);
 }
 
+/** Choice: the first rule that holds, or Default. Throws StateFailure `States.NoChoiceMatched`. */
 export async function runChoice(step: Step, state: StateDefinition): Promise<Transition> {
   const scope = scopeOf(step);
   const { input } = step.branch.at;
@@ -34,6 +38,7 @@ export async function runChoice(step: Step, state: StateDefinition): Promise<Tra
   return { ...(await conclude(state, scope, input)), next: state.Default };
 }
 
+/** Wait: until a due instant that a restart keeps. */
 export async function runWait(step: Step, state: StateDefinition): Promise<Transition> {
   const { clock } = step.context;
   if (step.branch.at.phase?.kind !== 'wait') {

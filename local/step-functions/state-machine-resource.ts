@@ -55,10 +55,9 @@ function definitionOf(request: ResourceRequest): string {
   else if (typeof DefinitionS3Location === 'object' && DefinitionS3Location !== null)
     text = assetText(request, DefinitionS3Location as Record<string, unknown>);
   else throw new Error(`${request.logicalId}: one of DefinitionString, Definition and DefinitionS3Location is required`);
-  for (const [name, value] of Object.entries((DefinitionSubstitutions ?? {}) as Record<string, unknown>)) {
-    text = text.replaceAll(`\${${name}}`, () => String(value));
-  }
-  return text;
+  const values = (DefinitionSubstitutions ?? {}) as Record<string, unknown>;
+  // In one pass: a value that contains `${…}` stays as it is.
+  return text.replace(/\$\{([^}]+)\}/g, (whole, name: string) => (Object.hasOwn(values, name) ? String(values[name]) : whole));
 }
 
 function assetText(request: ResourceRequest, location: Record<string, unknown>): string {

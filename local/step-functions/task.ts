@@ -15,6 +15,7 @@ import { settleTask, startEvents, submittedEvent, timeoutOutcome } from './task-
 /** Longest delay that `setTimeout` keeps. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
+/** Runs a Task to its outcome. Throws StateFailure for a failed one. */
 export async function runTask(step: Step, state: StateDefinition): Promise<Transition> {
   if (step.branch.at.phase?.kind !== 'task') await schedule(step, state);
   const { token } = phaseOf(step);
