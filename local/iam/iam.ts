@@ -2,7 +2,7 @@
 import { isWildcardOnlyAction, type RequestAnalysis, runSimulation, type Simulation } from '@cloud-copilot/iam-simulate';
 import type { Clock } from '../clock.ts';
 import type { Caller, IamCheck, PolicyDocument } from '../service.ts';
-import { conditionKeys } from './condition-keys.ts';
+import { conditionKeys, type KeyUses, valueClass } from './condition-keys.ts';
 import { denialMessage } from './denial-message.ts';
 import type { AttachedPolicy, Roles } from './roles.ts';
 
@@ -39,7 +39,7 @@ const ADMIN_POLICY: AttachedPolicy = {
 export class Iam {
   readonly #options: IamOptions;
   readonly #cache = new Map<string, Judgement>();
-  readonly #keysOfPolicy = new WeakMap<PolicyDocument, Set<string>>();
+  readonly #keysOfPolicy = new WeakMap<PolicyDocument, KeyUses>();
 
   constructor(options: IamOptions) {
     this.#options = options;
@@ -187,14 +187,20 @@ export class Iam {
     policies: readonly AttachedPolicy[],
     resourcePolicy: PolicyDocument | undefined,
   ): string {
-    const used = new Set<string>();
-    for (const { document } of policies) for (const key of this.#keysOf(document)) used.add(key);
-    if (resourcePolicy) for (const key of conditionKeys(resourcePolicy)) used.add(key);
-    const values = Object.entries(context).filter(([key]) => used.has(key.toLowerCase()));
+    const uses = policies.map(({ document }) => this.#keysOf(document));
+    if (resourcePolicy) uses.push(conditionKeys(resourcePolicy));
+    const values: unknown[] = [];
+    for (const [key, value] of Object.entries(context)) {
+      const name = key.toLowerCase();
+      uses.forEach((keys, policy) => {
+        const use = keys.get(name);
+        if (use) values.push([policy, name, valueClass(value, use)]);
+      });
+    }
     return JSON.stringify([principalArn(caller, this.#options), check.action, check.resource, values, resourcePolicy]);
   }
 
-  #keysOf(document: PolicyDocument): Set<string> {
+  #keysOf(document: PolicyDocument): KeyUses {
     let keys = this.#keysOfPolicy.get(document);
     if (!keys) {
       keys = conditionKeys(document);
