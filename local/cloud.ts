@@ -57,7 +57,7 @@ export async function startCloud(options: CloudOptions): Promise<StartedCloud> {
     const api = await kernel.listeners.open('api', { now, port: options.port ?? 0 });
     await kernel.listeners.listen('aws', kernel.gateway.listener);
     const ca = await openCertificateAuthority(data.folder('certificate-authority'));
-    const made = await createServices(kernel, { aws: aws.origin, apiPort: options.port ?? 0, certificate: ca.certificate });
+    const made = await createServices(kernel, { aws: aws.origin, apiPort: options.port ?? 0, certificate: ca.certificate, world });
     services.push(...made.all);
     kernel.mount(services);
     const surroundings: Surroundings = {
@@ -69,7 +69,7 @@ export async function startCloud(options: CloudOptions): Promise<StartedCloud> {
       mail: made.mail,
       issuer: undefined,
       kubernetes: undefined,
-      registries: {},
+      registries: made.registries,
       ca: { file: ca.certificateFile, pem: ca.certificate },
     };
     const stacks = await provisionStacks({
@@ -106,8 +106,7 @@ export async function startCloud(options: CloudOptions): Promise<StartedCloud> {
 
 function endpointsOf(cloud: RunningCloud): Record<string, unknown> {
   const { api, aws, awsAdmin, mail = null, registries, kubernetes = null, kubeconfig = null, ca } = cloud;
-  const hosts = Object.fromEntries(Object.entries(registries).map(([name, origin]) => [name, new URL(origin).host]));
-  return { api, aws, awsAdmin, mail, console: null, registries: hosts, kubernetes, kubeconfig, ca: ca.file };
+  return { api, aws, awsAdmin, mail, console: null, registries, kubernetes, kubeconfig, ca: ca.file };
 }
 
 /** Resolves once no request is answered and nothing that the clock tracks runs. */

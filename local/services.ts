@@ -1,6 +1,7 @@
 /** Makes the services of the local cloud and tells each how to reach the others. */
 import { createCloudWatch } from './cloudwatch/cloudwatch.ts';
 import { createDynamoDb } from './dynamodb/dynamodb.ts';
+import { createEcr } from './ecr/ecr.ts';
 import { createEventBridge } from './eventbridge/eventbridge.ts';
 import { createHttpApi } from './http-api/http-api.ts';
 import { callJson, callQuery } from './internal-call.ts';
@@ -17,6 +18,7 @@ import { createSqs } from './sqs/sqs.ts';
 import { createSsm } from './ssm/ssm.ts';
 import { createStepFunctions } from './step-functions/step-functions.ts';
 import { createSts } from './sts/sts.ts';
+import type { World } from './world.ts';
 
 export interface ServicesOptions {
   /** Origin of the gateway, which functions call. */
@@ -25,6 +27,7 @@ export interface ServicesOptions {
   apiPort: number;
   /** PEM of the local certificate authority. */
   certificate: string;
+  world: World;
 }
 
 export interface Services {
@@ -32,6 +35,8 @@ export interface Services {
   all: LocalService[];
   /** Origin of the mail inbox. */
   mail: string;
+  /** `127.0.0.1:PORT` by registry name. */
+  registries: Record<string, string>;
 }
 
 export async function createServices(kernel: Kernel, options: ServicesOptions): Promise<Services> {
@@ -57,6 +62,9 @@ export async function createServices(kernel: Kernel, options: ServicesOptions): 
     },
   });
   const ses = await createSes(context('ses'));
+  // Without a registry there is no ECR: its credential scope is then answered as unknown.
+  const ecr =
+    options.world.registries.length > 0 ? await createEcr(context('ecr'), { registries: [...options.world.registries] }) : undefined;
   const permitted = (functionArn: string, principal: string, sourceArn: string): boolean =>
     lambda.permitted(functionArn, principal, sourceArn);
   const eventBridge = createEventBridge(
@@ -91,6 +99,7 @@ export async function createServices(kernel: Kernel, options: ServicesOptions): 
     await createKms(context('kms')),
     await createSts(context('sts')),
     ses,
+    ...(ecr ? [ecr] : []),
     sqs,
     sns,
     lambda,
@@ -99,5 +108,5 @@ export async function createServices(kernel: Kernel, options: ServicesOptions): 
     stepFunctions,
     httpApi,
   ];
-  return { all, mail: ses.mailOrigin };
+  return { all, mail: ses.mailOrigin, registries: { ...ecr?.origins } };
 }

@@ -2,16 +2,7 @@
  * What exists in the accounts besides the stacks, and what the stacks are told of it. The local cloud runs any stacks of its service subset; a world
  * is the part that belongs to one product.
  */
-
-/** A container registry of its own account. */
-export interface RegistryPlace {
-  /** Environment or team that owns it, e.g. `prod`; its key in `endpoints.json`. */
-  name: string;
-  /** Twelve digits: the registry id of `aws ecr`. The first registry of a world is the default one. */
-  account: string;
-  /** What is allowed without credentials. */
-  anonymous: 'none' | 'read' | 'read-write';
-}
+import type { EcrRegistryOptions } from './ecr/ecr.ts';
 
 /** A Kubernetes cluster that DescribeCluster knows. */
 export interface ClusterPlace {
@@ -41,7 +32,7 @@ export interface Surroundings {
   mail: string | undefined;
   issuer: string | undefined;
   kubernetes: string | undefined;
-  /** By registry name. */
+  /** `127.0.0.1:PORT` by registry name. */
   registries: Record<string, string>;
   /** The local certificate authority. */
   ca: { file: string; pem: string };
@@ -62,7 +53,8 @@ export interface World {
   /** Account of the stacks: twelve digits. */
   account: string;
   region: string;
-  registries: readonly RegistryPlace[];
+  /** Container registries, each an account of its own; their names are the keys in `endpoints.json`. */
+  registries: readonly EcrRegistryOptions[];
   clusters: readonly ClusterPlace[];
   people: readonly Person[];
   secrets: readonly SecretValue[];

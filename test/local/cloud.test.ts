@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,7 +100,43 @@ const get = async (path: string) => {
   return { status: response.status, body: await response.json() };
 };
 
+/** Starts the cloud in a process of its own; answers the origin of its API. */
+async function startProcess(): Promise<{ child: ChildProcess; api: string }> {
+  const script = join(import.meta.dirname, 'run-cloud.ts');
+  const args = ['--import', 'tsx', script, join(folder, 'cdk.out'), join(folder, 'data')];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const api = await new Promise<string>((resolve, reject) => {
+    child.stdout.once('data', (text) => resolve(String(text).trim()));
+    child.once('exit', (code) => reject(new Error(`ended with ${code}`)));
+  });
+  return { child, api };
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  child.kill(signal);
+  return ended;
+}
+
 describe('the local cloud', () => {
+  it('loses nothing acknowledged when it is killed, and starts again over what is left', async () => {
+    synthesize();
+    const { child, api } = await startProcess();
+    expect((await fetch(`${api}/kill`)).status).toBe(200);
+    await end(child, 'SIGKILL');
+    const again = await start();
+    expect(again.endpoints.api).toBe(api);
+    expect(await get('/kill')).toEqual({ status: 200, body: { before: 'hello' } });
+  }, 60_000);
+
+  it('stops on SIGTERM and gives the data folder free', async () => {
+    synthesize();
+    const { child, api } = await startProcess();
+    expect((await fetch(`${api}/stop`)).status).toBe(200);
+    expect(await end(child, 'SIGTERM')).toBe(0);
+    await start();
+  }, 60_000);
+
   it('runs a synthesized stack, and keeps state, ports and keys over a restart', async () => {
     synthesize();
     const first = await start();
