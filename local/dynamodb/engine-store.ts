@@ -49,8 +49,7 @@ export function runWrite(action: Action, source: StoreSource, data: Record<strin
   return outcome.value;
 }
 
-/** The validations of dynalite look at nothing but these options. */
-export function storeOf(
+function storeOf(
   source: StoreSource,
   items: (prefix: string, table: string) => Section,
   indexes: (prefix: string) => Section,
