@@ -49,11 +49,7 @@ export function runWrite(action: Action, source: StoreSource, data: Record<strin
   return outcome.value;
 }
 
-function storeOf(
-  source: StoreSource,
-  items: (prefix: string, table: string) => Section,
-  indexes: (prefix: string) => Section,
-): Store {
+function storeOf(source: StoreSource, items: (prefix: string, table: string) => Section, indexes: (prefix: string) => Section): Store {
   return {
     options: source.database.options,
     tableDb: readOnly,
