@@ -24,7 +24,7 @@ export async function createKms(context: CloudContext): Promise<LocalService> {
       const operation = operationIn(request);
       const run = Object.hasOwn(operations, operation) ? operations[operation] : undefined;
       if (!run) {
-        context.log('kms: refused what the local cloud does not offer', { operation });
+        context.log('refused what the local cloud does not offer', { operation });
         throw new KmsError('UnknownOperationException', `The local cloud does not offer ${operation || 'this request'}.`);
       }
       return jsonAnswer(request, 200, run(inputOf(request)));

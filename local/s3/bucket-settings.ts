@@ -23,7 +23,7 @@ export interface BucketSettings {
   declaredBy?: string;
 }
 
-export interface PublicAccessBlock {
+interface PublicAccessBlock {
   BlockPublicAcls: boolean;
   IgnorePublicAcls: boolean;
   BlockPublicPolicy: boolean;

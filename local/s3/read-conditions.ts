@@ -4,7 +4,7 @@ import { preconditionFailed } from './put-conditions.ts';
 import { S3Error } from './s3-error.ts';
 
 /** The caller has this version already: 304. */
-export class NotModified extends S3Error {
+class NotModified extends S3Error {
   override readonly status = 304;
   constructor(version: ObjectVersion) {
     super('NotModified', 'Not Modified', {

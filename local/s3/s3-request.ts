@@ -22,6 +22,20 @@ export function targetOf(request: ServiceRequest): Target {
   }
 }
 
+/** Parts of the signature in a presigned query; everything else that starts with `x-amz-` stands for a header. */
+const SIGNATURE_PARAMETERS = /^x-amz-(algorithm|credential|date|expires|security-token|signature|signedheaders)$/;
+
+/** A presigned request may carry its headers in the query, where signers put them: they count like headers. */
+export function withQueryHeaders(request: ServiceRequest): ServiceRequest {
+  if (!request.presigned) return request;
+  const headers = { ...request.headers };
+  for (const [name, value] of request.url.searchParams) {
+    const header = name.toLowerCase();
+    if (header.startsWith('x-amz-') && !SIGNATURE_PARAMETERS.test(header)) headers[header] ??= value;
+  }
+  return { ...request, headers };
+}
+
 /** Query parameters that make a request about a part of a bucket, with the operations of each method. */
 const BUCKET_OPERATIONS: Record<string, Record<string, string>> = {
   location: { GET: 'GetBucketLocation' },

@@ -21,7 +21,7 @@ import { copyObject, putObject } from './put-object.ts';
 import type { S3Operation } from './s3-call.ts';
 import { hostId, notImplemented, S3Error, s3ErrorResponse } from './s3-error.ts';
 import { checksOf } from './s3-permissions.ts';
-import { operationOf } from './s3-request.ts';
+import { operationOf, withQueryHeaders } from './s3-request.ts';
 
 const ARN_PREFIX = 'arn:aws:s3:::';
 
@@ -33,12 +33,13 @@ export async function createS3(context: CloudContext): Promise<LocalService> {
   const operations = operationTable(uploads);
   let started = false;
 
-  async function handle(request: ServiceRequest): Promise<ServiceResponse> {
+  async function handle(received: ServiceRequest): Promise<ServiceResponse> {
+    const request = withQueryHeaders(received);
     try {
       const operation = operationOf(request);
       const run = operations[operation];
       if (!run) {
-        context.log('s3: refused what the local cloud does not offer', { operation });
+        context.log('refused what the local cloud does not offer', { operation });
         throw notImplemented(operation.replace('NotImplemented:', ''));
       }
       const response = await run({ request, store, context });
@@ -60,9 +61,10 @@ export async function createS3(context: CloudContext): Promise<LocalService> {
       },
       'AWS::S3::BucketPolicy': async (request) => provisionBucketPolicy(store, request),
     },
-    operation: (request) => orInvalid(() => operationOf(request).replace(/^NotImplemented:.*/s, 'NotImplemented'), 'InvalidURI'),
+    operation: (request) =>
+      orInvalid(() => operationOf(withQueryHeaders(request)).replace(/^NotImplemented:.*/s, 'NotImplemented'), 'InvalidURI'),
     // A request that can not be read needs no permission: `handle` refuses it with the right error.
-    checks: (request) => orInvalid(() => checksOf(request, store, context.clock.now()), []),
+    checks: (request) => orInvalid(() => checksOf(withQueryHeaders(request), store, context.clock.now()), []),
     handle,
     errorResponse: (request, error) => s3ErrorResponse(request, { ...error, code: spelling(error.code) }),
     resourcePolicy: (arn) =>

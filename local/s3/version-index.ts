@@ -2,7 +2,7 @@
 import type { ObjectVersion } from './object-version.ts';
 
 /** S3 orders keys by their UTF-8 bytes; JavaScript strings differ from that where surrogates meet characters from U+E000 on. */
-export function compareKeys(left: string, right: string): number {
+function compareKeys(left: string, right: string): number {
   const length = Math.min(left.length, right.length);
   for (let index = 0; index < length; index++) {
     const a = left.charCodeAt(index);

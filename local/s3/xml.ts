@@ -18,7 +18,7 @@ export class MalformedXml extends Error {
 const MARKUP: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
 /** Escapes text; characters that XML 1.0 has no literal form for (keys may hold them) become references, as S3 writes them. */
-export function escapeXml(text: string): string {
+function escapeXml(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: object keys may contain control characters.
   return text.replace(/[&<>"\u0000-\u001f]/g, (character) => MARKUP[character] ?? `&#x${character.charCodeAt(0).toString(16)};`);
 }

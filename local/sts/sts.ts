@@ -15,14 +15,14 @@ const ISSUING = ['AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity'
 /** Session names take these characters, 2 to 64 of them. */
 const NOT_IN_SESSION_NAME = /[^\w+=,.@-]/g;
 
-export interface CallerIdentity {
+interface CallerIdentity {
   UserId: string;
   Account: string;
   Arn: string;
 }
 
 /** Identity in AWS's form; the session of a function carries its name, as Lambda names it. */
-export function identityOf(caller: Caller, account: string): CallerIdentity {
+function identityOf(caller: Caller, account: string): CallerIdentity {
   if (caller.kind === 'admin') return { UserId: uniqueId('AIDA', 'admin'), Account: account, Arn: `arn:aws:iam::${account}:user/admin` };
   const roleArn = caller.roleArn ?? '';
   // The path of a role is no part of its session's ARN.
@@ -68,7 +68,7 @@ function handle(context: CloudContext, request: ServiceRequest): ServiceResponse
     return errorResponse(request, { status: 400, code: 'NoSuchVersion', message: `The requested version (${version}) is not valid.` });
   }
   if (operation === 'GetCallerIdentity') return result(request, operation, { ...identityOf(request.caller, context.account) });
-  context.log('sts: refused what the local cloud does not offer', { operation });
+  context.log('refused what the local cloud does not offer', { operation });
   if (ISSUING.includes(operation)) {
     const { Arn } = identityOf(request.caller, context.account);
     const resource = parameters.get('RoleArn') ?? '*';

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -16,7 +17,7 @@ afterEach(() => {
 });
 
 async function serve(): Promise<string> {
-  child = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'serve-s3.ts'), data], {
+  child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('./serve-s3.ts', import.meta.url)), data], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
   });

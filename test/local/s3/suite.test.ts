@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -36,7 +37,7 @@ describe.skipIf(!available)('the S3 contract suite', () => {
   });
 
   async function serve(): Promise<string> {
-    child = spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'serve-s3.ts'), data], {
+    child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('./serve-s3.ts', import.meta.url)), data], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'inherit'],
     });
