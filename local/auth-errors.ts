@@ -8,6 +8,7 @@ type Protocol = 'rest-xml' | 'query' | 'json';
 const QUERY_SCOPES = new Set(['ses', 'sns', 'sts', 'iam', 'monitoring', 'cloudformation']);
 
 const INVALID_TOKEN = 'The security token included in the request is invalid.';
+const OLD_SIGNATURE = 'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.';
 const MISMATCH =
   'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.';
 
@@ -16,6 +17,11 @@ const ERRORS: Readonly<Record<Refusal, Readonly<Record<Protocol, ServiceError>>>
     'rest-xml': { status: 403, code: 'AccessDenied', message: 'Access Denied' },
     query: { status: 403, code: 'MissingAuthenticationToken', message: 'Request is missing Authentication Token' },
     json: { status: 400, code: 'MissingAuthenticationTokenException', message: 'Missing Authentication Token' },
+  },
+  'old-signature': {
+    'rest-xml': { status: 400, code: 'InvalidRequest', message: OLD_SIGNATURE },
+    query: { status: 403, code: 'IncompleteSignature', message: OLD_SIGNATURE },
+    json: { status: 400, code: 'IncompleteSignatureException', message: OLD_SIGNATURE },
   },
   'unknown-key': {
     'rest-xml': { status: 403, code: 'InvalidAccessKeyId', message: 'The AWS Access Key Id you provided does not exist in our records.' },

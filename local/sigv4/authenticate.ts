@@ -7,7 +7,15 @@ import { EMPTY_HASH, queryPairs, type ReceivedRequest, sha256, splitTarget } fro
 import { equal, readSignature, type Signature, scopeOf, sign, signatureMatches } from './signature.ts';
 
 /** What went wrong, before a service's protocol gives it a code. */
-export type Refusal = 'unsigned' | 'unknown-key' | 'bad-token' | 'bad-signature' | 'bad-payload-hash' | 'bad-body' | 'expired';
+export type Refusal =
+  | 'unsigned'
+  | 'old-signature'
+  | 'unknown-key'
+  | 'bad-token'
+  | 'bad-signature'
+  | 'bad-payload-hash'
+  | 'bad-body'
+  | 'expired';
 
 export interface Authenticated {
   caller: Caller;
@@ -25,7 +33,7 @@ export type Authentication = ({ ok: true } & Authenticated) | { ok: false; refus
 /** Never compares dates, except a presigned query's `X-Amz-Expires` with the virtual clock. */
 export function authenticate(request: ReceivedRequest, body: Buffer, credentials: Credentials, clock: Clock): Authentication {
   const signature = readSignature(request);
-  if (!signature) return { ok: false, refusal: 'unsigned', service: undefined };
+  if (!signature) return { ok: false, refusal: hasOldSignature(request) ? 'old-signature' : 'unsigned', service: undefined };
   const refuse = (refusal: Refusal): Authentication => ({ ok: false, refusal, service: signature.service });
   const known = credentials.find(signature.accessKeyId);
   if (!known) return refuse('unknown-key');
@@ -42,6 +50,11 @@ export function authenticate(request: ReceivedRequest, body: Buffer, credentials
   } catch {
     return refuse('bad-body');
   }
+}
+
+/** Version 2, which old tools still make for presigned S3 addresses; AWS refuses it for every bucket made since 2020. */
+function hasOldSignature({ target, headers }: ReceivedRequest): boolean {
+  return headers.authorization?.startsWith('AWS ') === true || /[?&]AWSAccessKeyId=/.test(target);
 }
 
 function declaredPayloadHash(request: ReceivedRequest, signature: Signature, body: Buffer): string {

@@ -140,6 +140,8 @@ describe('authentication', () => {
     await expect(s3.send(new GetObjectCommand({ Bucket: 'b', Key: 'k' }))).rejects.toMatchObject({ name: 'SignatureDoesNotMatch' });
     const unsigned = await fetch(`${origin}/b/k`);
     expect([unsigned.status, await unsigned.text()]).toEqual([403, expect.stringContaining('<Code>AccessDenied</Code>')]);
+    const version2 = await fetch(`${origin}/b/k?AWSAccessKeyId=${admin.accessKeyId}&Signature=x&Expires=9999999999`);
+    expect([version2.status, await version2.text()]).toEqual([400, expect.stringContaining('Please use AWS4-HMAC-SHA256')]);
     const json = await fetch(origin, { method: 'POST', headers: { 'x-amz-target': 'DynamoDB_20120810.GetItem' }, body: '{}' });
     expect(await json.json()).toMatchObject({ __type: 'MissingAuthenticationTokenException' });
     expect(seen).toHaveLength(0);
