@@ -56,7 +56,7 @@ export async function openRegistry(context: CloudContext, options: RegistryOptio
   const listening = await context.listeners.listen(
     `registry-${options.name}`,
     (message, response) => {
-      void context.clock.track(respond(server, message, response));
+      void respond(server, message, response);
     },
     { now: () => context.clock.date() },
   );
