@@ -18,8 +18,8 @@ export interface Draft {
 
 /** Longest line that quoted-printable allows, in characters. */
 const LINE = 76;
-/** Bytes of one encoded word: `=?UTF-8?B?` and `?=` leave 63 of 75 characters, which is 45 bytes of base64. */
-const WORD_BYTES = 45;
+/** Bytes of one encoded word: `=?UTF-8?B?` and `?=` take 12 of 76 characters, `Subject: ` nine more: 52 of base64 are left. */
+const WORD_BYTES = 39;
 
 /** The whole message with CRLF line ends; bcc never appears in it. */
 export function writeMime(draft: Draft): string {
@@ -41,7 +41,7 @@ export function writeMime(draft: Draft): string {
   if (parts.length === 1) return [...headers, parts[0]].join('\r\n');
   const boundary = `=_${createHash('sha256').update(draft.messageId).digest('hex').slice(0, 32)}`;
   const body = parts.map((content) => `--${boundary}\r\n${content}`).join('\r\n');
-  return [...headers, `Content-Type: multipart/alternative; boundary="${boundary}"`, '', body, `--${boundary}--`, ''].join('\r\n');
+  return [...headers, `Content-Type: multipart/alternative;\r\n boundary="${boundary}"`, '', body, `--${boundary}--`, ''].join('\r\n');
 }
 
 function part(type: string, content: string): string {

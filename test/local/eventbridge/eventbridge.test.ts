@@ -272,6 +272,17 @@ describe('schedules', () => {
     expect((second.received[1]!.at - created) % (10 * 60_000)).toBeLessThan(2_000);
   });
 
+  it('go back to their own pace once the clock has advanced', async () => {
+    const { declare, service, received, context } = world({ context: { scale: 0.001 } });
+    await declare('AWS::Events::Rule', every('rate(1 minute)'));
+    await service.start?.();
+    await context.clock.advance(3 * 3_600_000);
+    const advanced = received.length;
+    expect(advanced).toBeGreaterThanOrEqual(3);
+    // A minute lasts 60 ms here; at the hourly pace the next firing would be seconds away.
+    await expect.poll(() => received.length - advanced, { timeout: 2_500 }).toBeGreaterThan(4);
+  });
+
   it('stop with the rule and start again with it', async () => {
     const { declare, call, service, received, context } = world();
     await declare('AWS::Events::Rule', every('rate(5 minutes)'));
