@@ -56,8 +56,9 @@ export async function startCloud(options: CloudOptions): Promise<StartedCloud> {
     const aws = await kernel.listeners.open('aws', { now });
     const api = await kernel.listeners.open('api', { now, port: options.port ?? 0 });
     await kernel.listeners.listen('aws', kernel.gateway.listener);
+    kernel.listeners.serve('aws');
     const ca = await openCertificateAuthority(data.folder('certificate-authority'));
-    const made = await createServices(kernel, { aws: aws.origin, apiPort: options.port ?? 0, certificate: ca.certificate, world });
+    const made = await createServices(kernel, { aws: aws.origin, apiPort: options.port ?? 0, authority: ca, world });
     services.push(...made.all);
     kernel.mount(services);
     const surroundings: Surroundings = {
@@ -68,7 +69,7 @@ export async function startCloud(options: CloudOptions): Promise<StartedCloud> {
       aws: aws.origin,
       mail: made.mail,
       issuer: undefined,
-      kubernetes: undefined,
+      kubernetes: made.eks?.kubernetesOrigin,
       registries: made.registries,
       ca: { file: ca.certificateFile, pem: ca.certificate },
     };
@@ -81,11 +82,14 @@ export async function startCloud(options: CloudOptions): Promise<StartedCloud> {
     });
     await kernel.iam.verifyPolicies();
     for (const service of services) await service.start?.();
+    // Not before: half of the routes would be answered as unknown.
+    kernel.listeners.serve('api');
     const running: RunningCloud = {
       ...surroundings,
       awsAdmin: kernel.credentials.admin,
       outputs: Object.fromEntries(stacks.map(({ name, outputs }) => [name, outputs])),
-      kubeconfig: undefined,
+      kubeconfig: made.eks?.kubeconfig,
+      apps: made.eks?.apps() ?? {},
       now,
     };
     const endpoints = { ...endpointsOf(running), ...(await world.seed?.(running)), pid: process.pid };
@@ -105,8 +109,8 @@ export async function startCloud(options: CloudOptions): Promise<StartedCloud> {
 }
 
 function endpointsOf(cloud: RunningCloud): Record<string, unknown> {
-  const { api, aws, awsAdmin, mail = null, registries, kubernetes = null, kubeconfig = null, ca } = cloud;
-  return { api, aws, awsAdmin, mail, console: null, registries, kubernetes, kubeconfig, ca: ca.file };
+  const { api, aws, awsAdmin, mail = null, registries, kubernetes = null, kubeconfig = null, apps, ca } = cloud;
+  return { api, aws, awsAdmin, mail, console: null, registries, kubernetes, kubeconfig, ca: ca.file, apps };
 }
 
 /** Resolves once no request is answered and nothing that the clock tracks runs. */

@@ -1,7 +1,10 @@
 /** Makes the services of the local cloud and tells each how to reach the others. */
+import type { CertificateAuthority } from './certificate-authority.ts';
 import { createCloudWatch } from './cloudwatch/cloudwatch.ts';
+import { createCodeBuild } from './codebuild/codebuild.ts';
 import { createDynamoDb } from './dynamodb/dynamodb.ts';
 import { createEcr } from './ecr/ecr.ts';
+import { createEks, type Eks } from './eks/eks.ts';
 import { createEventBridge } from './eventbridge/eventbridge.ts';
 import { createHttpApi } from './http-api/http-api.ts';
 import { callJson, callQuery } from './internal-call.ts';
@@ -25,8 +28,7 @@ export interface ServicesOptions {
   aws: string;
   /** Wanted port of the HTTP API. */
   apiPort: number;
-  /** PEM of the local certificate authority. */
-  certificate: string;
+  authority: CertificateAuthority;
   world: World;
 }
 
@@ -37,6 +39,8 @@ export interface Services {
   mail: string;
   /** `127.0.0.1:PORT` by registry name. */
   registries: Record<string, string>;
+  /** Absent without clusters. */
+  eks: Eks | undefined;
 }
 
 export async function createServices(kernel: Kernel, options: ServicesOptions): Promise<Services> {
@@ -51,7 +55,7 @@ export async function createServices(kernel: Kernel, options: ServicesOptions): 
   };
   const lambda = await createLambda(context('lambda'), {
     endpoint: () => options.aws,
-    certificate: options.certificate,
+    certificate: options.authority.certificate,
     streams: dynamodb,
     destinations: async (arn, message) => {
       const kind = arn.split(':')[2];
@@ -65,6 +69,7 @@ export async function createServices(kernel: Kernel, options: ServicesOptions): 
   // Without a registry there is no ECR: its credential scope is then answered as unknown.
   const ecr =
     options.world.registries.length > 0 ? await createEcr(context('ecr'), { registries: [...options.world.registries] }) : undefined;
+  const eks = await createClusters(kernel, options, { ...ecr?.origins });
   const permitted = (functionArn: string, principal: string, sourceArn: string): boolean =>
     lambda.permitted(functionArn, principal, sourceArn);
   const eventBridge = createEventBridge(
@@ -100,6 +105,8 @@ export async function createServices(kernel: Kernel, options: ServicesOptions): 
     await createSts(context('sts')),
     ses,
     ...(ecr ? [ecr] : []),
+    ...(eks ? [eks] : []),
+    createCodeBuild(context('codebuild'), { endpoint: () => options.aws }),
     sqs,
     sns,
     lambda,
@@ -108,5 +115,22 @@ export async function createServices(kernel: Kernel, options: ServicesOptions): 
     stepFunctions,
     httpApi,
   ];
-  return { all, mail: ses.mailOrigin, registries: { ...ecr?.origins } };
+  return { all, mail: ses.mailOrigin, registries: { ...ecr?.origins }, eks };
+}
+
+/** Without a cluster there is no EKS: its credential scope is then answered as unknown. */
+async function createClusters(kernel: Kernel, options: ServicesOptions, registries: Record<string, string>): Promise<Eks | undefined> {
+  const { world, authority, aws } = options;
+  const clusters = world.clusters({ region: world.region, account: world.account, registries });
+  if (clusters.length === 0) return undefined;
+  if (!world.runContainer) throw new Error('the world has clusters, but nothing that runs their containers');
+  const certificates = new Map<string, { key: string; cert: string }>();
+  for (const { name } of clusters) certificates.set(name, await authority.issue(`kubernetes-${name}`));
+  return createEks(kernel.context('eks'), {
+    clusters,
+    tls: (name) => certificates.get(name)!,
+    certificate: authority.certificate,
+    stsOrigin: () => aws,
+    runContainer: world.runContainer,
+  });
 }

@@ -3,11 +3,8 @@
  * is the part that belongs to one product.
  */
 import type { EcrRegistryOptions } from './ecr/ecr.ts';
-
-/** A Kubernetes cluster that DescribeCluster knows. */
-export interface ClusterPlace {
-  name: string;
-}
+import type { EksClusterOptions } from './eks/eks.ts';
+import type { RunContainer } from './kubernetes/node/container.ts';
 
 /** Someone who can sign in at the local issuer. `claims` go into the tokens as they are. */
 export interface Person {
@@ -43,8 +40,10 @@ export interface RunningCloud extends Surroundings {
   awsAdmin: { accessKeyId: string; secretAccessKey: string };
   /** Outputs of the stacks, by stack and output name. */
   outputs: Record<string, Record<string, unknown>>;
-  /** Name of the data folder's kubeconfig, when there is a cluster. */
+  /** File with the administrator's access to the clusters. */
   kubeconfig: string | undefined;
+  /** Addresses of what the clusters serve, by `namespace/name`. */
+  apps: Record<string, string>;
   /** The virtual clock. */
   now(): Date;
 }
@@ -55,7 +54,10 @@ export interface World {
   region: string;
   /** Container registries, each an account of its own; their names are the keys in `endpoints.json`. */
   registries: readonly EcrRegistryOptions[];
-  clusters: readonly ClusterPlace[];
+  /** Kubernetes clusters with what runs in them; `registries` as in `Surroundings`. */
+  clusters(known: Pick<Surroundings, 'region' | 'account' | 'registries'>): EksClusterOptions[];
+  /** What a container of the clusters does. Needed where there are clusters. */
+  runContainer?: RunContainer;
   people: readonly Person[];
   secrets: readonly SecretValue[];
   /** Values for the parameters of the stacks, by parameter name. Runs once the ports are bound. */
@@ -71,7 +73,7 @@ export const EMPTY_WORLD: World = {
   account: '000000000000',
   region: 'eu-central-1',
   registries: [],
-  clusters: [],
+  clusters: () => [],
   people: [],
   secrets: [],
   parameters: () => ({}),
