@@ -270,7 +270,7 @@ describe('the inbox', () => {
   it('is kept over a kill, filtered by date, and emptied', async () => {
     const first = await world();
     await first.client.send(mail());
-    first.context.listeners.close();
+    await first.context.listeners.close();
     // The first process is not closed: a kill leaves what is on disk.
     const second = await world(first.context.data);
     expect(await second.inbox()).toHaveLength(1);
