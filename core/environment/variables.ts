@@ -21,6 +21,8 @@ export const VARIABLES = {
   LOG_KEY: 'LOG_KEY',
   /** Function that seals the log, called when evidence is needed at once. */
   SEALER_FUNCTION: 'SEALER_FUNCTION',
+  /** Function that delivers notices, called by the one that reads the stream. */
+  DELIVER_FUNCTION: 'DELIVER_FUNCTION',
   EVENT_BUS: 'EVENT_BUS',
   /** SES configuration set. */
   MAIL_CONFIGURATION_SET: 'MAIL_CONFIGURATION_SET',

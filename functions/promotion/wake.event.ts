@@ -1,13 +1,25 @@
 /** Lambda `wake`: the only holder of StartExecution and SendTask*. Woken by the table's stream and every minute; a lost record costs a minute, not a run. */
+import { invokeLater } from '../../adapters/promotion/function-calls.ts';
 import { stateMachineRuns } from '../../adapters/promotion/state-machine-runs.ts';
 import type { WakeRow } from '../../adapters/promotion/wake-rows.ts';
+import { NOTICE } from '../../adapters/state/keys.ts';
+import { requiredVariable } from '../../adapters/state/table.ts';
 import { log } from '../kit/log.ts';
 import { wakes } from '../kit/state.ts';
 
 const runs = stateMachineRuns();
 
+/** Stream records carry keys only; a schedule carries none. */
+interface WakeEvent {
+  Records?: { dynamodb?: { Keys?: { PK?: { S?: string } } } }[];
+}
+
 /** Starts or wakes every run that has a wake row, then removes the row. Doing it twice does nothing twice. */
-export async function handler(): Promise<{ woken: number }> {
+export async function handler(event: WakeEvent = {}): Promise<{ woken: number }> {
+  const keys = event.Records?.map((record) => record.dynamodb?.Keys?.PK?.S);
+  // A stream serves two readers well, so new notices come through here; the minute schedule of `deliver` catches what is lost.
+  if (keys?.includes(NOTICE)) await invokeLater(requiredVariable('DELIVER_FUNCTION'));
+  if (keys?.every((key) => key === NOTICE)) return { woken: 0 };
   const pending = await wakes.pending();
   const failures: unknown[] = [];
   for (const wake of pending) {

@@ -1,0 +1,164 @@
+import { Aws, CfnOutput, CfnParameter, Stack, type StackProps } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
+import type { Construct } from 'constructs';
+import type { Configuration } from '../core/environment/configuration.ts';
+import type { VariableName } from '../core/environment/variables.ts';
+import { Alarms } from './alarms.ts';
+import { CommandGates } from './command-gates.ts';
+import { EventPlane } from './event-plane.ts';
+import { FunctionGroup } from './function-group.ts';
+import { FUNCTIONS, type FunctionName } from './functions.ts';
+import { HttpApi } from './http-api.ts';
+import { Mail } from './mail.ts';
+import { LISTING, TABLE_GRANTS } from './permissions.ts';
+import { PromotionWorkflow } from './promotion-workflow.ts';
+import { Secrets } from './secrets.ts';
+import type { StateStack } from './state-stack.ts';
+import { StateTable } from './state-table.ts';
+import { readClusters, readRegistries, writeRegistries } from './world-grants.ts';
+
+export interface ControlPlaneStackProps extends StackProps {
+  state: StateStack;
+  /** greenlight.yaml as it is deployed: which registries and clusters the functions may reach. */
+  configuration: Configuration;
+}
+
+/** Everything that may be rebuilt at any time: API, functions, workflow, schedules, alarms. It only uses the state stack. */
+export class ControlPlaneStack extends Stack {
+  constructor(scope: Construct, id: string, props: ControlPlaneStackProps) {
+    super(scope, id, props);
+    const { state, configuration } = props;
+    const parameters = this.parameters();
+    const api = new HttpApi(this, 'HttpApi');
+    const mail = new Mail(this, 'Mail', { sender: configuration.notifications.from });
+    const secrets = new Secrets(this, 'Secrets');
+    const commandGates = new CommandGates(this, 'CommandGates');
+    const events = new EventPlane(this, 'Events', { table: state.state.table });
+
+    const variables: Partial<Record<VariableName, string>> = {
+      TABLE_NAME: state.state.table.tableName,
+      API_ORIGIN: api.origin,
+      OIDC_ISSUER: parameters.issuer.valueAsString,
+      OIDC_AUDIENCE: parameters.audience.valueAsString,
+      ALLOWED_ORIGINS: parameters.allowedOrigins.valueAsString,
+    };
+    const groups = {} as Record<FunctionName, FunctionGroup>;
+    for (const name of Object.keys(FUNCTIONS) as FunctionName[]) {
+      const role = name === 'seal' || name === 'deliver' || name === 'decide' ? state.roles[name] : undefined;
+      groups[name] = new FunctionGroup(this, `${name[0]!.toUpperCase()}${name.slice(1)}`, {
+        name,
+        variables: { ...variables },
+        statements: [
+          ...StateTable.statements(state.state.table.tableArn, TABLE_GRANTS[name]),
+          ...(LISTING.includes(name) ? [StateTable.listing(state.state.table.tableArn)] : []),
+        ],
+        ...(role ? { role } : {}),
+      });
+    }
+    const give = (name: FunctionName, added: Partial<Record<VariableName, string>>, ...statements: PolicyStatement[]) => {
+      for (const [variable, value] of Object.entries(added)) groups[name].lambda.addEnvironment(variable, value);
+      if (statements.length > 0) groups[name].allow(...statements);
+    };
+
+    // Keys: cursors and form values are made and checked by the same functions; links are issued and verified by different ones.
+    const cookieKey = state.macKeys.cookie.keyArn;
+    const cookieUse = new PolicyStatement({ actions: ['kms:GenerateMac', 'kms:VerifyMac'], resources: [cookieKey] });
+    for (const name of ['read', 'decide', 'public'] as const) give(name, { COOKIE_KEY: cookieKey }, cookieUse);
+    const linkKeys = JSON.stringify({ k1: state.macKeys.link.keyArn });
+    give('deliver', {
+      LINK_KEYS: linkKeys,
+      LINK_KEY_ID: 'k1',
+      MAIL_CONFIGURATION_SET: mail.configurationSetName,
+      EVENT_BUS: events.bus.eventBusName,
+    });
+    give('decide', { LINK_KEYS: linkKeys, OIDC_CLIENT_ID: parameters.clientId.valueAsString });
+    give('public', { OIDC_CLIENT_ID: parameters.clientId.valueAsString });
+    groups.deliver.allow(
+      new PolicyStatement({ actions: ['ses:SendEmail', 'ses:SendRawEmail'], resources: mail.arns }),
+      new PolicyStatement({ actions: ['events:PutEvents'], resources: [events.bus.eventBusArn] }),
+      secrets.read(),
+    );
+
+    // Registries and clusters of greenlight.yaml.
+    for (const name of ['request', 'gates'] as const) groups[name].allow(...readRegistries(this, configuration));
+    groups.copy.allow(...readRegistries(this, configuration), ...writeRegistries(this, configuration));
+    for (const name of ['rollout', 'adopt'] as const) groups[name].allow(...readClusters(this, configuration), secrets.read());
+    groups.adopt.allow(...readRegistries(this, configuration));
+
+    // Gates.
+    give('gates', { BUILD_PROJECT: commandGates.project.projectName }, commandGates.start(), secrets.read(), this.readParameters());
+    groups.hooks.allow(secrets.read());
+    events.onBuildFinished(commandGates.project.projectName, groups.build);
+
+    // The log.
+    give('seal', {
+      LOG_BUCKET: state.vault.bucket.bucketName,
+      LOG_ORIGIN: `greenlight.${Aws.ACCOUNT_ID}.${Aws.REGION}/audit`,
+      LOG_KEY: state.vault.signingKey.keyArn,
+    });
+    give(
+      'begin',
+      { SEALER_FUNCTION: groups.seal.lambda.functionName },
+      new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [groups.seal.lambda.functionArn] }),
+    );
+
+    // Runs.
+    const workflow = new PromotionWorkflow(this, 'Workflow', groups);
+    give(
+      'wake',
+      { STATE_MACHINE_ARN: workflow.machine.stateMachineArn },
+      new PolicyStatement({
+        actions: ['states:StartExecution', 'states:SendTaskSuccess', 'states:SendTaskFailure', 'states:SendTaskHeartbeat'],
+        resources: [workflow.machine.stateMachineArn],
+      }),
+    );
+    events.wakeOnInsert(groups);
+    events.everyMinute(groups);
+
+    api.route({ read: groups.read, request: groups.request, decide: groups.decide, hooks: groups.hooks, public: groups.public });
+    new Alarms(this, 'Alarms', { groups, workflow, failures: events.failures });
+
+    new StringParameter(this, 'TrustedSigningKey', {
+      parameterName: '/greenlight/trusted-signing-key',
+      stringValue: parameters.signingKey.valueAsString,
+      description: 'PEM public key whose cosign signatures the signature gate trusts',
+    });
+    new StringParameter(this, 'HttpGateUrl', {
+      parameterName: '/greenlight/http-gate-url',
+      stringValue: parameters.httpGateUrl.valueAsString,
+      description: 'Address that the http gate asks',
+    });
+    new CfnOutput(this, 'ApiOrigin', { value: api.origin });
+    new CfnOutput(this, 'StateMachineArn', { value: workflow.machine.stateMachineArn });
+    new CfnOutput(this, 'AdoptFunction', {
+      value: groups.adopt.lambda.functionName,
+      description: 'Invoke it once after the first deployment',
+    });
+  }
+
+  private parameters() {
+    const parameter = (id: string, description: string, fallback?: string) =>
+      new CfnParameter(this, id, { type: 'String', description, ...(fallback === undefined ? {} : { default: fallback }) });
+    return {
+      issuer: parameter('OidcIssuer', 'OIDC issuer of people, e.g. https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_x'),
+      audience: parameter('OidcAudience', 'Audience that access tokens must carry', 'greenlight'),
+      clientId: parameter('OidcClientId', 'Client id of the sign-in page at the issuer', 'greenlight-console'),
+      allowedOrigins: parameter(
+        'AllowedOrigins',
+        'Origins outside the public internet that gates, registries and smoke checks may reach, comma-separated',
+        'none',
+      ),
+      signingKey: parameter('TrustedSigningKeyPem', 'PEM public key whose cosign signatures are trusted'),
+      httpGateUrl: parameter('HttpGateAddress', 'Address that the http gate asks', 'https://gates.example.com/check'),
+    };
+  }
+
+  /** Parameters of this deployment: keys and addresses that the configuration refers to as `ssm:/greenlight/…`. */
+  private readParameters(): PolicyStatement {
+    return new PolicyStatement({
+      actions: ['ssm:GetParameter'],
+      resources: [this.formatArn({ service: 'ssm', resource: 'parameter', resourceName: 'greenlight/*' })],
+    });
+  }
+}

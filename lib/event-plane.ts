@@ -1,0 +1,89 @@
+import { Duration } from 'aws-cdk-lib';
+import type { Table } from 'aws-cdk-lib/aws-dynamodb';
+import { EventBus, Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { CfnEventSourceMapping } from 'aws-cdk-lib/aws-lambda';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { FunctionGroup } from './function-group.ts';
+import type { FunctionName } from './functions.ts';
+
+export interface EventPlaneProps {
+  table: Table;
+}
+
+/** What wakes functions: the table's stream, the clock, and the build service. Everything it delivers may be lost; the minute jobs repair that. */
+export class EventPlane extends Construct {
+  readonly bus: EventBus;
+  /** Deliveries that failed for good. */
+  readonly failures: Queue;
+  private readonly table: Table;
+
+  constructor(scope: Construct, id: string, props: EventPlaneProps) {
+    super(scope, id);
+    this.table = props.table;
+    this.bus = new EventBus(this, 'Bus', { eventBusName: 'greenlight' });
+    this.failures = new Queue(this, 'Failures', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    });
+  }
+
+  /** Inserts of wake, notice and outbox rows. A stream serves two readers well, so notices go through `wake`, which calls `deliver`. */
+  wakeOnInsert(groups: Record<FunctionName, FunctionGroup>): void {
+    this.onInsert('Wake', groups.wake, ['WAKE#', 'NOTICE#']);
+    this.onInsert('Seal', groups.seal, ['OUTBOX#']);
+    groups.wake.lambda.addEnvironment('DELIVER_FUNCTION', groups.deliver.lambda.functionName);
+    groups.wake.allow(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [groups.deliver.lambda.functionArn] }));
+  }
+
+  private onInsert(id: string, group: FunctionGroup, prefixes: string[]): void {
+    const patterns = prefixes.map((prefix) => ({
+      pattern: JSON.stringify({ eventName: ['INSERT'], dynamodb: { Keys: { PK: { S: [{ prefix }] } } } }),
+    }));
+    const streamArn = this.table.tableStreamArn!;
+    group.allow(
+      new PolicyStatement({
+        actions: ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
+        resources: [streamArn],
+      }),
+      new PolicyStatement({ actions: ['dynamodb:ListStreams'], resources: ['*'] }),
+      new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [this.failures.queueArn] }),
+    );
+    const mapping = new CfnEventSourceMapping(this, `${id}Mapping`, {
+      functionName: group.lambda.functionArn,
+      eventSourceArn: streamArn,
+      startingPosition: 'LATEST',
+      batchSize: 100,
+      // A minute job does the same work: trying a poisoned record for a day would only block the shard.
+      maximumRetryAttempts: 3,
+      maximumRecordAgeInSeconds: 120,
+      filterCriteria: { filters: patterns },
+      destinationConfig: { onFailure: { destination: this.failures.queueArn } },
+    });
+    mapping.node.addDependency(group);
+  }
+
+  everyMinute(groups: Record<FunctionName, FunctionGroup>): void {
+    for (const name of ['wake', 'deliver', 'seal', 'reconcile', 'adopt'] as const) {
+      new Rule(this, `${name}EveryMinute`, {
+        schedule: Schedule.rate(Duration.minutes(1)),
+        targets: [new LambdaFunction(groups[name].lambda, { retryAttempts: 0, deadLetterQueue: this.failures })],
+      });
+    }
+  }
+
+  /** Ends of builds on the default bus finish the command gates that started them. */
+  onBuildFinished(projectName: string, group: FunctionGroup): void {
+    new Rule(this, 'BuildFinished', {
+      eventPattern: {
+        source: ['aws.codebuild'],
+        detailType: ['CodeBuild Build State Change'],
+        detail: { 'project-name': [projectName], 'build-status': ['SUCCEEDED', 'FAILED', 'FAULT', 'STOPPED', 'TIMED_OUT'] },
+      },
+      targets: [new LambdaFunction(group.lambda, { retryAttempts: 10, deadLetterQueue: this.failures })],
+    });
+  }
+}

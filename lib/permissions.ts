@@ -1,0 +1,56 @@
+/** What each function may do with which rows: the whole authority over state, on one page. */
+import type { FunctionName } from './functions.ts';
+import type { TableGrants } from './state-table.ts';
+
+/** What goes with every change of a promotion. */
+const CHANGE = { OUTBOX: ['put'], WAKE: ['put'], NOTICE: ['put'] } as const satisfies TableGrants;
+/** What every function behind a bearer token needs: the session and the caller's pseudonym. */
+const SIGNED_IN = { SESSION: ['get'], PERSON: ['get', 'put'] } as const satisfies TableGrants;
+/** Answers to repeated writes. */
+const IDEMPOTENT = { IDEMPOTENCY: ['get', 'put', 'update', 'delete'] } as const satisfies TableGrants;
+
+export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
+  read: { ...SIGNED_IN, REQ: ['get', 'query'], DECISION: ['query'], ENV: ['get', 'query'] },
+  request: {
+    ...SIGNED_IN,
+    ...CHANGE,
+    ...IDEMPOTENT,
+    REQ: ['get', 'query', 'put'],
+    DECISION: ['query'],
+    ENV: ['get', 'query'],
+    PREVIEW: ['get', 'put'],
+    COUNTER: ['update'],
+  },
+  decide: {
+    ...SIGNED_IN,
+    ...CHANGE,
+    ...IDEMPOTENT,
+    REQ: ['get', 'query', 'put'],
+    DECISION: ['query', 'put', 'update'],
+    LINK: ['get', 'update'],
+    LOGIN: ['put'],
+    LIMIT: ['get', 'update'],
+  },
+  hooks: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'], LIMIT: ['get', 'update'] },
+  public: { SESSION: ['get', 'put', 'delete'], LOGIN: ['get', 'put', 'delete'], PERSON: ['get', 'put'], LIMIT: ['get', 'update'] },
+  gates: { ...CHANGE, REQ: ['get', 'query', 'put'], TOKEN: ['put'], GATERUN: ['put'], ENV: ['get'] },
+  build: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'] },
+  begin: {
+    ...CHANGE,
+    OUTBOX: ['put', 'get'],
+    REQ: ['get', 'query', 'put'],
+    DECISION: ['query'],
+    TOKEN: ['put'],
+    ENV: ['get', 'query', 'put', 'update', 'delete'],
+  },
+  copy: { ...CHANGE, REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'] },
+  rollout: { ...CHANGE, REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'] },
+  adopt: { ENV: ['get', 'put'], OUTBOX: ['put'] },
+  wake: { WAKE: ['query', 'delete'], TOKEN: ['get', 'delete'] },
+  reconcile: { ...CHANGE, REQ: ['get', 'query', 'put'], ENV: ['get', 'query'], WAKE: ['query', 'put'], NOTICE: ['query', 'put'] },
+  deliver: { NOTICE: ['query', 'delete'], REQ: ['get', 'query'], DECISION: ['query'], LINK: ['get', 'put', 'query'] },
+  seal: { OUTBOX: ['query', 'get', 'put', 'delete'], LOG: ['get', 'put', 'update'] },
+};
+
+/** Functions that list requests through the index. */
+export const LISTING: readonly FunctionName[] = ['read', 'reconcile'];

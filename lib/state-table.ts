@@ -1,0 +1,102 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import { AttributeType, BillingMode, ProjectionType, StreamViewType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
+import { Effect, type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+
+/** Kinds of partition keys: what stands before the first `#`. adapters/state/keys.ts describes them. */
+export type KeyKind =
+  | 'REQ'
+  | 'DECISION'
+  | 'LINK'
+  | 'TOKEN'
+  | 'OUTBOX'
+  | 'WAKE'
+  | 'NOTICE'
+  | 'ENV'
+  | 'PREVIEW'
+  | 'PERSON'
+  | 'IDEMPOTENCY'
+  | 'COUNTER'
+  | 'LOG'
+  | 'SESSION'
+  | 'LOGIN'
+  | 'LIMIT'
+  | 'GATERUN';
+
+export type TableAction = 'get' | 'query' | 'put' | 'update' | 'delete';
+
+const ACTIONS: Readonly<Record<TableAction, string>> = {
+  get: 'dynamodb:GetItem',
+  query: 'dynamodb:Query',
+  put: 'dynamodb:PutItem',
+  update: 'dynamodb:UpdateItem',
+  delete: 'dynamodb:DeleteItem',
+};
+
+/** What a function may do with which kinds of rows: `{ REQ: ['get', 'put'] }`. */
+export type TableGrants = Partial<Record<KeyKind, readonly TableAction[]>>;
+
+/** The state table: one row per thing, partition keys cut by kind, never a Scan. */
+export class StateTable extends Construct {
+  readonly table: Table;
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id);
+    this.table = new Table(this, 'Table', {
+      partitionKey: { name: 'PK', type: AttributeType.STRING },
+      sortKey: { name: 'SK', type: AttributeType.STRING },
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      encryption: TableEncryption.AWS_MANAGED,
+      deletionProtection: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+      timeToLiveAttribute: 'ttl',
+      // Keys and event name only: the stream wakes, it never carries what happened.
+      stream: StreamViewType.KEYS_ONLY,
+    });
+    this.table.addGlobalSecondaryIndex({
+      indexName: 'LISTING',
+      partitionKey: { name: 'GPK', type: AttributeType.STRING },
+      sortKey: { name: 'GSK', type: AttributeType.STRING },
+      projectionType: ProjectionType.ALL,
+    });
+  }
+
+  /** Statements for the rows a function works on, one per action so that each names exactly its kinds. */
+  static statements(tableArn: string, grants: TableGrants): PolicyStatement[] {
+    return (Object.keys(ACTIONS) as TableAction[]).flatMap((action) => {
+      const kinds = (Object.entries(grants) as [KeyKind, readonly TableAction[]][]).filter(([, actions]) => actions.includes(action));
+      if (kinds.length === 0) return [];
+      return [
+        new PolicyStatement({
+          effect: Effect.ALLOW,
+          actions: [ACTIONS[action]],
+          resources: [tableArn],
+          conditions: leadingKeys(kinds.map(([kind]) => `${kind}#*`)),
+        }),
+      ];
+    });
+  }
+
+  /** Statement for queries of the listing index. */
+  static listing(tableArn: string): PolicyStatement {
+    return new PolicyStatement({
+      effect: Effect.ALLOW,
+      actions: ['dynamodb:Query'],
+      resources: [`${tableArn}/index/LISTING`],
+      conditions: leadingKeys(['LIST#*']),
+    });
+  }
+
+  grantStream(grantee: IGrantable): void {
+    this.table.grantStreamRead(grantee);
+  }
+}
+
+/** Without the `Null` condition a call that names no key would pass the `ForAllValues` one. */
+function leadingKeys(patterns: string[]): Record<string, Record<string, string[] | string>> {
+  return {
+    'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns },
+    Null: { 'dynamodb:LeadingKeys': 'false' },
+  };
+}
