@@ -1,6 +1,7 @@
 /** Plants scan findings for an image: from inside, and from outside by `POST /_local/findings` at the registry's port. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as z from 'zod';
+import { readBody } from '../http-body.ts';
 import type { RegistryStore } from '../registry/registry-store.ts';
 import { send } from '../registry/serve-lists.ts';
 import { type Finding, findingSchema } from './scan-findings.ts';
@@ -28,15 +29,9 @@ export async function servePlanting(store: RegistryStore, message: IncomingMessa
 }
 
 async function readJson(message: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of message.iterator({ destroyOnReturn: false })) {
-    size += (chunk as Buffer).length;
-    if (size > LARGEST_BODY) return undefined;
-    chunks.push(chunk as Buffer);
-  }
+  const body = await readBody(message, LARGEST_BODY);
   try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    return JSON.parse(body?.toString('utf8') ?? '');
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 /** Manifests of the registry API: by tag or digest, push, delete. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import { readBody } from '../http-body.ts';
 import { LARGEST_MANIFEST } from './manifest.ts';
 import { isDigest } from './reference-grammar.ts';
 import { RegistryError } from './registry-error.ts';
@@ -35,7 +36,8 @@ export async function putManifest(
   options: PutManifestOptions,
 ): Promise<void> {
   const { message, origin, repository, reference } = request;
-  const bytes = await readLimited(message, LARGEST_MANIFEST);
+  const bytes = await readBody(message, LARGEST_MANIFEST);
+  if (!bytes) throw new RegistryError(413, 'SIZE_INVALID', `manifests are limited to ${LARGEST_MANIFEST} bytes`);
   const { digest, subject } = await store.putManifest(repository, reference, bytes, message.headers['content-type']);
   response
     .writeHead(201, {
@@ -56,18 +58,4 @@ export async function deleteManifest(
   if (isDigest(reference)) await store.deleteManifest(repository, reference);
   else await store.deleteTag(repository, reference);
   response.writeHead(202, { 'content-length': '0' }).end();
-}
-
-async function readLimited(message: IncomingMessage, limit: number): Promise<Buffer> {
-  const tooLarge = () => new RegistryError(413, 'SIZE_INVALID', `manifests are limited to ${limit} bytes`);
-  if (Number(message.headers['content-length'] ?? 0) > limit) throw tooLarge();
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // Leaving early must not end the connection: the client waits for the refusal.
-  for await (const chunk of message.iterator({ destroyOnReturn: false })) {
-    size += (chunk as Buffer).length;
-    if (size > limit) throw tooLarge();
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks);
 }
