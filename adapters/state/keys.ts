@@ -52,3 +52,6 @@ export const idempotencyKey = (hash: string): string => `IDEMPOTENCY#${hash}`;
 export const counterKey = (name: string): string => `COUNTER#${name}`;
 export const LOG_HEAD = 'LOG#head';
 export const listingKey = (environment: string, tenant: string): string => `LIST#${environment}#${tenant}`;
+export const sessionKey = (hash: string): string => `SESSION#${hash}`;
+export const loginKey = (state: string): string => `LOGIN#${state}`;
+export const limitKey = (kind: string, source: string, minute: number): string => `LIMIT#${kind}#${source}#${minute}`;

@@ -13,9 +13,11 @@ export interface Caller {
 /** A call that passed the kit. `Body` and `Query` are what the route's schemas yield. */
 export interface HttpCall<Body = unknown, Query = Record<string, string | undefined>> {
   requestId: string;
-  /** Present on every route but the public ones. */
+  /** Present on every route whose `auth` is `bearer`; on the others reading it is a bug (see `identify` in kit/authenticate.ts). */
   caller: Caller;
   configuration: Configuration;
+  /** The body as it came: what signatures are checked over. */
+  rawBody: Buffer;
   /** Decoded path parameters. Attacker-controlled: look-ups only. */
   params: Record<string, string>;
   query: Query;
@@ -39,3 +41,17 @@ export interface HttpAnswer {
 
 // biome-ignore lint/suspicious/noExplicitAny: each handler names the types of its own schemas
 export type HttpHandler = (call: HttpCall<any, any>) => Promise<HttpAnswer>;
+
+/**
+ * A handler in two phases, because the refusals that need the thing (404, 403) come before those of the schema (400). `find` sees the body as it
+ * was read, unchecked and perhaps undefined; it loads the thing and refuses who may not touch it. Then the kit checks the verb and the schema and
+ * calls `handle` with what was found.
+ */
+export interface TwoPhaseHandler<Found = unknown, Body = unknown, Query = Record<string, string | undefined>> {
+  find(call: HttpCall<unknown, unknown>): Promise<Found>;
+  handle(call: HttpCall<Body, Query>, found: Found): Promise<HttpAnswer>;
+}
+
+/** What serves a route: a function where nothing has to be found first. */
+// biome-ignore lint/suspicious/noExplicitAny: each handler names its own types
+export type RouteHandler = HttpHandler | TwoPhaseHandler<any, any, any>;

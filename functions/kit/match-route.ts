@@ -1,0 +1,25 @@
+/** Which row of the route table an event belongs to. */
+import { ROUTES, type Route } from '../routes.ts';
+
+const BY_KEY: ReadonlyMap<string, Route> = new Map(ROUTES.map((route) => [`${route.method} ${route.path}`, route]));
+
+/** Route of an API Gateway route key such as `GET /health`; undefined for `$default`. */
+export function routeOfKey(routeKey: string): Route | undefined {
+  return BY_KEY.get(routeKey);
+}
+
+/** Routes whose path fits, whatever the method: what `Allow` names. `path` is attacker-controlled and compared only. */
+export function routesOfPath(path: string): Route[] {
+  const parts = path.split('/');
+  const fitting = ROUTES.filter((route) => {
+    const template = route.path.split('/');
+    return template.length === parts.length && template.every((part, index) => (isParameter(part) ? parts[index] !== '' : part === parts[index]));
+  });
+  // A path of words only wins over one with parameters, as at the gateway: `/my` is not an id.
+  const literal = fitting.filter((route) => !isParameter(route.path.split('/').at(-1)!));
+  return literal.length > 0 ? literal : fitting;
+}
+
+function isParameter(part: string): boolean {
+  return part.startsWith('{');
+}

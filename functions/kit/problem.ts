@@ -1,0 +1,44 @@
+/** Errors on the wire: RFC 9457 problems. Refusals and faults speak for themselves; anything else is a bug and shows its request id only. */
+import { Fault, REFUSALS, Refusal, type RefusalCode } from '../../core/errors.ts';
+import type { HttpAnswer } from './http.ts';
+import { log } from './log.ts';
+
+/** Codes of problems that are not refusals, with their status. */
+export const FAILURES = { UNAVAILABLE: 503, AUDIT_UNAVAILABLE: 503, INTERNAL: 500 } as const;
+export type ProblemCode = RefusalCode | keyof typeof FAILURES;
+
+/** Seconds after which a client may ask again when a dependency was away. */
+const RETRY_AFTER_FAULT = 2;
+
+/** Status of a code. */
+export function statusOf(code: ProblemCode): number {
+  return code in FAILURES ? FAILURES[code as keyof typeof FAILURES] : REFUSALS[code as RefusalCode];
+}
+
+/** Answer to anything thrown. Nothing of the request is repeated in it. */
+export function problem(error: unknown, requestId: string): HttpAnswer {
+  if (error instanceof Refusal) {
+    return {
+      ...render(error.code, error.message, requestId, {
+        ...(error.hint === undefined ? {} : { hint: error.hint }),
+        ...(error.errors === undefined ? {} : { errors: error.errors }),
+      }),
+      headers: { ...error.headers, ...(error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) }) },
+    };
+  }
+  if (error instanceof Fault && (error.code === 'UNAVAILABLE' || error.code === 'AUDIT_UNAVAILABLE')) {
+    log.warn('dependency away', { requestId, error });
+    const hint = error.hint ?? 'try again in a moment; an Idempotency-Key makes that safe';
+    return { ...render(error.code, error.message, requestId, { hint }), headers: { 'retry-after': String(RETRY_AFTER_FAULT) } };
+  }
+  log.error('request failed', { requestId, error });
+  const detail = 'something went wrong on our side; the log knows it by the request id';
+  return render('INTERNAL', detail, requestId, {});
+}
+
+function render(code: ProblemCode, detail: string, requestId: string, more: object): HttpAnswer {
+  const status = statusOf(code);
+  const words = code.toLowerCase().replaceAll('_', ' ');
+  const title = `${words[0]!.toUpperCase()}${words.slice(1)}`;
+  return { status, contentType: 'application/problem+json', body: { type: `/docs#${code}`, title, status, code, detail, ...more, requestId } };
+}
