@@ -2,6 +2,7 @@
 import { openCertificateAuthority } from './certificate-authority.ts';
 import { type DataFolder, openDataFolder } from './data-folder.ts';
 import { writeFileDurably } from './durable-file.ts';
+import type { Issuer } from './issuer/issuer.ts';
 import { Kernel } from './kernel.ts';
 import type { LocalService } from './service.ts';
 import { createServices } from './services.ts';
@@ -43,10 +44,12 @@ export async function startCloud(options: CloudOptions): Promise<StartedCloud> {
   const log = options.log ?? logToStderr;
   const kernel = new Kernel({ data, place, timeScale: options.timeScale ?? 1, log });
   const services: LocalService[] = [];
+  let issuer: Issuer | undefined;
   const close = async (): Promise<void> => {
     for (const service of services.splice(0).reverse()) {
       await service.close?.().catch((error: Error) => log(`${service.name} did not close`, { error: error.stack ?? String(error) }));
     }
+    await issuer?.close();
     await kernel.listeners.close();
     kernel.clock.close();
     data.release();
@@ -58,8 +61,9 @@ export async function startCloud(options: CloudOptions): Promise<StartedCloud> {
     await kernel.listeners.listen('aws', kernel.gateway.listener);
     kernel.listeners.serve('aws');
     const ca = await openCertificateAuthority(data.folder('certificate-authority'));
-    const made = await createServices(kernel, { aws: aws.origin, apiPort: options.port ?? 0, authority: ca, world });
+    const made = await createServices(kernel, { aws: aws.origin, api: api.origin, apiPort: options.port ?? 0, authority: ca, world });
     services.push(...made.all);
+    issuer = made.issuer;
     kernel.mount(services);
     const surroundings: Surroundings = {
       region: place.region,
@@ -68,7 +72,7 @@ export async function startCloud(options: CloudOptions): Promise<StartedCloud> {
       api: api.origin,
       aws: aws.origin,
       mail: made.mail,
-      issuer: undefined,
+      issuer: made.issuer,
       kubernetes: made.eks?.kubernetesOrigin,
       registries: made.registries,
       ca: { file: ca.certificateFile, pem: ca.certificate },

@@ -105,7 +105,7 @@ export class Kernel {
       },
       fault: (service, operation) => faults.strike(service, operation),
       recordCall: (call) => calls.record(call),
-      log: (message, fields) => log(`${name}: ${message}`, fields),
+      log: (message, fields) => log(message.startsWith(`${name}: `) ? message : `${name}: ${message}`, fields),
     };
   }
 

@@ -8,6 +8,7 @@ import { createEks, type Eks } from './eks/eks.ts';
 import { createEventBridge } from './eventbridge/eventbridge.ts';
 import { createHttpApi } from './http-api/http-api.ts';
 import { callJson, callQuery } from './internal-call.ts';
+import { createIssuer, type Issuer } from './issuer/issuer.ts';
 import type { Kernel } from './kernel.ts';
 import { createKms } from './kms/kms.ts';
 import { createLambda } from './lambda/lambda.ts';
@@ -26,6 +27,8 @@ import type { World } from './world.ts';
 export interface ServicesOptions {
   /** Origin of the gateway, which functions call. */
   aws: string;
+  /** Origin of the HTTP API, to which people return from signing in. */
+  api: string;
   /** Wanted port of the HTTP API. */
   apiPort: number;
   authority: CertificateAuthority;
@@ -41,6 +44,8 @@ export interface Services {
   registries: Record<string, string>;
   /** Absent without clusters. */
   eks: Eks | undefined;
+  /** Absent without people. */
+  issuer: Issuer | undefined;
 }
 
 export async function createServices(kernel: Kernel, options: ServicesOptions): Promise<Services> {
@@ -115,7 +120,7 @@ export async function createServices(kernel: Kernel, options: ServicesOptions): 
     stepFunctions,
     httpApi,
   ];
-  return { all, mail: ses.mailOrigin, registries: { ...ecr?.origins }, eks };
+  return { all, mail: ses.mailOrigin, registries: { ...ecr?.origins }, eks, issuer: await openIssuer(kernel, options) };
 }
 
 /** Without a cluster there is no EKS: its credential scope is then answered as unknown. */
@@ -133,4 +138,10 @@ async function createClusters(kernel: Kernel, options: ServicesOptions, registri
     stsOrigin: () => aws,
     runContainer: world.runContainer,
   });
+}
+
+async function openIssuer(kernel: Kernel, { world, authority, api }: ServicesOptions): Promise<Issuer | undefined> {
+  if (!world.issuer) return undefined;
+  const tls = await authority.issue('issuer');
+  return createIssuer(kernel.context('issuer'), { ...world.issuer, tls, redirectOrigins: () => [api] });
 }

@@ -4,20 +4,11 @@
  */
 import type { EcrRegistryOptions } from './ecr/ecr.ts';
 import type { EksClusterOptions } from './eks/eks.ts';
+import type { IssuerOptions } from './issuer/issuer.ts';
 import type { RunContainer } from './kubernetes/node/container.ts';
 
-/** Someone who can sign in at the local issuer. `claims` go into the tokens as they are. */
-export interface Person {
-  email: string;
-  name: string;
-  claims: Record<string, unknown>;
-}
-
-/** A secret whose value is made outside the stacks. */
-export interface SecretValue {
-  name: string;
-  value: string;
-}
+/** The people of the local OpenID provider and the one client that they sign in to. */
+export type IssuerPlace = Pick<IssuerOptions, 'people' | 'clientId' | 'audience' | 'algorithm'>;
 
 /** Addresses and files that are known before any stack is provisioned. Origins have the form `http(s)://127.0.0.1:PORT`. */
 export interface Surroundings {
@@ -27,7 +18,7 @@ export interface Surroundings {
   api: string;
   aws: string;
   mail: string | undefined;
-  issuer: string | undefined;
+  issuer: { origin: string; discoveryUrl: string; passwordFile: string } | undefined;
   kubernetes: string | undefined;
   /** `127.0.0.1:PORT` by registry name. */
   registries: Record<string, string>;
@@ -58,12 +49,13 @@ export interface World {
   clusters(known: Pick<Surroundings, 'region' | 'account' | 'registries'>): EksClusterOptions[];
   /** What a container of the clusters does. Needed where there are clusters. */
   runContainer?: RunContainer;
-  people: readonly Person[];
-  secrets: readonly SecretValue[];
+  /** Absent: nobody signs in. */
+  issuer?: IssuerPlace;
   /** Values for the parameters of the stacks, by parameter name. Runs once the ports are bound. */
   parameters(surroundings: Surroundings): Record<string, string> | Promise<Record<string, string>>;
   /**
-   * Runs after every start, when all services answer: must be idempotent. What it returns is added to `endpoints.json`, e.g. files of keys.
+   * Runs after every start, when all services answer: must be idempotent. Values of secrets, first images, verified senders come from here, over the
+   * AWS endpoint as the administrator. What it returns is added to `endpoints.json`, e.g. files of keys.
    */
   seed?(cloud: RunningCloud): Promise<Record<string, unknown>>;
 }
@@ -74,7 +66,5 @@ export const EMPTY_WORLD: World = {
   region: 'eu-central-1',
   registries: [],
   clusters: () => [],
-  people: [],
-  secrets: [],
   parameters: () => ({}),
 };

@@ -87,8 +87,8 @@ export function readAssembly(folder: string, place: Place): Assembly {
       collectAssets(root, join(root, artifact.properties.file), place, assets);
     }
     if (artifact.type === 'aws:cloudformation:stack' && artifact.properties?.templateFile) {
-      const template = readJson<Template>(join(root, artifact.properties.templateFile));
-      stacks.push({ name: artifact.properties.stackName ?? id, template });
+      const template = readJson<Partial<Template>>(join(root, artifact.properties.templateFile));
+      stacks.push({ name: artifact.properties.stackName ?? id, template: { ...template, Resources: template.Resources ?? {} } });
     }
   };
   for (const id of Object.keys(artifacts)) visit(id);
