@@ -42,6 +42,7 @@ export class Clock {
   #active = 0;
   #idleWaiters: (() => void)[] = [];
   #advancing = 0;
+  #target: Instant = 0;
   #closed = false;
 
   constructor(options: ClockOptions = {}) {
@@ -68,6 +69,11 @@ export class Clock {
   /** True while `advance` jumps: schedules then fire at most once per virtual hour. */
   get advancing(): boolean {
     return this.#advancing > 0;
+  }
+
+  /** Where the present jump ends; undefined while time flows. */
+  get advancingTo(): Instant | undefined {
+    return this.#advancing > 0 ? this.#target : undefined;
   }
 
   /** Calls back once virtual time has reached `at`. Timers do not survive a restart: whoever owns the wait stores it and arms it again. */
@@ -109,6 +115,7 @@ export class Clock {
   async advance(milliseconds: number): Promise<void> {
     const target = this.now() + milliseconds;
     this.#advancing++;
+    this.#target = Math.max(this.#target, target);
     try {
       await this.#settle();
       while (!this.#closed) {
@@ -123,6 +130,7 @@ export class Clock {
       await this.#settle();
     } finally {
       this.#advancing--;
+      if (this.#advancing === 0) this.#target = 0;
     }
   }
 

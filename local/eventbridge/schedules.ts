@@ -122,18 +122,32 @@ export class Schedules {
     if (!armed || !kept || kept.next === null) return;
     const { clock } = this.#context;
     const now = clock.now();
-    const held = clock.advancing && kept.advanced !== undefined && now - kept.advanced < HOUR_MS;
-    if (!held) {
+    const target = clock.advancingTo;
+    if (target === undefined) {
+      delete kept.advanced;
       this.#fire(arn, kept.next);
-      if (clock.advancing) kept.advanced = now;
-      else delete kept.advanced;
+      kept.next = armed.parsed.next(now, kept.phase) ?? null;
+    } else {
+      // While the clock jumps, one firing per virtual hour: the last due instant of each hour counted back from the end of the jump,
+      // so that whatever becomes due before the end is seen before `advance` answers.
+      const turn = this.#lastDue(armed.parsed, kept, hourEnd(kept.next, target));
+      if (turn > kept.next) kept.next = turn;
+      else {
+        this.#fire(arn, kept.next);
+        kept.advanced = now;
+        kept.next = armed.parsed.next(Math.max(now, hourEnd(kept.next, target)), kept.phase) ?? null;
+      }
     }
-    // Later instants inside the same virtual hour are passed over while the clock jumps.
-    const after = clock.advancing ? Math.max(now, kept.advanced! + HOUR_MS - 1) : now;
-    kept.next = armed.parsed.next(after, kept.phase) ?? null;
     this.#save();
-    if (clock.advancing) this.#hold(arn);
+    if (target !== undefined) this.#hold(arn);
     this.#arm(arn);
+  }
+
+  /** Last due instant at or before `end`, not before the present one. An hour holds at most 60 instants of the finest schedule. */
+  #lastDue(parsed: ParsedSchedule, kept: Kept, end: number): number {
+    let last = kept.next!;
+    for (let next = parsed.next(last, kept.phase); next !== undefined && next <= end; next = parsed.next(last, kept.phase)) last = next;
+    return last;
   }
 
   /** Once the advance has ended, the schedule goes back from its hourly pace to its own. */
@@ -160,6 +174,11 @@ export class Schedules {
   #save(): void {
     writeFileDurably(this.#file, JSON.stringify(this.#kept));
   }
+}
+
+/** End of the hour that holds `instant`, when hours are counted back from `target`. */
+function hourEnd(instant: number, target: number): number {
+  return target - Math.floor(Math.max(0, target - instant) / HOUR_MS) * HOUR_MS;
 }
 
 function read(file: string): Record<string, Kept> {
