@@ -123,12 +123,17 @@ function operationOf(request: ServiceRequest): string {
   return target.startsWith(TARGET) ? target.slice(TARGET.length) : target;
 }
 
-/** `ecr:<Operation>` on the repositories that the request names; a request that cannot be read names the account and fails in `handle`. */
+/**
+ * `ecr:<Operation>` on the repositories that the request names. A request that cannot be read names them all and fails in `handle`, as does an operation
+ * that is not supported, which therefore needs nothing.
+ */
 function checksOf(state: EcrState, request: ServiceRequest): IamCheck[] {
   const name = operationOf(request);
-  const action = `ecr:${name}`;
+  const declared = OPERATIONS[name];
+  if (!declared) return [];
+  const action = declared.action ?? `ecr:${name}`;
   const input = readInput(request) ?? {};
-  if (OPERATIONS[name]?.scope !== 'repository') return [{ action, resource: '*' }];
+  if (declared.scope !== 'repository') return [{ action, resource: '*' }];
   if (typeof input.resourceArn === 'string') return [{ action, resource: input.resourceArn }];
   const account = typeof input.registryId === 'string' ? input.registryId : state.home.account;
   const names =

@@ -92,43 +92,46 @@ export const imageOperations: Record<string, Operation> = {
       return { image: await imageOf(call, repository, digest, input.imageTag) };
     },
   ),
-  ListImageReferrers: operation(
-    'repository',
-    z.object({
-      ...repositoryInput,
-      subjectId: z.object({ imageDigest: z.string() }),
-      filter: z
-        .object({
-          artifactTypes: z.array(z.string()).optional(),
-          artifactStatus: z.enum(['ACTIVE', 'ANY', 'ARCHIVED', 'ACTIVATING']).optional(),
-        })
-        .optional(),
-      maxResults: z.number().int().min(1).max(50).optional(),
-      nextToken: z.string().optional(),
-    }),
-    (call, input) => {
-      const repository = repositoryOf(call, input.repositoryName);
-      // Nothing is ever archived here.
-      const archived = input.filter?.artifactStatus === 'ARCHIVED' || input.filter?.artifactStatus === 'ACTIVATING';
-      const types = input.filter?.artifactTypes;
-      const digests = [...(repository.referrers.get(input.subjectId.imageDigest) ?? [])].filter(
-        (digest) => !archived && (!types?.length || types.includes(repository.manifests.get(digest)!.artifactType ?? '')),
-      );
-      const { items, next } = page(digests, (digest) => digest, { maxResults: input.maxResults ?? 20, nextToken: input.nextToken });
-      const referrers = items.map((digest) => {
-        const { mediaType, artifactType, size, annotations } = repository.manifests.get(digest)!;
-        return {
-          digest,
-          mediaType,
-          ...(artifactType && { artifactType }),
-          size,
-          ...(annotations && { annotations }),
-          artifactStatus: 'ACTIVE',
-        };
-      });
-      return { referrers, ...next };
-    },
-  ),
+  ListImageReferrers: {
+    action: 'ecr:BatchGetImage',
+    ...operation(
+      'repository',
+      z.object({
+        ...repositoryInput,
+        subjectId: z.object({ imageDigest: z.string() }),
+        filter: z
+          .object({
+            artifactTypes: z.array(z.string()).optional(),
+            artifactStatus: z.enum(['ACTIVE', 'ANY', 'ARCHIVED', 'ACTIVATING']).optional(),
+          })
+          .optional(),
+        maxResults: z.number().int().min(1).max(50).optional(),
+        nextToken: z.string().optional(),
+      }),
+      (call, input) => {
+        const repository = repositoryOf(call, input.repositoryName);
+        // Nothing is ever archived here.
+        const archived = input.filter?.artifactStatus === 'ARCHIVED' || input.filter?.artifactStatus === 'ACTIVATING';
+        const types = input.filter?.artifactTypes;
+        const digests = [...(repository.referrers.get(input.subjectId.imageDigest) ?? [])].filter(
+          (digest) => !archived && (!types?.length || types.includes(repository.manifests.get(digest)!.artifactType ?? '')),
+        );
+        const { items, next } = page(digests, (digest) => digest, { maxResults: input.maxResults ?? 20, nextToken: input.nextToken });
+        const referrers = items.map((digest) => {
+          const { mediaType, artifactType, size, annotations } = repository.manifests.get(digest)!;
+          return {
+            digest,
+            mediaType,
+            ...(artifactType && { artifactType }),
+            size,
+            ...(annotations && { annotations }),
+            artifactStatus: 'ACTIVE',
+          };
+        });
+        return { referrers, ...next };
+      },
+    ),
+  },
 };
 
 function hasTagStatus(tags: string[], status: 'TAGGED' | 'UNTAGGED' | 'ANY' = 'ANY'): boolean {

@@ -26,6 +26,8 @@ export interface EcrCall extends EcrState {
 export interface Operation {
   /** What IAM decides about: the repositories of the request, or the account as a whole. */
   scope: 'repository' | 'account';
+  /** Action that IAM knows it by, where that is not the operation's own name. */
+  action?: string;
   run(call: EcrCall, input: unknown): object | Promise<object>;
 }
 

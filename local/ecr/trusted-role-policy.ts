@@ -12,7 +12,6 @@ const ACTIONS = [
   'DescribeRepositories',
   'GetDownloadUrlForLayer',
   'InitiateLayerUpload',
-  'ListImageReferrers',
   'ListImages',
   'PutImage',
   'UploadLayerPart',

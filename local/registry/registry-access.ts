@@ -51,7 +51,7 @@ export class RegistryAccess {
       throw this.#unauthorized(request, 'Not Authorized');
     }
     for (const action of actionsOf(request)) {
-      const resource = request.repository ? this.arnOf(request.repository) : '*';
+      const resource = this.arnOf(request.repository || '*');
       if (!(await this.#context.allowed(holder, { action, resource })))
         throw new RegistryError(403, 'DENIED', denial(holder, { action, resource }));
     }
@@ -105,6 +105,7 @@ function actionsOf({ operation, query }: RegistryRequest): string[] {
   switch (operation) {
     case 'GET manifest':
     case 'HEAD manifest':
+    case 'GET referrers':
       return ['ecr:BatchGetImage'];
     case 'PUT manifest':
       return ['ecr:PutImage'];
@@ -127,8 +128,6 @@ function actionsOf({ operation, query }: RegistryRequest): string[] {
       return ['ecr:UploadLayerPart', 'ecr:CompleteLayerUpload'];
     case 'GET tags':
       return ['ecr:ListImages'];
-    case 'GET referrers':
-      return ['ecr:ListImageReferrers'];
     case 'GET catalog':
       return ['ecr:DescribeRepositories'];
     default:
