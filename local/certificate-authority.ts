@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { writeFileDurably } from './durable-file.ts';
 
-export interface ServerCertificate {
+interface ServerCertificate {
   /** PEM, PKCS#8, P-256. */
   key: string;
   /** PEM, signed by the authority. */

@@ -3,7 +3,7 @@
 import { isDigest } from './reference-grammar.ts';
 import { RegistryError } from './registry-error.ts';
 
-export interface Descriptor {
+interface Descriptor {
   mediaType: string;
   digest: string;
   size: number;

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { isDigest, isRepositoryName, isTag } from './reference-grammar.ts';
 import { RegistryError } from './registry-error.ts';
 
-export type RegistryObject = 'base' | 'token' | 'catalog' | 'tags' | 'referrers' | 'manifest' | 'blob' | 'uploads' | 'upload';
+type RegistryObject = 'base' | 'token' | 'catalog' | 'tags' | 'referrers' | 'manifest' | 'blob' | 'uploads' | 'upload';
 
 export interface RegistryRequest {
   method: string;

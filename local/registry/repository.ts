@@ -30,7 +30,7 @@ export interface StoredManifest {
   annotations?: Record<string, string>;
 }
 
-export interface ScanFindings {
+interface ScanFindings {
   /** Virtual time, milliseconds. */
   at: number;
   findings: Record<string, unknown>[];
@@ -71,7 +71,7 @@ export type RegistryRecord =
   | { op: 'progress'; id: string; offset: number; part: number }
   | { op: 'drop-upload'; id: string };
 
-export function emptyRepository(name: string, settings: RepositorySettings): Repository {
+function emptyRepository(name: string, settings: RepositorySettings): Repository {
   return { name, settings, blobs: new Map(), manifests: new Map(), tags: new Map(), referrers: new Map(), findings: new Map() };
 }
 

@@ -28,7 +28,7 @@ export interface TestRegistry {
   dispose(): Promise<void>;
 }
 
-export interface Answer {
+interface Answer {
   status: number;
   headers: Headers;
   text: string;
