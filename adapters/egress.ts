@@ -1,0 +1,190 @@
+/**
+ * The one way out to everything that is not AWS: node:http(s) with pooled connections, checked addresses, a total deadline and a cap on bytes.
+ * Answers are never decompressed. Faults: EGRESS_REFUSED (final), UNAVAILABLE (connection, deadline), LIMIT (larger than `maxBytes`).
+ */
+import * as http from 'node:http';
+import * as https from 'node:https';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream';
+import { Fault } from '../core/errors.ts';
+import { checkedUrl, publicLookup } from './egress-address.ts';
+
+export interface EgressRequest {
+  method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  url: string;
+  headers?: Record<string, string>;
+  body?: Buffer | string;
+  /** Milliseconds for everything, redirects and body included. Default 10 s. */
+  deadlineMs?: number;
+  /** Longest body that is read. Default 64 KiB. */
+  maxBytes?: number;
+  /** Redirects that GET and HEAD follow, at most 3. Default 0: a redirect is an answer like any other. */
+  redirects?: number;
+}
+
+export interface EgressAnswer {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  body: Buffer;
+}
+
+export interface EgressStream {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  /** Errors and silence of more than 60 s end it with an error. The reader consumes or destroys it. */
+  body: Readable;
+}
+
+/** What goes out as the body of a streamed request: `length` bytes, no more and no fewer. */
+export interface StreamedBody {
+  stream: Readable;
+  length: number;
+}
+
+const DEFAULT_DEADLINE_MS = 10_000;
+const DEFAULT_MAX_BYTES = 64 * 1024;
+const MOST_REDIRECTS = 3;
+/** A transfer without a byte for this long is dead. */
+const SILENCE_MS = 60_000;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+/** Headers that belong to one origin. */
+const CREDENTIALS = new Set(['authorization', 'cookie', 'proxy-authorization']);
+
+/** 4 blobs in each direction and the small requests beside them. Idle connections close before a load balancer's usual 60 s. */
+const POOL = { keepAlive: true, maxSockets: 32, maxFreeSockets: 8, timeout: SILENCE_MS, keepAliveMsecs: 15_000 } as const;
+const AGENTS = {
+  public: new https.Agent({ ...POOL, lookup: publicLookup }),
+  allowedHttps: new https.Agent(POOL),
+  allowedHttp: new http.Agent(POOL),
+};
+
+/** Sends a request and reads the whole answer. */
+async function request(options: EgressRequest): Promise<EgressAnswer> {
+  const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
+  const expired = new AbortController();
+  const timer = setTimeout(
+    () => expired.abort(new Fault('UNAVAILABLE', `no complete answer within ${Math.round(deadlineMs / 1000)} s`)),
+    deadlineMs,
+  );
+  try {
+    const answer = await follow(options, expired.signal);
+    const body = options.method === 'HEAD' ? empty(answer) : await readAll(answer, options.maxBytes ?? DEFAULT_MAX_BYTES, expired.signal);
+    return { status: answer.statusCode ?? 0, headers: answer.headers, body };
+  } catch (error) {
+    throw faultOf(expired.signal.aborted ? expired.signal.reason : error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Sends a request whose answer (and body, with PUT and POST) is a stream. Only the time until the answer's head is bounded by `deadlineMs`. */
+async function stream(options: Omit<EgressRequest, 'body' | 'maxBytes'> & { upload?: StreamedBody }): Promise<EgressStream> {
+  const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
+  const expired = new AbortController();
+  const timer = setTimeout(
+    () => expired.abort(new Fault('UNAVAILABLE', `no answer within ${Math.round(deadlineMs / 1000)} s`)),
+    deadlineMs,
+  );
+  try {
+    const answer = await follow(options, expired.signal, options.upload);
+    return { status: answer.statusCode ?? 0, headers: answer.headers, body: answer };
+  } catch (error) {
+    throw faultOf(expired.signal.aborted ? expired.signal.reason : error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export const egress = { request, stream };
+
+async function follow(options: EgressRequest, signal: AbortSignal, upload?: StreamedBody): Promise<http.IncomingMessage> {
+  const method = options.method ?? 'GET';
+  const most = method === 'GET' || method === 'HEAD' ? Math.min(options.redirects ?? 0, MOST_REDIRECTS) : 0;
+  let { url, allowed } = checkedUrl(options.url);
+  let headers = options.headers ?? {};
+  for (let redirects = 0; ; redirects++) {
+    const answer = await send({ method, url, allowed, headers, body: options.body, upload, signal });
+    const location = answer.headers.location;
+    if (most === 0 || !REDIRECTS.has(answer.statusCode ?? 0) || location === undefined) return answer;
+    answer.destroy();
+    if (redirects >= most) throw new Fault('EGRESS_REFUSED', `more than ${most} redirects`);
+    // `location` comes from the other side: checked as any address from outside.
+    const isRelative = !/^[a-z][a-z0-9+.-]*:/i.test(location) && URL.canParse(location, url.href);
+    const next = checkedUrl(isRelative ? new URL(location, url).href : location);
+    if (url.protocol === 'https:' && next.url.protocol !== 'https:')
+      throw new Fault('EGRESS_REFUSED', 'a redirect leads from https to http');
+    if (next.url.origin !== url.origin)
+      headers = Object.fromEntries(Object.entries(headers).filter(([name]) => !CREDENTIALS.has(name.toLowerCase())));
+    ({ url, allowed } = next);
+  }
+}
+
+interface Sending {
+  method: string;
+  url: URL;
+  allowed: boolean;
+  headers: Record<string, string>;
+  body: Buffer | string | undefined;
+  upload: StreamedBody | undefined;
+  signal: AbortSignal;
+}
+
+function send({ method, url, allowed, headers, body, upload, signal }: Sending): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const length = upload?.length ?? (body === undefined ? undefined : Buffer.byteLength(body));
+    const sent: Record<string, string | number> = { 'user-agent': 'greenlight', ...headers };
+    if (length !== undefined) sent['content-length'] = length;
+    const options = { method, headers: sent, signal, timeout: SILENCE_MS };
+    const outgoing =
+      url.protocol === 'https:'
+        ? https.request(url, { ...options, agent: allowed ? AGENTS.allowedHttps : AGENTS.public })
+        : http.request(url, { ...options, agent: AGENTS.allowedHttp });
+    outgoing.on('response', resolve);
+    outgoing.on('error', reject);
+    outgoing.on('timeout', () => outgoing.destroy(new Fault('UNAVAILABLE', 'the other side fell silent')));
+    if (!upload) {
+      outgoing.end(body);
+      return;
+    }
+    // A source that breaks must break the upload too: a short body that ends regularly would be a wrong one.
+    pipeline(upload.stream, outgoing, (error) => {
+      if (error) reject(error);
+    });
+  });
+}
+
+function empty(answer: http.IncomingMessage): Buffer {
+  answer.resume();
+  return Buffer.alloc(0);
+}
+
+function readAll(answer: http.IncomingMessage, maxBytes: number, signal: AbortSignal): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const abort = () => answer.destroy(signal.reason as Error);
+    signal.addEventListener('abort', abort, { once: true });
+    const declared = Number(answer.headers['content-length'] ?? 0);
+    const tooLong = () => new Fault('LIMIT', `the answer is longer than ${maxBytes} bytes`);
+    if (declared > maxBytes) answer.destroy(tooLong());
+    answer.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxBytes) answer.destroy(tooLong());
+      else chunks.push(chunk);
+    });
+    answer.on('end', () => resolve(Buffer.concat(chunks)));
+    answer.on('error', reject);
+    answer.on('close', () => {
+      signal.removeEventListener('abort', abort);
+      reject(new Fault('UNAVAILABLE', 'the connection closed before the answer was complete'));
+    });
+  });
+}
+
+/** Errors of the connection are faults that may pass; what was refused stays refused. */
+function faultOf(error: unknown): unknown {
+  if (error instanceof Fault) return error;
+  const { cause, code } = error as { cause?: unknown; code?: string };
+  if (cause instanceof Fault) return cause;
+  return new Fault('UNAVAILABLE', `the other side does not answer (${code ?? 'connection failed'})`, { cause: error });
+}

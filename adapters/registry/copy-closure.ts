@@ -1,0 +1,120 @@
+/** Brings a closure to the target, children first, and reads it back there. Everything that is there already stays: a repetition sends nothing twice. */
+import { Fault } from '../../core/errors.ts';
+import { type Content, closureRoot } from '../../core/registry/closure-root.ts';
+import { OCI_INDEX } from '../../core/registry/manifest.ts';
+import type { CopyProgress } from '../../core/registry/ports.ts';
+import { copyBlob } from './copy-blob.ts';
+import { inParallel } from './in-parallel.ts';
+import { fallbackTag, type Repository } from './repository.ts';
+import { type Closure, type ClosureManifest, inPushOrder } from './source-closure.ts';
+
+/** More at once makes no copy faster once two cores are busy. */
+const BLOBS_AT_ONCE = 4;
+const REQUESTS_AT_ONCE = 8;
+
+/** `isLate` is asked before each blob: when true, the copy stops there and answers `done: false`. */
+export async function copyClosure(source: Repository, target: Repository, closure: Closure, isLate: () => boolean): Promise<CopyProgress> {
+  const missing = await missingAt(target, closure);
+  // The biggest first: a long transfer that begins last would outlive the deadline alone.
+  const blobs = [...missing.blobs].sort((left, right) => right[1] - left[1]);
+  let copiedBytes = 0;
+  let late = false;
+  await inParallel(blobs, BLOBS_AT_ONCE, async ([digest, size]) => {
+    late ||= isLate();
+    if (!late) copiedBytes += await copyBlob(source, target, digest, size);
+  });
+  if (late) return { done: false, copiedBytes };
+  for (const entry of inPushOrder(closure)) {
+    if (missing.manifests.has(entry.digest)) await pushManifest(target, entry);
+  }
+  await verifyAt(target, closure, missing);
+  await writeCosignTags(target, closure);
+  const contents = contentsOf(closure);
+  return {
+    done: true,
+    closureRoot: closureRoot(contents),
+    manifests: closure.manifests.size,
+    blobs: closure.blobs.size,
+    copiedBytes,
+  };
+}
+
+export interface Missing {
+  manifests: Set<string>;
+  blobs: Map<string, number>;
+}
+
+/** What the target lacks. What it has under a digest is read and compared, so that this is the verification of everything that is not copied. */
+export async function missingAt(target: Repository, closure: Closure): Promise<Missing> {
+  const missing: Missing = { manifests: new Set(), blobs: new Map() };
+  await inParallel(closure.manifests.values(), REQUESTS_AT_ONCE, async (entry) => {
+    if (!(await isAt(target, entry))) missing.manifests.add(entry.digest);
+  });
+  await inParallel(closure.blobs, REQUESTS_AT_ONCE, async ([digest, size]) => {
+    const found = await target.blobSize(digest);
+    if (found === undefined) missing.blobs.set(digest, size);
+    else if (found !== size) throw mismatch(digest, `has ${found} bytes there instead of ${size}`);
+  });
+  return missing;
+}
+
+async function isAt(target: Repository, entry: ClosureManifest): Promise<boolean> {
+  const found = await target.manifest(entry.digest);
+  if (found && !found.bytes.equals(entry.bytes)) throw mismatch(entry.digest, 'has other bytes there');
+  return found !== undefined;
+}
+
+async function pushManifest(target: Repository, entry: ClosureManifest): Promise<void> {
+  const { subjectKnown } = await target.putManifest(entry.digest, entry.bytes, entry.manifest.mediaType);
+  if (entry.manifest.subject && !subjectKnown) await listUnderFallbackTag(target, entry);
+}
+
+/** Registries without a referrers API find referrers by an index under a tag, which its writers keep. */
+async function listUnderFallbackTag(target: Repository, entry: ClosureManifest): Promise<void> {
+  const { manifest, digest, bytes } = entry;
+  const tag = fallbackTag(manifest.subject!.digest);
+  const present = await target.manifest(tag);
+  const listed = present ? (JSON.parse(present.bytes.toString('utf8')) as { manifests: { digest: string }[] }).manifests : [];
+  if (listed.some((other) => other.digest === digest)) return;
+  const annotations = Object.keys(manifest.annotations).length > 0 ? { annotations: manifest.annotations } : {};
+  const artifactType = manifest.artifactType === undefined ? {} : { artifactType: manifest.artifactType };
+  const manifests = [...listed, { mediaType: manifest.mediaType, digest, size: bytes.length, ...artifactType, ...annotations }];
+  await target.putManifest(tag, Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests })), OCI_INDEX);
+}
+
+/** Reads back what was written: a registry that reports success is believed only as far as it shows the same bytes. */
+async function verifyAt(target: Repository, closure: Closure, written: Missing): Promise<void> {
+  await inParallel(written.manifests, REQUESTS_AT_ONCE, async (digest) => {
+    if (!(await isAt(target, closure.manifests.get(digest)!))) throw mismatch(digest, 'was accepted there, but is not there');
+  });
+  const read: Content[] = [...closure.manifests.values()].map(({ digest, bytes }) => ({ digest, size: bytes.length }));
+  await inParallel(closure.blobs, REQUESTS_AT_ONCE, async ([digest, size]) => {
+    const found = written.blobs.has(digest) ? await target.blobSize(digest) : size;
+    if (found === undefined) throw mismatch(digest, 'was accepted there, but is not there');
+    read.push({ digest, size: found });
+  });
+  if (closureRoot(read) !== closureRoot(contentsOf(closure))) throw mismatch('the artifact', 'is not the same there');
+}
+
+/** Cosign finds its signatures by tag. A tag that names another manifest already is moved: cosign itself rewrites it for each signature. */
+async function writeCosignTags(target: Repository, closure: Closure): Promise<void> {
+  for (const entry of closure.manifests.values()) {
+    for (const tag of entry.tags) {
+      if ((await target.head(tag)) === entry.digest) continue;
+      await target.putManifest(tag, entry.bytes, entry.manifest.mediaType);
+    }
+  }
+}
+
+export function contentsOf(closure: Closure): Content[] {
+  return [
+    ...[...closure.manifests.values()].map(({ digest, bytes }) => ({ digest, size: bytes.length })),
+    ...[...closure.blobs].map(([digest, size]) => ({ digest, size })),
+  ];
+}
+
+function mismatch(digest: string, why: string): Fault {
+  return new Fault('DIGEST_MISMATCH', `${digest} ${why}: the target registry is not as it should be`, {
+    hint: 'nothing was tagged; check the target registry, then retry',
+  });
+}

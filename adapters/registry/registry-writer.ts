@@ -1,0 +1,57 @@
+/** Writes to registries: copies and tags. */
+import type { RegistryConfiguration } from '../../core/environment/configuration.ts';
+import { Fault } from '../../core/errors.ts';
+import type { RegistryWriter } from '../../core/registry/ports.ts';
+import { copyClosure } from './copy-closure.ts';
+import { openRepository, type ReceivedManifest, type Repository } from './repository.ts';
+import { readClosure } from './source-closure.ts';
+
+/** Milliseconds since the epoch by the real clock: `Date` may be virtual, transfers are not. */
+export function realNow(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+export function registryWriter(): RegistryWriter {
+  return {
+    async copy(source, target, name, digest, deadline) {
+      const [from, to] = await Promise.all([openRepository(source, name), openRepository(target, name)]);
+      const closure = await readClosure(from, digest);
+      return copyClosure(from, to, closure, () => realNow() >= deadline);
+    },
+    async tagOnce(registry, name, tag, digest) {
+      const repository = await openRepository(registry, name);
+      const present = await repository.head(tag);
+      if (present === digest) return;
+      if (present !== undefined) throw taken(registry, tag, present);
+      const manifest = await requireManifest(repository, digest);
+      try {
+        await repository.putManifest(tag, manifest.bytes, manifest.manifest.mediaType);
+      } catch (error) {
+        // Somebody may have been faster, and the registry keeps what they wrote.
+        const now = error instanceof Fault && !error.retryable ? await repository.head(tag) : undefined;
+        if (now === undefined) throw error;
+        if (now !== digest) throw taken(registry, tag, now);
+      }
+      const written = await repository.head(tag);
+      if (written !== digest) throw taken(registry, tag, written ?? 'nothing');
+    },
+    async moveTag(registry, name, tag, digest) {
+      const repository = await openRepository(registry, name);
+      if ((await repository.head(tag)) === digest) return;
+      const manifest = await requireManifest(repository, digest);
+      await repository.putManifest(tag, manifest.bytes, manifest.manifest.mediaType);
+    },
+  };
+}
+
+async function requireManifest(repository: Repository, digest: string): Promise<ReceivedManifest> {
+  const manifest = await repository.manifest(digest);
+  if (!manifest) throw new Fault('DIGEST_MISMATCH', `${digest} is not in the registry that is to tag it`, { hint: 'copy it again' });
+  return manifest;
+}
+
+function taken(registry: RegistryConfiguration, tag: string, digest: string): Fault {
+  return new Fault('TAG_IMMUTABLE', `tag ${tag} in registry ${registry.name} names ${digest} and is never moved`, {
+    hint: 'publish a new version; a release tag says what was promoted once',
+  });
+}

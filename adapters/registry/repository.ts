@@ -1,0 +1,177 @@
+/** One repository of one registry: manifests, blobs, tags and referrers, every byte checked against its digest. */
+import type { Readable } from 'node:stream';
+import type { RegistryConfiguration } from '../../core/environment/configuration.ts';
+import { Fault } from '../../core/errors.ts';
+import { sha256Hex } from '../../core/promotion/canonical-json.ts';
+import {
+  type Descriptor,
+  DIGEST,
+  LARGEST_CONFIG,
+  LARGEST_MANIFEST,
+  MANIFEST_TYPES,
+  type Manifest,
+  readManifest,
+  readReferrers,
+} from '../../core/registry/manifest.ts';
+import { openAccess, type RegistryAccess } from './registry-access.ts';
+import { callRegistry, streamRegistry } from './registry-request.ts';
+
+/** A manifest as received, with what it says. */
+export interface ReceivedManifest {
+  digest: string;
+  bytes: Buffer;
+  manifest: Manifest;
+}
+
+/** Pages of a list that are read at most: 20 x 1,000 entries. A list that never ends is an attack. */
+const MOST_PAGES = 20;
+
+export class Repository {
+  readonly origin: string;
+  /** With the registry's prefix. */
+  readonly name: string;
+  readonly #access: RegistryAccess;
+
+  constructor(access: RegistryAccess, name: string) {
+    this.#access = access;
+    this.origin = access.origin;
+    this.name = name;
+  }
+
+  get access(): RegistryAccess {
+    return this.#access;
+  }
+
+  scope(write = false): string {
+    return `repository:${this.name}:${write ? 'pull,push' : 'pull'}`;
+  }
+
+  path(rest: string): string {
+    return `/v2/${this.name}/${rest}`;
+  }
+
+  /** Digest that a tag or digest names, by what the registry says: a hint until its bytes are read. Undefined when there is none. */
+  async head(reference: string): Promise<string | undefined> {
+    const answer = await this.#read('HEAD', `manifests/${reference}`, { headers: { accept: MANIFEST_TYPES }, expect: [404] });
+    if (answer.status === 404) return undefined;
+    const digest = answer.headers['docker-content-digest'];
+    if (typeof digest === 'string' && DIGEST.test(digest)) return digest;
+    return (await this.manifest(reference))?.digest;
+  }
+
+  /** A manifest by tag or digest. Faults: DIGEST_MISMATCH when the bytes are not what the digest names; refusals of a hostile document. */
+  async manifest(reference: string): Promise<ReceivedManifest | undefined> {
+    const answer = await this.#read('GET', `manifests/${reference}`, {
+      headers: { accept: MANIFEST_TYPES },
+      maxBytes: LARGEST_MANIFEST,
+      expect: [404],
+    });
+    if (answer.status === 404) return undefined;
+    const digest = `sha256:${sha256Hex(answer.body)}`;
+    if (DIGEST.test(reference) && digest !== reference) {
+      throw new Fault('DIGEST_MISMATCH', `the registry answered other bytes than ${reference} names`, { hint: 'do not use this registry' });
+    }
+    return { digest, bytes: answer.body, manifest: readManifest(answer.body, answer.headers['content-type']) };
+  }
+
+  async putManifest(reference: string, bytes: Buffer, mediaType: string): Promise<{ subjectKnown: boolean }> {
+    const answer = await callRegistry(this.#access, {
+      method: 'PUT',
+      path: this.path(`manifests/${reference}`),
+      scope: this.scope(true),
+      headers: { 'content-type': mediaType },
+      body: bytes,
+    });
+    return { subjectKnown: answer.headers['oci-subject'] !== undefined };
+  }
+
+  /** Size of a blob in bytes; undefined when it is not there. */
+  async blobSize(digest: string): Promise<number | undefined> {
+    const answer = await this.#read('HEAD', `blobs/${digest}`, { expect: [404], redirects: 3 });
+    if (answer.status === 404) return undefined;
+    const size = Number(answer.headers['content-length']);
+    return Number.isSafeInteger(size) ? size : undefined;
+  }
+
+  /** A small blob, checked. */
+  async blob(digest: string, maxBytes = LARGEST_CONFIG): Promise<Buffer> {
+    const answer = await this.#read('GET', `blobs/${digest}`, { maxBytes, redirects: 3 });
+    if (`sha256:${sha256Hex(answer.body)}` !== digest) {
+      throw new Fault('DIGEST_MISMATCH', `the registry answered other bytes than ${digest} names`, { hint: 'do not use this registry' });
+    }
+    return answer.body;
+  }
+
+  /** The bytes of a blob, unchecked, with the length that the registry declares. */
+  async openBlob(digest: string): Promise<{ body: Readable; length: number | undefined }> {
+    const path = this.path(`blobs/${digest}`);
+    const answer = await streamRegistry(this.#access, { method: 'GET', path, scope: this.scope(), redirects: 3 });
+    const declared = answer.headers['content-length'];
+    return { body: answer.body, length: declared === undefined ? undefined : Number(declared) };
+  }
+
+  /** Manifests that name `digest` as their subject: by the referrers API, or by the fallback tag where there is none. */
+  async referrers(digest: string): Promise<Descriptor[]> {
+    const found: Descriptor[] = [];
+    let path: string | undefined = `referrers/${digest}`;
+    for (let page = 0; path !== undefined; page++) {
+      if (page >= MOST_PAGES) throw new Fault('LIMIT', `the list of referrers of ${digest} has more than ${MOST_PAGES} pages`);
+      const answer = await this.#read('GET', path, { maxBytes: LARGEST_MANIFEST, expect: [404] });
+      if (answer.status === 404) return this.#referrersByTag(digest);
+      found.push(...readReferrers(answer.body));
+      path = this.#nextPage(answer.headers.link);
+    }
+    return found;
+  }
+
+  async #referrersByTag(digest: string): Promise<Descriptor[]> {
+    return (await this.manifest(fallbackTag(digest)))?.manifest.children ?? [];
+  }
+
+  /** All tags, or undefined when there are too many for one page: then ask for each. */
+  async fewTags(): Promise<Set<string> | undefined> {
+    const answer = await this.#read('GET', 'tags/list?n=1000', { maxBytes: LARGEST_MANIFEST, expect: [404] });
+    if (answer.status === 404) return new Set();
+    if (answer.headers.link !== undefined) return undefined;
+    const tags = tagsOf(answer.body);
+    return tags && new Set(tags);
+  }
+
+  #nextPage(link: string | string[] | undefined): string | undefined {
+    const next = /<([^>]+)>\s*;\s*rel="?next"?/.exec([link ?? ''].flat().join(','))?.[1];
+    if (next === undefined) return undefined;
+    const url = new URL(next, `${this.origin}${this.path('referrers/')}`);
+    const prefix = this.path('');
+    if (url.origin !== this.origin || !url.pathname.startsWith(prefix))
+      throw new Fault('REGISTRY_REFUSED', 'the registry names a next page outside this repository');
+    return `${url.pathname.slice(prefix.length)}${url.search}`;
+  }
+
+  #read(
+    method: 'GET' | 'HEAD',
+    path: string,
+    options: { headers?: Record<string, string>; maxBytes?: number; expect?: number[]; redirects?: number },
+  ) {
+    return callRegistry(this.#access, { method, path: this.path(path), scope: this.scope(), ...options });
+  }
+}
+
+function tagsOf(body: Buffer): string[] | undefined {
+  try {
+    const { tags } = JSON.parse(body.toString('utf8')) as { tags?: unknown };
+    if (tags === null) return [];
+    return Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === 'string') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Tag under which registries without a referrers API list them. */
+export function fallbackTag(digest: string): string {
+  return digest.replace(':', '-');
+}
+
+/** The repository of an artifact in a registry. `name` is checked by the schema of requests; a prefix may stand before it. */
+export async function openRepository(registry: RegistryConfiguration, name: string): Promise<Repository> {
+  return new Repository(await openAccess(registry), registry.prefix === '' ? name : `${registry.prefix}/${name}`);
+}
