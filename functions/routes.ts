@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import type { Verb } from '../core/access/verb.ts';
-import { prose, requestBodySchema } from '../core/promotion/request-body.ts';
+import { editBodySchema, prose, requestBodySchema } from '../core/promotion/request-body.ts';
 
 /** Lambda that serves a route: one per set of permissions. */
 export type FunctionGroup = 'read' | 'request' | 'decide' | 'hooks' | 'public';
@@ -184,7 +184,7 @@ export const ROUTES: readonly Route[] = [
     auth: 'bearer',
     verb: 'request',
     summary: 'Changes a request; its plan changes and approvals are void',
-    body: requestBodySchema.partial(),
+    body: editBodySchema,
     query: none,
     answers: { 200: 'PromotionRequest' },
     tag: 'requests',

@@ -110,8 +110,11 @@ export function decide(facts: DecisionFacts, input: DecisionInput): DecisionOutc
   };
 }
 
-/** The requester, who edited the plan, people of other teams and machines do not decide. */
-function refuseWrongPerson(facts: DecisionFacts, input: DecisionInput): void {
+/** The requester, who edited the plan, people of other teams and machines do not decide. Answered before the body is looked at. */
+export function refuseWrongPerson(
+  facts: Pick<DecisionFacts, 'promotion' | 'plan' | 'membership'>,
+  input: Pick<DecisionInput, 'decision' | 'actor'>,
+): void {
   const { promotion, plan, membership } = facts;
   if (!belongsToTenant(membership, promotion.tenant)) throw new Refusal('NOT_FOUND', 'there is no such request');
   if (input.actor.kind !== 'person') {

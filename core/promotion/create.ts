@@ -85,13 +85,18 @@ export interface EditInput extends Acting {
   now: Date;
 }
 
-/** New plan, new attempt at the gates; every decision on the old plan is void because it names another hash. */
-export function edit(promotion: Promotion, input: EditInput): PromotionChange {
+/** Requests are edited between their gates and their rollout. Refusal STATE_CONFLICT. */
+export function refuseUneditable(promotion: Promotion): void {
   if (promotion.phase !== 'pending_approval' && promotion.phase !== 'blocked' && promotion.phase !== 'approved') {
     throw new Refusal('STATE_CONFLICT', `a request in phase ${promotion.phase} cannot be edited`, {
       hint: isFinal(promotion.phase) ? 'create a new request' : 'wait until its gates are done',
     });
   }
+}
+
+/** New plan, new attempt at the gates; every decision on the old plan is void because it names another hash. */
+export function edit(promotion: Promotion, input: EditInput): PromotionChange {
+  refuseUneditable(promotion);
   const planHash = planHashOf(input.plan);
   const attempt = promotion.attempt + 1;
   const editors = promotion.requester.key === input.actor.key ? promotion.editors : [...new Set([...promotion.editors, input.actor.key])];

@@ -68,21 +68,25 @@ export const targetSchema = z.strictObject({
   targetEnvironment: z.string().regex(NAME).optional(),
 });
 
+const textsSchema = z.strictObject({
+  justification: prose(20),
+  releaseNotes: prose(1),
+  impactAssessment: z.enum(['low', 'medium', 'high', 'critical']),
+  rollbackPlan: prose(1),
+  scheduledDate: instant.nullish(),
+});
+
+const preChecksSchema = z.strictObject({
+  stagingTestsPassed: z.boolean(),
+  securityScanPassed: z.boolean(),
+  performanceTestsPassed: z.boolean(),
+  testEvidenceUrl: webAddress,
+});
+
 export const requestBodySchema = z.strictObject({
   target: targetSchema,
-  request: z.strictObject({
-    justification: prose(20),
-    releaseNotes: prose(1),
-    impactAssessment: z.enum(['low', 'medium', 'high', 'critical']),
-    rollbackPlan: prose(1),
-    scheduledDate: instant.nullish(),
-  }),
-  preChecks: z.strictObject({
-    stagingTestsPassed: z.boolean(),
-    securityScanPassed: z.boolean(),
-    performanceTestsPassed: z.boolean(),
-    testEvidenceUrl: webAddress,
-  }),
+  request: textsSchema,
+  preChecks: preChecksSchema,
   previewRef: z
     .string()
     .regex(/^pv-[0-9a-f]{32}$/)
@@ -91,3 +95,13 @@ export const requestBodySchema = z.strictObject({
 });
 
 export type RequestBody = z.infer<typeof requestBodySchema>;
+
+/** Body of an edit: what is given replaces what is stored, field by field. */
+export const editBodySchema = z.strictObject({
+  ...requestBodySchema.partial().shape,
+  target: targetSchema.partial().optional(),
+  request: textsSchema.partial().optional(),
+  preChecks: preChecksSchema.partial().optional(),
+});
+
+export type EditBody = z.infer<typeof editBodySchema>;
