@@ -23,35 +23,42 @@ export function runSampleApp(image: ContainerImage, pod: PodInfo): RunningContai
   return { handle: (request, response) => answer(request, response, image, pod, healthy) };
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, image: ContainerImage, pod: PodInfo, healthy: () => boolean): void {
-  const path = (request.url ?? '/').split('?')[0];
-  if (request.method !== 'GET' && request.method !== 'HEAD') return json(response, 405, { error: 'method not allowed' });
-  switch (path) {
-    case '/healthz':
-      return json(response, 200, { status: 'ok' });
-    case '/api/health':
-      return healthy() ? json(response, 200, { status: 'ok' }) : json(response, 500, { status: 'failing' });
-    case '/api/ready':
-      return json(response, 200, { status: 'ready' });
-    case '/login':
-      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
-      response.end(LOGIN_PAGE);
-      return;
-    case '/api/v1/user/me':
-      if (!BEARER.test(request.headers.authorization ?? '')) return json(response, 401, { error: 'unauthorized' });
-      return json(response, 200, { id: 'smoke-test' });
-    case '/version':
-      return json(response, 200, {
-        digest: image.digest,
-        version: image.labels['org.opencontainers.image.version'] ?? null,
-        pod: pod.name,
-      });
-    default:
-      return json(response, 404, { error: 'not found' });
-  }
+interface Reply {
+  status: number;
+  body: unknown;
 }
 
-function json(response: ServerResponse, status: number, body: unknown): void {
+function answer(request: IncomingMessage, response: ServerResponse, image: ContainerImage, pod: PodInfo, healthy: () => boolean): void {
+  const path = (request.url ?? '/').split('?')[0];
+  if (path === '/login') {
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
+    response.end(LOGIN_PAGE);
+    return;
+  }
+  const { status, body } = request.method === 'GET' || request.method === 'HEAD' ? reply(path!, request, image, pod, healthy) : NOT_ALLOWED;
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(JSON.stringify(body));
+}
+
+const NOT_ALLOWED: Reply = { status: 405, body: { error: 'method not allowed' } };
+
+function reply(path: string, request: IncomingMessage, image: ContainerImage, pod: PodInfo, healthy: () => boolean): Reply {
+  switch (path) {
+    case '/healthz':
+      return { status: 200, body: { status: 'ok' } };
+    case '/api/health':
+      return healthy() ? { status: 200, body: { status: 'ok' } } : { status: 500, body: { status: 'failing' } };
+    case '/api/ready':
+      return { status: 200, body: { status: 'ready' } };
+    case '/api/v1/user/me':
+      if (!BEARER.test(request.headers.authorization ?? '')) return { status: 401, body: { error: 'unauthorized' } };
+      return { status: 200, body: { id: 'smoke-test' } };
+    case '/version':
+      return {
+        status: 200,
+        body: { digest: image.digest, version: image.labels['org.opencontainers.image.version'] ?? null, pod: pod.name },
+      };
+    default:
+      return { status: 404, body: { error: 'not found' } };
+  }
 }

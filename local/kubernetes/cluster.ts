@@ -72,14 +72,10 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
     onError,
   });
   ensure(api, bootstrapObjects());
-  const listening = await listeners.listen(
-    `kubernetes-${options.name}`,
-    (request, response) => void clock.track(server.handle(request, response)),
-    {
-      tls: options.tls,
-      now: () => clock.date(),
-    },
-  );
+  const listening = await listeners.listen(`kubernetes-${options.name}`, (request, response) => void server.handle(request, response), {
+    tls: options.tls,
+    now: () => clock.date(),
+  });
   return {
     origin: listening.origin,
     async start() {

@@ -56,18 +56,12 @@ export class ApiServer {
     if (HEALTH_PATHS.test(url.pathname)) return text(response, 'ok');
     const info = readRequest(method, url.pathname, url.searchParams);
     const operation = info ? `${info.verb} ${resourceName(info)}` : `${method.toLowerCase()} ${url.pathname}`;
-    await this.#injectFault(operation, response);
-    if (response.writableEnded || response.destroyed) return;
+    const fault = await this.#options.context.fault('kubernetes', operation);
+    if (fault) throw new KubeError(fault.status, fault.code, fault.message);
     const user = await this.#authenticate(request, operation, url.pathname);
     this.#authorize(user, info, operation, method, url.pathname);
     if (info) return await this.#resource(request, response, url, info, user);
     return this.#document(url, response);
-  }
-
-  /** A fault of status 503 and the like is a Status; one without a status cannot happen: the faults endpoint always gives one. */
-  async #injectFault(operation: string, _response: ServerResponse): Promise<void> {
-    const fault = await this.#options.context.fault('kubernetes', operation);
-    if (fault) throw new KubeError(fault.status, fault.code, fault.message);
   }
 
   async #authenticate(request: IncomingMessage, operation: string, path: string): Promise<User> {
@@ -95,8 +89,8 @@ export class ApiServer {
 
   #document(url: URL, response: ServerResponse): void {
     const path = url.pathname.replace(/\/$/, '');
-    if (path === '/openapi/v3') return send(response, 200, openApiIndex());
-    const found = path.startsWith('/openapi/v3/') ? openApiDocument(path.slice('/openapi/v3/'.length)) : discover(path);
+    const found =
+      path === '/openapi/v3' ? openApiIndex() : path.startsWith('/openapi/v3/') ? openApiDocument(path.slice(12)) : discover(path);
     if (found === undefined) throw unknownPath();
     send(response, 200, found);
   }

@@ -7,14 +7,14 @@ export function setDefaults(object: KubeObject): void {
 }
 
 const DEFAULTS: Record<string, (object: KubeObject) => void> = {
-  Deployment: (object) => defaultDeployment((object.spec ??= {})),
+  Deployment: (object) => defaultDeployment(specOf(object)),
   ReplicaSet: (object) => {
-    const spec = (object.spec ??= {});
+    const spec = specOf(object);
     spec.replicas ??= 1;
     defaultTemplate(spec);
   },
   Pod: (object) => {
-    const spec = (object.spec ??= {});
+    const spec = specOf(object);
     defaultPodSpec(spec);
     spec.enableServiceLinks ??= true;
     spec.serviceAccountName ??= 'default';
@@ -22,7 +22,7 @@ const DEFAULTS: Record<string, (object: KubeObject) => void> = {
     spec.preemptionPolicy ??= 'PreemptLowerPriority';
     spec.priority ??= 0;
   },
-  Service: (object) => defaultService((object.spec ??= {})),
+  Service: (object) => defaultService(specOf(object)),
   Namespace: (object) => {
     object.spec = { finalizers: ['kubernetes'], ...object.spec };
     object.metadata.labels = { ...object.metadata.labels, 'kubernetes.io/metadata.name': object.metadata.name };
@@ -34,6 +34,11 @@ const DEFAULTS: Record<string, (object: KubeObject) => void> = {
   RoleBinding: defaultBinding,
   ClusterRoleBinding: defaultBinding,
 };
+
+function specOf(object: KubeObject): Fields {
+  object.spec ??= {};
+  return object.spec;
+}
 
 function defaultBinding(object: KubeObject): void {
   const ref = (object.roleRef ?? {}) as Fields;
@@ -47,16 +52,19 @@ function defaultDeployment(spec: Fields): void {
   spec.replicas ??= 1;
   spec.revisionHistoryLimit ??= 10;
   spec.progressDeadlineSeconds ??= 600;
-  const strategy = (spec.strategy ??= {});
+  spec.strategy ??= {};
+  const { strategy } = spec;
   strategy.type ??= 'RollingUpdate';
   if (strategy.type === 'RollingUpdate') strategy.rollingUpdate = { maxSurge: '25%', maxUnavailable: '25%', ...strategy.rollingUpdate };
   defaultTemplate(spec);
 }
 
 function defaultTemplate(spec: Fields): void {
-  const template = (spec.template ??= {});
+  spec.template ??= {};
+  const { template } = spec;
   template.metadata = { creationTimestamp: null, ...template.metadata };
-  defaultPodSpec((template.spec ??= {}));
+  template.spec ??= {};
+  defaultPodSpec(template.spec);
 }
 
 function defaultPodSpec(spec: Fields): void {

@@ -1,9 +1,9 @@
 /** What the cluster serves: `/api`, `/apis`, `/apis/<group>`, `/apis/<group>/<version>`, `/version`. */
 import { groupVersion, RESOURCE_KINDS, type ResourceKind } from '../resource-kinds.ts';
 
-const MINOR = '33';
+const MINOR = '32';
 export const CLUSTER_VERSION = `1.${MINOR}`;
-export const GIT_VERSION = `v1.${MINOR}.5-eks-local`;
+export const GIT_VERSION = `v1.${MINOR}.9-eks-local`;
 
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
@@ -31,7 +31,7 @@ const VERSION = {
   gitCommit: '0000000000000000000000000000000000000000',
   gitTreeState: 'clean',
   buildDate: '2026-01-01T00:00:00Z',
-  goVersion: 'go1.24.0',
+  goVersion: 'go1.23.0',
   compiler: 'gc',
   platform: 'linux/amd64',
 };

@@ -41,17 +41,21 @@ function walkFields(leaves: Map<FieldPath, unknown>, path: string[], model: stri
 
 function walk(leaves: Map<FieldPath, unknown>, path: string[], type: FieldType, value: unknown, model: string, name: string): void {
   if (value === undefined || value === null) return;
-  const leaf = () => leaves.set(path.join(SEPARATOR), value);
-  if (ATOMIC.has(type.model ?? '') || ATOMIC.has(`${model}.${name}`)) return void leaf();
-  if (type.form === 'object' || type.form === 'map') {
-    const entries = Object.entries(value as object);
-    if (entries.length === 0) return void leaf();
-    if (type.form === 'object') return walkFields(leaves, path, type.model!, value as Record<string, unknown>);
-    for (const [key, each] of entries) walk(leaves, [...path, `f:${key}`], type.of!, each, '', key);
+  const keys = type.form === 'list' ? mergeKeys(model, name) : undefined;
+  const nested = type.form === 'object' || type.form === 'map' ? Object.entries(value as object) : [];
+  const whole = ATOMIC.has(type.model ?? '') || ATOMIC.has(`${model}.${name}`);
+  if (whole || (nested.length === 0 && !keys)) {
+    leaves.set(path.join(SEPARATOR), value);
     return;
   }
-  const keys = type.form === 'list' ? mergeKeys(model, name) : undefined;
-  if (!keys) return void leaf();
+  if (type.form === 'object') {
+    walkFields(leaves, path, type.model!, value as Record<string, unknown>);
+    return;
+  }
+  if (!keys) {
+    for (const [key, each] of nested) walk(leaves, [...path, `f:${key}`], type.of!, each, '', key);
+    return;
+  }
   for (const item of value as unknown[]) {
     const segment = itemSegment(item, keys);
     const at = [...path, segment];
@@ -94,7 +98,10 @@ export function toFieldsV1(paths: Iterable<FieldPath>): Record<string, unknown> 
   const root: Record<string, unknown> = {};
   for (const path of paths) {
     let at = root;
-    for (const segment of segmentsOf(path)) at = (at[segment] ??= {}) as Record<string, unknown>;
+    for (const segment of segmentsOf(path)) {
+      at[segment] ??= {};
+      at = at[segment] as Record<string, unknown>;
+    }
     at['.'] = {};
   }
   return withoutLoneDots(root);

@@ -38,9 +38,9 @@ export class RoleBasedAccess {
   }
 
   /** Refuses a role or binding that would give more than its author has (privilege escalation). */
-  checkGrant(user: User, kind: ResourceKind, object: KubeObject): void {
+  checkGrant(user: User, kind: ResourceKind, namespace: string | undefined, object: KubeObject): void {
     if (user.groups.includes(MASTERS)) return;
-    const { namespace, name } = object.metadata;
+    const { name } = object.metadata;
     const isRole = kind === ROLES || kind === CLUSTER_ROLES;
     if (!isRole && kind !== ROLE_BINDINGS && kind !== CLUSTER_ROLE_BINDINGS) return;
     const group = 'rbac.authorization.k8s.io';

@@ -33,7 +33,10 @@ export function validateObject(kind: ResourceKind, object: KubeObject, before?: 
 }
 
 function validateName(problems: Problems, kind: ResourceKind, name: string | undefined): void {
-  if (!name) return problems.required('metadata.name', 'name or generateName is required');
+  if (!name) {
+    problems.required('metadata.name', 'name or generateName is required');
+    return;
+  }
   if (kind.group === 'rbac.authorization.k8s.io') {
     if (/[/%]/.test(name) || name === '.' || name === '..') problems.invalid('metadata.name', name, "may not contain '/' or '%'");
     return;
@@ -115,7 +118,10 @@ function validateStrategy(problems: Problems, spec: Fields): void {
     if (rollingUpdate) problems.forbidden('spec.strategy.rollingUpdate', "may not be specified when strategy `type` is 'Recreate'");
     return;
   }
-  if (type !== 'RollingUpdate') return problems.unsupported('spec.strategy.type', type, ['Recreate', 'RollingUpdate']);
+  if (type !== 'RollingUpdate') {
+    problems.unsupported('spec.strategy.type', type, ['Recreate', 'RollingUpdate']);
+    return;
+  }
   for (const field of ['maxSurge', 'maxUnavailable']) {
     const value = rollingUpdate?.[field];
     if (typeof value === 'number') problems.atLeast(`spec.strategy.rollingUpdate.${field}`, value);

@@ -52,7 +52,7 @@ function create(context: WriteContext): Written {
   const { api, info, access, user } = context;
   const { object, warnings } = decode(context, parseBody(context.body));
   checkNamespace(info, object);
-  access.checkGrant(user, info.resource, object);
+  access.checkGrant(user, info.resource, info.namespace, object);
   return { object: api.create(info.resource, info.namespace, object, options(context)), created: true, warnings };
 }
 
@@ -104,7 +104,7 @@ function apply(context: WriteContext, before: KubeObject | undefined): Written {
     ...status,
   });
   const settled = { ...options(context), ownersSettled: true };
-  access.checkGrant(user, info.resource, merged);
+  access.checkGrant(user, info.resource, info.namespace, merged);
   if (before) return { object: api.update(info.resource, info.namespace, info.name!, merged, settled), created: false, warnings };
   if (info.subresource) throw notFound(info.resource, info.name!);
   return { object: api.create(info.resource, info.namespace, merged, settled), created: true, warnings };
@@ -116,7 +116,7 @@ function save(context: WriteContext, { object, warnings }: { object: KubeObject;
     throw badRequest(`the name of the object (${object.metadata.name ?? ''}) does not match the name on the URL (${info.name})`);
   }
   checkNamespace(info, object);
-  access.checkGrant(user, info.resource, object);
+  access.checkGrant(user, info.resource, info.namespace, object);
   return { object: api.update(info.resource, info.namespace, info.name!, object, options(context)), created: false, warnings };
 }
 

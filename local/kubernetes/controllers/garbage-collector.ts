@@ -100,7 +100,10 @@ export class GarbageCollector {
   #emptyNamespace(name: string): void {
     const namespace = this.#api.store.get(NAMESPACES, undefined, name);
     if (!namespace) return;
-    if (!namespace.metadata.deletionTimestamp) return this.#addServiceAccount(name);
+    if (!namespace.metadata.deletionTimestamp) {
+      this.#addServiceAccount(name);
+      return;
+    }
     let left = 0;
     for (const kind of OWNABLE) {
       for (const object of this.#api.store.list(kind, name)) {

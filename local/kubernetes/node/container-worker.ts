@@ -22,6 +22,8 @@ export interface ContainerEnvironment {
   restartPolicy: string;
   /** Pulls, or takes what the node has, by the pull policy. Throws `PullFailed`. */
   image(): Promise<PulledImage>;
+  /** The image if the node has it already. */
+  presentImage(): PulledImage | undefined;
   /** Makes the handler. Throws with the message for `CreateContainerConfigError`. */
   create(image: PulledImage): RunningContainer;
   /** The state object has changed: store it. */
@@ -55,10 +57,10 @@ export class ContainerWorker {
   /** Starts, or goes on after a restart of the cluster: a container that ran runs on, its readiness is checked anew. */
   start(): void {
     const { state } = this;
-    if (state.state.running) return void this.#resume();
+    if (state.state.running && this.#resume()) return;
     if (state.state.terminated && this.#environment.restartPolicy === 'Never') return;
-    if (state.state.waiting?.reason === 'CrashLoopBackOff') return this.#wait(this.#crashBackOff(), () => this.#begin());
-    void this.#begin();
+    if (state.state.waiting?.reason === 'CrashLoopBackOff') this.#wait(this.#crashBackOff(), () => this.#begin());
+    else void this.#begin();
   }
 
   /** Ends the container where it stands. */
@@ -69,13 +71,13 @@ export class ContainerWorker {
     this.#handler = undefined;
   }
 
-  async #resume(): Promise<void> {
-    const { clock } = this.#environment;
-    const image = await clock.track(this.#environment.image()).catch(() => undefined);
-    if (this.#stopped) return;
+  /** False when the image is no longer there. */
+  #resume(): boolean {
+    const image = this.#environment.presentImage();
     const made = image && this.#make(image);
-    if (!made || 'crash' in made) return this.#begin();
+    if (!made || 'crash' in made) return false;
     this.#run(made, true);
+    return true;
   }
 
   async #begin(pulls = 0): Promise<void> {
@@ -111,7 +113,10 @@ export class ContainerWorker {
   #create(image: PulledImage): void {
     const made = this.#make(image);
     if (!made) return;
-    if ('crash' in made) return this.#crashed(made.crash, 1, 'Error');
+    if ('crash' in made) {
+      this.#crashed(made.crash, 1, 'Error');
+      return;
+    }
     this.#environment.event('normal', 'Created', `Created container: ${this.state.name}`);
     this.#environment.event('normal', 'Started', `Started container ${this.state.name}`);
     this.#run(made, false);
@@ -142,7 +147,10 @@ export class ContainerWorker {
       this.#environment.changed();
     };
     if (!resumed) this.state.state = { running: { startedAt: kubeTime(clock.now()) } };
-    if (!spec.startupProbe) return begin();
+    if (!spec.startupProbe) {
+      begin();
+      return;
+    }
     this.#probe(spec.startupProbe, 'Startup', (success) => (success ? begin() : this.#kill('startup')), resumed);
     this.#environment.changed();
   }
@@ -185,7 +193,10 @@ export class ContainerWorker {
       return this.#begin();
     };
     // The first restart follows at once, as the kubelet's.
-    if (this.#crashes === 1) return this.#wait(ERROR_SHOWN_MS, restart);
+    if (this.#crashes === 1) {
+      this.#wait(ERROR_SHOWN_MS, restart);
+      return;
+    }
     this.#wait(ERROR_SHOWN_MS, () => {
       const delay = this.#crashBackOff();
       event('warning', 'BackOff', `Back-off restarting failed container ${this.state.name}`);

@@ -5,7 +5,7 @@ import type { ObjectApi } from '../api/object-api.ts';
 import { isBehind } from '../controllers/endpoints-controller.ts';
 import { EventRecorder } from '../controllers/event-recorder.ts';
 import { keyOf, splitKey, WorkQueue } from '../controllers/work-queue.ts';
-import type { KubeObject } from '../kube-object.ts';
+import type { Fields, KubeObject } from '../kube-object.ts';
 import { NODES, PODS, SERVICES } from '../resource-kinds.ts';
 import type { RunContainer } from './container.ts';
 import type { ImageStore } from './image-store.ts';
@@ -41,7 +41,7 @@ export class NodeAgent {
       if (kind !== PODS) return;
       if (type === 'DELETED') this.#drop(object.metadata.uid);
       else if (type === 'ADDED') this.#queue.addAt(keyOf(object), options.api.clock.now() + randomInt(...SCHEDULING_MS));
-      else if (object.metadata.deletionTimestamp || !this.#workers.has(object.metadata.uid)) this.#queue.add(keyOf(object));
+      else if (object.metadata.deletionTimestamp || !this.#workers.get(object.metadata.uid)?.runs(object)) this.#queue.add(keyOf(object));
     });
   }
 
@@ -72,9 +72,18 @@ export class NodeAgent {
       else api.finish(PODS, pod);
       return;
     }
-    if (worker || !this.#schedule(key, pod)) return;
+    if (worker?.runs(pod)) return;
+    if (worker) {
+      this.#replaceImages(worker, pod);
+      return;
+    }
+    if (!this.#schedule(key, pod)) return;
     if (pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded') return;
-    const scheduled = api.store.get(PODS, namespace, name)!;
+    this.#run(api.store.get(PODS, namespace, name)!);
+  }
+
+  #run(pod: KubeObject): void {
+    const { api } = this.#options;
     const { images, runContainer } = this.#options;
     const environment = {
       api,
@@ -83,23 +92,51 @@ export class NodeAgent {
       runContainer,
       share: (of: KubeObject, digest: string) => this.#share(of, digest),
     };
-    const created = new PodWorker(environment, scheduled, scheduled.status?.podIP ?? this.#address());
+    const created = new PodWorker(environment, pod, pod.status?.podIP ?? this.#address());
     this.#workers.set(pod.metadata.uid, created);
     created.start();
   }
 
-  /** Binds the pod to the node if its nodeSelector admits it. */
+  /** A pod whose images were changed restarts the containers concerned. */
+  #replaceImages(worker: PodWorker, pod: KubeObject): void {
+    worker.stop();
+    const images = new Map(
+      ((pod.spec?.containers ?? []) as Fields[]).map((container) => [container.name as string, container.image as string]),
+    );
+    const edit = (copy: KubeObject) => {
+      for (const status of (copy.status?.containerStatuses ?? []) as Fields[]) {
+        if (status.image === images.get(status.name)) continue;
+        Object.assign(status, {
+          ready: false,
+          started: false,
+          restartCount: status.restartCount + 1,
+          state: { waiting: { reason: 'ContainerCreating' } },
+        });
+      }
+    };
+    const changed = this.#options.api.change(PODS, pod, edit, 'status');
+    if (changed) this.#run(changed);
+  }
+
+  /** Binds the pod to the node if the node takes pods and its labels suit the pod's nodeSelector. */
   #schedule(key: string, pod: KubeObject): boolean {
     const { api } = this.#options;
     if (pod.spec?.nodeName) return pod.spec.nodeName === NODE_NAME;
-    const labels = api.store.get(NODES, undefined, NODE_NAME)?.metadata.labels ?? {};
+    const node = api.store.get(NODES, undefined, NODE_NAME);
+    const labels = node?.metadata.labels ?? {};
     const wanted = Object.entries((pod.spec?.nodeSelector ?? {}) as Record<string, string>);
     const now = api.clock.now();
-    if (wanted.some(([label, value]) => labels[label] !== value)) {
-      const message = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.";
-      const conditions = [condition(pod.status ?? {}, 'PodScheduled', false, now, { reason: 'Unschedulable', message })];
+    const problem = !node
+      ? 'no nodes available to schedule pods'
+      : node.spec?.unschedulable
+        ? '0/1 nodes are available: 1 node(s) were unschedulable.'
+        : wanted.some(([label, value]) => labels[label] !== value)
+          ? "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+          : undefined;
+    if (problem) {
+      const conditions = [condition(pod.status ?? {}, 'PodScheduled', false, now, { reason: 'Unschedulable', message: problem })];
       api.change(PODS, pod, (copy) => (copy.status = { ...copy.status, conditions }), 'status');
-      this.#schedulerEvents.warning(pod, 'FailedScheduling', message);
+      this.#schedulerEvents.warning(pod, 'FailedScheduling', problem);
       this.#queue.addAt(key, now + UNSCHEDULABLE_RETRY_MS);
       return false;
     }

@@ -62,7 +62,13 @@ export class PodWorker {
     for (const container of this.#containers) container.stop();
   }
 
-  /** Digest of the image of a running container, if one runs. */
+  /** True where the pod still asks for the images that this worker runs. */
+  runs(pod: KubeObject): boolean {
+    const images = ((pod.spec?.containers ?? []) as Fields[]).map((container) => container.image);
+    return this.#containers.every(({ state }, index) => state.image === images[index]);
+  }
+
+  /** Digests of the images of running containers. */
   get digests(): string[] {
     return this.#containers.filter(({ handler }) => handler).map(({ state }) => state.imageId.slice(state.imageId.indexOf('@') + 1));
   }
@@ -83,13 +89,14 @@ export class PodWorker {
   }
 
   #container(spec: Fields, state: ContainerState): ContainerWorker {
-    const { api, events } = this.#environment;
+    const { api, events, images } = this.#environment;
     const fieldPath = `spec.containers{${spec.name}}`;
     return new ContainerWorker(state, {
       clock: api.clock,
       spec,
       restartPolicy: this.#pod.spec!.restartPolicy,
       image: () => this.#image(spec, fieldPath),
+      presentImage: () => images.present(spec.image),
       create: (image) => this.#create(spec, image),
       changed: () => this.#store(),
       event: (type, reason, message) => {

@@ -65,8 +65,10 @@ export async function startCluster(overrides: Partial<EksOptions> & { data?: str
 }
 
 function call(origin: string, ca: string, options: CallOptions, method: string, path: string, body: unknown): Promise<Answer> {
+  const sent = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const headers = {
+      'content-length': String(Buffer.byteLength(sent)),
       accept: options.accept ?? 'application/json',
       'content-type': options.contentType ?? 'application/json',
       'user-agent': 'test/1',
@@ -81,7 +83,7 @@ function call(origin: string, ca: string, options: CallOptions, method: string, 
       });
     });
     request.on('error', reject);
-    request.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));
+    request.end(sent);
   });
 }
 
