@@ -10,7 +10,7 @@ const SIGNED_IN = { SESSION: ['get'], PERSON: ['get', 'put'] } as const satisfie
 const IDEMPOTENT = { IDEMPOTENCY: ['get', 'put', 'update', 'delete'] } as const satisfies TableGrants;
 
 export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
-  read: { ...SIGNED_IN, REQ: ['get', 'query'], DECISION: ['query'], ENV: ['get', 'query'] },
+  read: { ...SIGNED_IN, DELIVERY: ['get'], REQ: ['get', 'query'], DECISION: ['query'], ENV: ['get', 'query'] },
   request: {
     ...SIGNED_IN,
     ...CHANGE,
@@ -48,7 +48,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
   adopt: { ENV: ['get', 'put'], OUTBOX: ['put'] },
   wake: { WAKE: ['query', 'delete'], TOKEN: ['get', 'delete'] },
   reconcile: { ...CHANGE, REQ: ['get', 'query', 'put'], ENV: ['get', 'query'], WAKE: ['query', 'put'], NOTICE: ['query', 'put'] },
-  deliver: { NOTICE: ['query', 'delete'], REQ: ['get', 'query'], DECISION: ['query'], LINK: ['get', 'put', 'query'] },
+  deliver: { NOTICE: ['query', 'delete'], REQ: ['get', 'query'], DECISION: ['query'], LINK: ['put'], DELIVERY: ['get', 'put'] },
   seal: { OUTBOX: ['query', 'get', 'put', 'delete'], LOG: ['get', 'put', 'update'] },
 };
 

@@ -12,6 +12,7 @@ export type KeyKind =
   | 'OUTBOX'
   | 'WAKE'
   | 'NOTICE'
+  | 'DELIVERY'
   | 'ENV'
   | 'PREVIEW'
   | 'PERSON'

@@ -15,6 +15,7 @@
  * | OUTBOX#0                | <ulid>                      | with every change     | an audit line; deleted by the sealer only |
  * | WAKE#0                  | <ulid>                      | with changes          | a run to start or wake; deleted by wake |
  * | NOTICE#0                | <ulid>                      | with changes          | a notice to deliver; deleted by deliver |
+ * | DELIVERY#<id>          | SENT#<notice>#<channel>, FAILED | deliver (TTL)   | what went out, what could not |
  * | ENV#<env>#<artifact>    | HEAD, AT#<iso>#<id>, DIGEST#<digest>, WAITER#<id> | run | what runs there, its past, who waits |
  * | PREVIEW#<ref>           | PREVIEW                     | request (TTL)         | a plan not yet requested |
  * | PERSON#<key>            | PERSON                      | first act of a person | pseudonym, name, address (erasable) |
@@ -42,6 +43,7 @@ export const tokenKey = (id: string): string => `TOKEN#${id}`;
 export const OUTBOX = 'OUTBOX#0';
 export const WAKE = 'WAKE#0';
 export const NOTICE = 'NOTICE#0';
+export const deliveryKey = (id: string): string => `DELIVERY#${id}`;
 export const environmentKey = (environment: string, artifact: string): string => `ENV#${environment}#${artifact}`;
 export const historySort = (at: string, id: string): string => `AT#${at}#${id}`;
 export const digestSort = (digest: string): string => `DIGEST#${digest}`;

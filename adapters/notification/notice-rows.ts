@@ -1,0 +1,56 @@
+/** Notices that wait to be delivered, and the marks of what has gone out already. */
+
+import { sha256Hex } from '../../core/promotion/canonical-json.ts';
+import type { NoticeDraft } from '../../core/promotion/change.ts';
+import { deliveryKey, NOTICE } from '../state/keys.ts';
+import type { Table } from '../state/table.ts';
+
+export interface NoticeRow extends NoticeDraft {
+  row: string;
+  /** ISO time of the change that it tells of. */
+  at: string;
+  requestId: string;
+  seq: number;
+  attempt: number;
+  planHash: string;
+}
+
+export interface NoticeRows {
+  pending(): Promise<NoticeRow[]>;
+  done(notice: NoticeRow): Promise<void>;
+  wasSent(notice: NoticeRow, channel: string): Promise<boolean>;
+  /** Marks a channel or recipient as served, so that a repetition sends to the others only. */
+  markSent(notice: NoticeRow, channel: string): Promise<void>;
+  /** Remembers that something could not go out: `explain` says so. */
+  markFailed(notice: NoticeRow, message: string): Promise<void>;
+}
+
+/** Marks are needed while their notice may be repeated. */
+const KEEP_SECONDS = 7 * 86_400;
+
+export function noticeRows(table: Table): NoticeRows {
+  const sort = (notice: NoticeRow, channel: string) => `SENT#${notice.row}#${sha256Hex(channel).slice(0, 16)}`;
+  const ttl = (notice: NoticeRow) => Math.ceil(Date.parse(notice.at) / 1000) + KEEP_SECONDS;
+  return {
+    async pending() {
+      const items = await table.all({ pk: NOTICE });
+      return items.map((item) => ({
+        ...(item['body'] as Omit<NoticeRow, 'row' | 'at'>),
+        row: item['SK'] as string,
+        at: item['at'] as string,
+      }));
+    },
+    async done(notice) {
+      await table.remove(NOTICE, notice.row);
+    },
+    async wasSent(notice, channel) {
+      return (await table.get(deliveryKey(notice.requestId), sort(notice, channel))) !== undefined;
+    },
+    async markSent(notice, channel) {
+      await table.put({ PK: deliveryKey(notice.requestId), SK: sort(notice, channel), ttl: ttl(notice) });
+    },
+    async markFailed(notice, message) {
+      await table.put({ PK: deliveryKey(notice.requestId), SK: 'FAILED', ttl: ttl(notice), at: notice.at, type: notice.type, message });
+    },
+  };
+}

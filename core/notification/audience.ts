@@ -1,0 +1,68 @@
+/** Who is told what. Approvers get their own link; lists and channels get the page address only. */
+
+import { askedApprovers } from '../approval/asked-approvers.ts';
+import type { Decision } from '../approval/decision.ts';
+import type { Configuration } from '../environment/configuration.ts';
+import type { NoticeType } from '../promotion/change.ts';
+import type { Plan } from '../promotion/plan.ts';
+import type { Promotion } from '../promotion/promotion.ts';
+
+export interface Recipient {
+  email: string;
+  /** Identity key of an approver who gets a link with a token; absent for everybody else. */
+  approverKey?: string;
+}
+
+/** Notices that go out by mail; the others reach the bus and Slack only, or nobody would read their mail any more. */
+const TO_REQUESTER: ReadonlySet<NoticeType> = new Set([
+  'promotion.blocked',
+  'approval.decided',
+  'approval.closed',
+  'promotion.started',
+  'promotion.succeeded',
+  'promotion.failed',
+  'rollback.started',
+  'rollback.finished',
+]);
+const TO_DECIDERS: ReadonlySet<NoticeType> = new Set([
+  'promotion.started',
+  'promotion.succeeded',
+  'promotion.failed',
+  'rollback.started',
+  'rollback.finished',
+]);
+
+/** Seed 001's names of the same events, as keys of `notifications.events`. */
+const SEED_NAME: Partial<Record<NoticeType, string>> = {
+  'promotion.requested': 'promotion_requested',
+  'approval.requested': 'approval_requested',
+  'approval.closed': 'promotion_approved',
+  'promotion.started': 'promotion_started',
+  'promotion.succeeded': 'promotion_succeeded',
+  'promotion.failed': 'promotion_failed',
+};
+
+export interface AudienceFacts {
+  configuration: Configuration;
+  promotion: Promotion;
+  plan: Plan;
+  decisions: readonly Decision[];
+}
+
+/** Everybody who gets a mail about this notice, each address once. */
+export function audienceOf(type: NoticeType, facts: AudienceFacts): Recipient[] {
+  const { configuration, promotion, plan, decisions } = facts;
+  const recipients = new Map<string, Recipient>();
+  const add = (recipient: Recipient) => {
+    const key = recipient.email.toLowerCase();
+    if (!recipients.has(key)) recipients.set(key, recipient);
+  };
+  if (type === 'approval.requested' || (type === 'approval.decided' && promotion.phase === 'pending_approval')) {
+    for (const { key, email } of askedApprovers(configuration, promotion, plan, decisions)) add({ email, approverKey: key });
+  }
+  if (TO_REQUESTER.has(type)) add({ email: promotion.requester.email });
+  if (TO_DECIDERS.has(type)) for (const decision of decisions) add({ email: decision.actor.email });
+  const { recipients: lists } = configuration.notifications;
+  for (const name of [type, SEED_NAME[type]]) for (const email of (name && lists[name]) || []) add({ email });
+  return [...recipients.values()];
+}

@@ -1,0 +1,86 @@
+/** What people are told about a promotion: subject and text, from facts. No tokens, no evidence bodies; links are added by who sends. */
+import type { NoticeType } from '../promotion/change.ts';
+import type { Promotion } from '../promotion/promotion.ts';
+
+export type Severity = 'info' | 'warning' | 'critical';
+
+export interface Message {
+  severity: Severity;
+  /** One line; foreign text in it is stripped of control characters. */
+  subject: string;
+  /** Paragraphs of plain text. */
+  paragraphs: string[];
+}
+
+export interface NoticeFacts {
+  type: NoticeType;
+  data: Record<string, string | number | boolean | null>;
+  promotion: Promotion;
+  justification: string;
+}
+
+const SEVERITY: Partial<Record<NoticeType, Severity>> = {
+  'promotion.blocked': 'warning',
+  'promotion.failed': 'critical',
+  'rollback.started': 'critical',
+  'rollback.finished': 'warning',
+  'security.alert': 'critical',
+};
+
+/** Text of one notice. `justification` and names are attacker-controlled: they are quoted as text, never as markup. */
+export function messageOf(facts: NoticeFacts): Message {
+  const { promotion, type, data } = facts;
+  const what = `${promotion.artifact} ${promotion.releaseVersion}: ${promotion.from} → ${promotion.to}`;
+  const subject = `[${promotion.id}] ${headline(type, data, promotion)} — ${what}`;
+  return { severity: SEVERITY[type] ?? 'info', subject: oneLine(subject), paragraphs: paragraphsOf(facts, what) };
+}
+
+function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promotion): string {
+  switch (type) {
+    case 'promotion.requested':
+      return 'Promotion requested';
+    case 'promotion.blocked':
+      return 'Promotion blocked';
+    case 'approval.requested':
+      return 'Your approval is asked';
+    case 'approval.decided':
+      return data['decision'] === 'approve' ? 'Approved by an approver' : 'Rejected by an approver';
+    case 'approval.closed':
+      return `Approval ${data['outcome'] ?? 'closed'}`;
+    case 'promotion.started':
+      return 'Rollout started';
+    case 'rollout.step':
+      return `Rollout step ${data['step'] ?? promotion.step ?? ''}`.trim();
+    case 'promotion.succeeded':
+      return 'Promotion succeeded';
+    case 'promotion.failed':
+      return 'Promotion failed';
+    case 'rollback.started':
+      return 'Rollback started';
+    case 'rollback.finished':
+      return 'Rolled back';
+    case 'gate.finished':
+      return `Gate ${data['gate'] ?? ''} ${data['status'] ?? ''}`.trim();
+    case 'security.alert':
+      return 'Suspicious activity';
+  }
+}
+
+function paragraphsOf({ promotion, type, data, justification }: NoticeFacts, what: string): string[] {
+  const facts = [what, `Digest: ${promotion.digest}`, `Requested by: ${promotion.requester.email}`, `Impact: ${promotion.impact}`];
+  const lines = [facts.join('\n')];
+  if (type === 'approval.requested' || type === 'promotion.requested')
+    lines.push(`Why: ${justification}`, `Decide until: ${promotion.expiresAt}`);
+  if (promotion.failure && (type === 'promotion.failed' || type.startsWith('rollback.'))) {
+    lines.push(`Reason: ${promotion.failure.code}: ${promotion.failure.message}`);
+  }
+  if (type === 'promotion.blocked') lines.push(`Gates that did not pass: ${data['gates'] ?? 'see the request'}`);
+  if (typeof data['reason'] === 'string') lines.push(`Reason: ${data['reason']}`);
+  return lines;
+}
+
+/** A header must not grow a second line: control characters (CR and LF among them) become spaces. */
+export function oneLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
+}

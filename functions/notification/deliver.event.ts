@@ -1,0 +1,114 @@
+/** Lambda `deliver`: turns notices into bus events, mail and Slack messages. One runs at a time; what fails is tried again every minute for a day. */
+import { randomBytes } from 'node:crypto';
+import { issueToken } from '../../adapters/approval/link-keys.ts';
+import { linkRows } from '../../adapters/approval/link-rows.ts';
+import { publishEvent } from '../../adapters/notification/bus.ts';
+import { mailer } from '../../adapters/notification/mailer.ts';
+import { type NoticeRow, noticeRows } from '../../adapters/notification/notice-rows.ts';
+import { sendToSlack } from '../../adapters/notification/slack.ts';
+import { resolveReference } from '../../adapters/references.ts';
+import { requiredVariable } from '../../adapters/state/table.ts';
+import type { Configuration } from '../../core/environment/configuration.ts';
+import { messageOf as errorText } from '../../core/errors.ts';
+import { audienceOf, type Recipient } from '../../core/notification/audience.ts';
+import { type Message, messageOf } from '../../core/notification/message.ts';
+import type { NoticeType } from '../../core/promotion/change.ts';
+import type { Promotion } from '../../core/promotion/promotion.ts';
+import { log } from '../kit/log.ts';
+import { clock, configuration, promotions, table } from '../kit/state.ts';
+
+const notices = noticeRows(table);
+const links = linkRows(table);
+const mail = mailer();
+
+/** A notice older than this helps nobody any more. */
+const GIVE_UP_MS = 24 * 3_600_000;
+/** Steps and single gates are for the bus; Slack and mail tell what a person acts on. */
+const QUIET: ReadonlySet<NoticeType> = new Set(['gate.finished', 'rollout.step']);
+
+export async function handler(): Promise<{ delivered: number; failed: number }> {
+  const config = await configuration();
+  let delivered = 0;
+  let failed = 0;
+  for (const notice of await notices.pending()) {
+    const problems = await deliver(notice, config);
+    if (problems.length === 0 || clock.now().getTime() - Date.parse(notice.at) > GIVE_UP_MS) await notices.done(notice);
+    if (problems.length === 0) delivered++;
+    else {
+      failed++;
+      log.error('notice not delivered', { requestId: notice.requestId, type: notice.type, problems });
+      await notices.markFailed(notice, problems.join('; ').slice(0, 500));
+    }
+  }
+  return { delivered, failed };
+}
+
+/** Every channel on its own: one that fails keeps no other waiting. Answers what went wrong. */
+async function deliver(notice: NoticeRow, config: Configuration): Promise<string[]> {
+  const promotion = await promotions.head(notice.requestId);
+  if (!promotion) return [];
+  const [plan, texts, decisions] = await Promise.all([
+    promotions.plan(promotion.id, promotion.planHash),
+    promotions.texts(promotion.id),
+    promotions.decisions(promotion.id),
+  ]);
+  if (!plan || !texts) return [];
+  const message = messageOf({ type: notice.type, data: notice.data, promotion, justification: texts.spec.request.justification });
+  const problems: string[] = [];
+  const once = async (channel: string, send: () => Promise<void>) => {
+    try {
+      if (await notices.wasSent(notice, channel)) return;
+      await send();
+      await notices.markSent(notice, channel);
+    } catch (error) {
+      problems.push(`${channel.split(':')[0]}: ${errorText(error)}`);
+    }
+  };
+  await once('bus', () => publish(notice, promotion));
+  if (QUIET.has(notice.type)) return problems;
+  const page = { label: 'Open the request', url: pageAddress(promotion) };
+  const webhook = config.notifications.slackWebhook;
+  if (webhook) await once('slack', async () => sendToSlack(await resolveReference(webhook), message, page));
+  for (const recipient of audienceOf(notice.type, { configuration: config, promotion, plan, decisions })) {
+    await once(`mail:${recipient.email}`, () => sendMail(recipient, message, promotion, config));
+  }
+  return problems;
+}
+
+function publish(notice: NoticeRow, promotion: Promotion): Promise<void> {
+  const { id, artifact, releaseVersion, digest, from, to, tenant, planHash, phase } = promotion;
+  const data = { requestId: id, tenant, artifact, version: releaseVersion, digest, from, to, planHash, phase, ...notice.data };
+  const event = { id: `${id}-${notice.row}`, type: notice.type, subject: id, time: new Date(notice.at), data };
+  return publishEvent(event, requiredVariable('API_ORIGIN'));
+}
+
+async function sendMail(recipient: Recipient, message: Message, promotion: Promotion, config: Configuration): Promise<void> {
+  const asks = recipient.approverKey !== undefined && promotion.phase === 'pending_approval';
+  const link = asks
+    ? { label: 'Review and decide', url: await approvalLink(recipient.approverKey!, promotion) }
+    : { label: 'Open the request', url: pageAddress(promotion) };
+  await mail.send({ to: recipient.email, from: config.notifications.from, message, link });
+}
+
+function pageAddress(promotion: Promotion): string {
+  return `${requiredVariable('API_ORIGIN')}/v1/requests/${promotion.to}/${promotion.id}`;
+}
+
+/** A link for one person, bound to the plan that stands; it ends with the request. */
+async function approvalLink(approver: string, promotion: Promotion): Promise<string> {
+  const audience = requiredVariable('API_ORIGIN');
+  const id = randomBytes(16).toString('hex');
+  const { planHash, expiresAt } = promotion;
+  await links.issue({ id, requestId: promotion.id, approver, planHash, expiresAt });
+  const issuedAt = Math.floor(clock.now().getTime() / 1000);
+  const token = await issueToken({
+    audience,
+    id,
+    requestId: promotion.id,
+    approver,
+    planHash,
+    issuedAt,
+    expiresAt: Math.floor(Date.parse(expiresAt) / 1000),
+  });
+  return `${audience}/v1/approvals/link?t=${token}`;
+}
