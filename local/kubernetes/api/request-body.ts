@@ -1,7 +1,8 @@
-/** Reads request bodies: JSON or YAML, limited in size; protobuf is refused with 415, which makes clients fall back to JSON. */
+/** Reads request bodies: JSON, YAML or protobuf, limited in size. */
 import type { IncomingMessage } from 'node:http';
 import { parse } from 'yaml';
 import { badRequest, KubeError } from '../kube-error.ts';
+import { PROTOBUF_TYPE, readProtobuf } from './protobuf-object.ts';
 
 /** The limit of a real API server. */
 const LARGEST_BODY = 3 * 1024 * 1024;
@@ -24,8 +25,8 @@ export async function readBody(request: IncomingMessage): Promise<RequestBody> {
   return { contentType, bytes: Buffer.concat(chunks) };
 }
 
-/** The value of a JSON or YAML body. Throws 400, and 415 for other types. */
-export function parseBody(body: RequestBody, allowed: string[] = ['application/json', 'application/yaml']): unknown {
+/** The value of a body. Throws 400, and 415 for other types. */
+export function parseBody(body: RequestBody, allowed: string[] = ['application/json', 'application/yaml', PROTOBUF_TYPE]): unknown {
   if (!allowed.includes(body.contentType)) {
     const list = allowed.join(', ');
     throw new KubeError(
@@ -34,6 +35,7 @@ export function parseBody(body: RequestBody, allowed: string[] = ['application/j
       `the body of the request was in an unknown format - accepted media types include: ${list}`,
     );
   }
+  if (body.contentType === PROTOBUF_TYPE) return readProtobuf(body.bytes);
   const text = body.bytes.toString('utf8');
   try {
     // Aliases of YAML can grow without bound.

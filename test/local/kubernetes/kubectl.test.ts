@@ -86,6 +86,24 @@ describe.skipIf(!installed)('kubectl', () => {
     await expect(kubectl('apply', '-f', file)).rejects.toThrow('unknown field "spec.replica"');
   });
 
+  it('creates objects by its typed commands, which speak protobuf', async () => {
+    await kubectl('create', 'namespace', 'typed');
+    await kubectl('create', 'deployment', 'web', `--image=${good}`, '--port=8080', '--replicas=2', '-n', 'typed');
+    await kubectl('create', 'configmap', 'settings', '--from-literal=a=b', '-n', 'typed');
+    await kubectl('create', 'role', 'reader', '--verb=get,list', '--resource=pods', '-n', 'typed');
+    await kubectl('create', 'rolebinding', 'reader', '--role=reader', '--group=readers', '-n', 'typed');
+    await kubectl('create', 'service', 'loadbalancer', 'web', '--tcp=80:8080', '-n', 'typed');
+    expect(await kubectl('rollout', 'status', 'deployment/web', '-n', 'typed', '--timeout=20s')).toContain('successfully rolled out');
+    const role = JSON.parse(await kubectl('get', 'role', 'reader', '-n', 'typed', '-o', 'json'));
+    expect(role.rules).toEqual([{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list'] }]);
+    expect(await kubectl('get', 'configmap', 'settings', '-n', 'typed', '-o', 'jsonpath={.data.a}')).toBe('b');
+    expect(await kubectl('get', 'service', 'web', '-n', 'typed', '-o', 'jsonpath={.spec.ports[0].targetPort}')).toBe('8080');
+    await expect(kubectl('create', 'ingress', 'x', '--rule=a.example/=web:80', '-n', 'typed')).rejects.toThrow(
+      'Ingress is read as JSON only',
+    );
+    await kubectl('delete', 'namespace', 'typed', '--timeout=20s');
+  });
+
   it('watches, applies on the server side and deletes a namespace with all it holds', async () => {
     const watching = kubectl('get', 'deploy', 'stable', '-n', 'prod', '-w', '--request-timeout=3s').catch(
       (error: { stdout: string }) => error.stdout,
