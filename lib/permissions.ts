@@ -4,8 +4,8 @@ import type { TableGrants } from './state-table.ts';
 
 /** What goes with every change of a promotion. */
 const CHANGE = { OUTBOX: ['put'], WAKE: ['put'], NOTICE: ['put'] } as const satisfies TableGrants;
-/** What every function behind a bearer token needs: the session and the caller's pseudonym. */
-const SIGNED_IN = { SESSION: ['get'], PERSON: ['get', 'put'] } as const satisfies TableGrants;
+/** What every function behind a bearer token needs: the session, the caller's pseudonym, and the counter of failed sign-ins. */
+const SIGNED_IN = { SESSION: ['get'], PERSON: ['get', 'put'], LIMIT: ['get', 'update'] } as const satisfies TableGrants;
 /** Answers to repeated writes. */
 const IDEMPOTENT = { IDEMPOTENCY: ['get', 'put', 'update', 'delete'] } as const satisfies TableGrants;
 

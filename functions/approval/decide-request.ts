@@ -1,0 +1,88 @@
+/** The way from every channel to the one rule that decides: facts by strongly consistent reads, then `decide`, then one transaction. */
+import { isSamePerson } from '../../core/access/identity.ts';
+import { type Membership, membershipOfKey } from '../../core/access/membership.ts';
+import { type DecisionInput, decide, refuseWrongPerson } from '../../core/approval/decide.ts';
+import { Refusal } from '../../core/errors.ts';
+import { contentHash, sha256Hex } from '../../core/promotion/canonical-json.ts';
+import type { PromotionChange } from '../../core/promotion/change.ts';
+import { changing } from '../../core/promotion/ports.ts';
+import type { Promotion, PromotionAggregate } from '../../core/promotion/promotion.ts';
+import { clock, configuration, promotions } from '../kit/state.ts';
+import { planAndDecisions } from '../promotion/find-request.ts';
+
+type Decider = Pick<DecisionInput, 'decision' | 'actor' | 'auth' | 'channel'>;
+
+/**
+ * Decides on a request and answers it as it then is. `membership` is read from the configuration in force when it is not given. Refusals of
+ * `decide`, and NOT_FOUND for another environment's or tenant's request. A refused decision of the requester leaves one audit event.
+ */
+export function decideRequest(
+  id: string,
+  environment: string,
+  input: DecisionInput,
+  membership?: Membership,
+): Promise<PromotionAggregate> {
+  return changing(
+    () => readHead(id, environment),
+    async (promotion) => {
+      const member = membership ?? membershipOfKey(await configuration(), input.actor.key);
+      const { plan, decisions } = await planAndDecisions(promotion);
+      await refuseDecider(promotion, input, member);
+      const gates = await promotions.gates(id, promotion.attempt);
+      const gatesHash = contentHash(gates.map(({ name, status, message, definitionHash }) => ({ name, status, message, definitionHash })));
+      const now = clock.now().toISOString();
+      const hashText = (text: string) => sha256Hex(text);
+      const outcome = decide({ promotion, plan, decisions, membership: member, gatesHash, now, hashText }, input);
+      if (outcome.kind === 'change') await promotions.commit(withReason(outcome.change, await promotions.texts(id), input));
+      const aggregate = await promotions.aggregate(id);
+      if (!aggregate) throw new Error(`${id} vanished`);
+      return aggregate;
+    },
+  );
+}
+
+/** Refuses who may not decide at all, before the body is looked at. The requester's own attempt is recorded. */
+export async function refuseDecider(promotion: Promotion, input: Decider, membership: Membership): Promise<void> {
+  const plan = await promotions.plan(promotion.id, promotion.planHash);
+  if (!plan) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
+  try {
+    refuseWrongPerson({ promotion, plan, membership }, input);
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'SELF_APPROVAL') await recordSelfApproval(promotion.id, input);
+    throw error;
+  }
+}
+
+async function readHead(id: string, environment: string): Promise<Promotion> {
+  const promotion = await promotions.head(id);
+  if (!promotion || promotion.to !== environment) throw new Refusal('NOT_FOUND', 'there is no such request');
+  return promotion;
+}
+
+/** Nothing changes but the log: who requested a promotion tried to decide on it. */
+function recordSelfApproval(id: string, input: Decider): Promise<unknown> {
+  return changing(
+    () => promotions.head(id),
+    async (promotion) => {
+      if (!promotion) return;
+      await promotions.commit({
+        before: promotion,
+        after: promotion,
+        event: {
+          type: 'approval.refused',
+          actor: input.actor,
+          auth: input.auth,
+          channel: input.channel,
+          data: { code: 'SELF_APPROVAL', decision: input.decision, requester: isSamePerson(promotion.requester, input.actor) },
+          history: { action: 'approval_refused' },
+        },
+      });
+    },
+  );
+}
+
+/** The reason of a rejection stands with the request's texts, where erasure finds it. */
+function withReason(change: PromotionChange, texts: PromotionChange['texts'], input: DecisionInput): PromotionChange {
+  if (change.after.phase !== 'rejected' || !texts || input.comment === undefined) return change;
+  return { ...change, texts: { ...texts, rejectionReason: input.comment } };
+}

@@ -1,0 +1,37 @@
+/** Cancel, retry and execute: three words for a request, one way of saying them. */
+import { changing } from '../../core/promotion/ports.ts';
+import type { PromotionChange } from '../../core/promotion/change.ts';
+import { type Acting, cancel, execute, retry } from '../../core/promotion/create.ts';
+import { type RequestChange, refuseChange } from '../../core/promotion/may-change.ts';
+import type { Promotion } from '../../core/promotion/promotion.ts';
+import { actingOf } from '../kit/acting.ts';
+import type { TwoPhaseHandler } from '../kit/http.ts';
+import { promotions } from '../kit/state.ts';
+import { findOfCall, readRequestFor, refuseOtherVersion } from './find-request.ts';
+
+function changeBy(change: RequestChange, rule: (promotion: Promotion, acting: Acting) => PromotionChange): TwoPhaseHandler<Promotion> {
+  return {
+    async find(call) {
+      const promotion = await findOfCall(call);
+      refuseChange(change, promotion, call.caller.actor, call.caller.membership);
+      return promotion;
+    },
+    async handle(call, found) {
+      await changing(
+        async () => (await promotions.head(found.id)) ?? found,
+        async (promotion) => {
+          refuseOtherVersion(call, promotion);
+          await promotions.commit(rule(promotion, actingOf(call)));
+        },
+      );
+      return { status: 200, body: await readRequestFor(call, found.id) };
+    },
+  };
+}
+
+/** `POST …/cancel`: withdraws a request that has not begun. */
+export const cancelRequest = changeBy('cancel', cancel);
+/** `POST …/retry`: runs the gates of a blocked request again. */
+export const retryRequest = changeBy('retry', retry);
+/** `POST …/execute`: gives the word that an approved promotion waits for. */
+export const executeRequest = changeBy('execute', execute);
