@@ -1,11 +1,13 @@
 /** `POST /v1/approvals/link`: the decision of the person the link was sent to. On production the link alone decides nothing: that person signs in. */
-import { confirmationOf, type LinkClaims } from '../../core/approval/link-token.ts';
+
 import { isSamePerson } from '../../core/access/identity.ts';
+import type { DecisionInput } from '../../core/approval/decide.ts';
+import { confirmationOf, type LinkClaims } from '../../core/approval/link-token.ts';
 import { Refusal } from '../../core/errors.ts';
-import { visibleLength } from '../../core/promotion/request-body.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
-import { checkSchema } from '../kit/check-schema.ts';
+import { visibleLength } from '../../core/promotion/request-body.ts';
 import { identify } from '../kit/authenticate.ts';
+import { checkSchema } from '../kit/check-schema.ts';
 import type { Caller, HttpAnswer, HttpCall } from '../kit/http.ts';
 import { approveBody } from '../routes.ts';
 import { decideRequest } from './decide-request.ts';
@@ -22,26 +24,23 @@ export function decideByLink(call: HttpCall<Record<string, string>>): Promise<Ht
     const promotion = await requestOf(claims);
     const decision = requireHumanProof(form, promotion);
     const comment = commentOf(form, decision);
-    const signedIn = await identify(call);
+    const signedIn = await identify({ headers: call.headers, cookies: call.cookies, sourceIp: call.sourceIp, method: 'POST' });
     const environment = call.configuration.environments[promotion.to];
     if (!environment?.linkMayDecide && !signedIn) return signInFirst(token);
     if (signedIn) refuseOtherPerson(signedIn, claims, promotion);
     const approver = await approverOf(call.configuration, claims.approver);
-    const decided = await decideRequest(promotion.id, {
+    const input: DecisionInput = {
+      decision,
       actor: approver.actor,
-      membership: approver.membership,
-      input: {
-        decision,
-        actor: approver.actor,
-        auth: signedIn ? signedIn.identity.auth : 'email-link',
-        channel: 'link',
-        planHash: claims.planHash,
-        linkId: claims.id,
-        ...(comment === undefined ? {} : { comment }),
-      },
-    });
+      auth: signedIn ? signedIn.identity.auth : 'email-link',
+      channel: 'link',
+      planHash: claims.planHash,
+      linkId: claims.id,
+      ...(comment === undefined ? {} : { comment }),
+    };
+    const decided = await decideRequest(promotion.id, promotion.to, input, approver.membership);
     const { csrf, cookies } = await csrfFor(call, claims);
-    return page(200, 'Recorded', recordedPage(decided, decision, token, csrf), { cookies });
+    return page(200, 'Recorded', recordedPage(decided.promotion, decision, token, csrf), { cookies });
   });
 }
 
@@ -60,7 +59,9 @@ function requireHumanProof(form: Record<string, string>, promotion: Promotion): 
 function commentOf(form: Record<string, string>, decision: 'approve' | 'reject'): string | undefined {
   const text = form['comment'] ?? '';
   if (decision === 'reject' && visibleLength(text) < 10) {
-    throw new Refusal('INVALID_REQUEST', 'a rejection needs a reason', { errors: [{ path: '/comment', message: 'must have at least 10 visible characters' }] });
+    throw new Refusal('INVALID_REQUEST', 'a rejection needs a reason', {
+      errors: [{ path: '/comment', message: 'must have at least 10 visible characters' }],
+    });
   }
   if (text === '') return undefined;
   return (checkSchema(approveBody, { comment: text }, 'body') as { comment?: string }).comment;

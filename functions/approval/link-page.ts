@@ -1,7 +1,7 @@
 /** The pages behind a mailed link: no script, nothing loaded, every foreign text inert. */
 import { createHash } from 'node:crypto';
-import { type Html, html } from '../../core/notification/html.ts';
 import type { GateResult } from '../../core/gate/gate.ts';
+import { type Html, html } from '../../core/notification/html.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import type { Promotion, PromotionTexts } from '../../core/promotion/promotion.ts';
 import type { HttpAnswer } from '../kit/http.ts';
@@ -76,14 +76,19 @@ export function decisionPage(facts: DecisionPageFacts): Html {
     ['Release notes', request.releaseNotes],
     ['Impact', request.impactAssessment],
     ['Way back', request.rollbackPlan],
-    ['Rollout', plan.rollout.strategy === 'none' ? 'none: copied and tagged' : `${plan.rollout.strategy} ${plan.rollout.weights.join(' → ')} %`],
+    [
+      'Rollout',
+      plan.rollout.strategy === 'none' ? 'none: copied and tagged' : `${plan.rollout.strategy} ${plan.rollout.weights.join(' → ')} %`,
+    ],
     ['Gates', gates.map((gate) => `${gate.name}: ${gate.status} — ${gate.message}`).join('\n') || 'none'],
     ['Plan', promotion.planHash],
     ['Decide until', promotion.expiresAt],
     ['You are', `${approver.name} <${approver.email}>`],
   ];
   const list = rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`);
-  const signIn = facts.mustSignIn ? [html`<p>You will be asked to sign in: a mailed link alone does not decide on ${promotion.to}.</p>`] : [];
+  const signIn = facts.mustSignIn
+    ? [html`<p>You will be asked to sign in: a mailed link alone does not decide on ${promotion.to}.</p>`]
+    : [];
   return html`<dl>${list}</dl>${signIn}
 <form method="post" action="/v1/approvals/link">
 <input type="hidden" name="t" value="${facts.token}"><input type="hidden" name="csrf" value="${facts.csrf}">

@@ -50,9 +50,21 @@ export interface Approver {
 /** The person the link was sent to, as the configuration knows them now. Refusal: NOT_AN_APPROVER. */
 export async function approverOf(configuration: Configuration, key: string): Promise<Approver> {
   const { issuer } = configuration;
-  const person = configuration.people.find((candidate) => !candidate.disabled && identityKey({ issuer, subject: candidate.subject }) === key);
-  if (!person) throw new Refusal('NOT_AN_APPROVER', 'the person this link was sent to may no longer approve', { hint: 'the request needs another approver' });
-  const actor = await people.actorFor({ issuer, subject: person.subject, email: person.email, name: person.name, kind: 'person', auth: 'email-link' });
+  const person = configuration.people.find(
+    (candidate) => !candidate.disabled && identityKey({ issuer, subject: candidate.subject }) === key,
+  );
+  if (!person)
+    throw new Refusal('NOT_AN_APPROVER', 'the person this link was sent to may no longer approve', {
+      hint: 'the request needs another approver',
+    });
+  const actor = await people.actorFor({
+    issuer,
+    subject: person.subject,
+    email: person.email,
+    name: person.name,
+    kind: 'person',
+    auth: 'email-link',
+  });
   return { actor, membership: membershipOfKey(configuration, key) };
 }
 

@@ -13,12 +13,17 @@ export function showLink(call: HttpCall): Promise<HttpAnswer> {
     const { token, claims, row } = await visit(call, call.query['t']);
     const promotion = await requestOf(claims);
     if (row.state === 'used') {
-      throw new Refusal('LINK_USED', `this link was used already: ${row.decision === 'reject' ? 'rejected' : 'approved'}; the request is ${promotion.phase}`);
+      throw new Refusal(
+        'LINK_USED',
+        `this link was used already: ${row.decision === 'reject' ? 'rejected' : 'approved'}; the request is ${promotion.phase}`,
+      );
     }
     if (promotion.phase === 'expired') throw new Refusal('EXPIRED', 'the request has expired');
     if (isFinal(promotion.phase)) throw new Refusal('LINK_USED', `others have decided: the request is ${promotion.phase}`);
     if (promotion.planHash !== claims.planHash) {
-      throw new Refusal('PLAN_CHANGED', 'the plan has changed since this mail was sent', { hint: 'a new mail with a new link is on its way' });
+      throw new Refusal('PLAN_CHANGED', 'the plan has changed since this mail was sent', {
+        hint: 'a new mail with a new link is on its way',
+      });
     }
     const approver = await approverOf(call.configuration, claims.approver);
     const [plan, texts, gates, { csrf, cookies }] = await Promise.all([
@@ -29,7 +34,10 @@ export function showLink(call: HttpCall): Promise<HttpAnswer> {
     ]);
     if (!plan || !texts) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
     const environment = call.configuration.environments[promotion.to];
-    const mustSignIn = !environment?.linkMayDecide && (await identify(call).catch(() => undefined)) === undefined;
+    const mustSignIn =
+      !environment?.linkMayDecide &&
+      (await identify({ headers: call.headers, cookies: call.cookies, sourceIp: call.sourceIp, method: 'GET' }).catch(() => undefined)) ===
+        undefined;
     const body = decisionPage({
       promotion,
       plan,
