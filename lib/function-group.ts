@@ -5,7 +5,7 @@ import { Architecture, Code, Function as LambdaFunction, Runtime } from 'aws-cdk
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { VariableName } from '../core/environment/variables.ts';
-import { FUNCTIONS, type FunctionName } from './functions.ts';
+import { type FunctionName, specificationOf } from './functions.ts';
 
 export interface FunctionGroupProps {
   name: FunctionName;
@@ -23,7 +23,7 @@ export class FunctionGroup extends Construct {
 
   constructor(scope: Construct, id: string, props: FunctionGroupProps) {
     super(scope, id);
-    const spec = FUNCTIONS[props.name];
+    const spec = specificationOf(props.name);
     this.role =
       props.role ?? new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com'), description: spec.description });
     const logGroup = new LogGroup(this, 'Logs', { retention: RetentionDays.ONE_YEAR, removalPolicy: RemovalPolicy.RETAIN });
@@ -36,6 +36,7 @@ export class FunctionGroup extends Construct {
       timeout: Duration.seconds(spec.timeout),
       memorySize: spec.memory,
       role: this.role,
+      ...(spec.concurrency === undefined ? {} : { reservedConcurrentExecutions: spec.concurrency }),
       logGroup,
       environment: props.variables as Record<string, string>,
     });

@@ -6,6 +6,8 @@ export interface FunctionSpec {
   timeout: number;
   memory: number;
   description: string;
+  /** At most so many at once: 1 where two at the same rows would do things twice. */
+  concurrency?: number;
 }
 
 export const FUNCTIONS = {
@@ -40,7 +42,7 @@ export const FUNCTIONS = {
   },
   rollout: { entry: 'functions/rollout/rollout.group.ts', timeout: 480, memory: 512, description: 'Moves workloads forward and back' },
   adopt: { entry: 'functions/rollout/adopt.job.ts', timeout: 120, memory: 512, description: 'Records what runs unrecorded' },
-  wake: { entry: 'functions/promotion/wake.event.ts', timeout: 60, memory: 256, description: 'Starts and wakes runs' },
+  wake: { entry: 'functions/promotion/wake.event.ts', timeout: 60, memory: 256, description: 'Starts and wakes runs', concurrency: 1 },
   reconcile: {
     entry: 'functions/promotion/reconcile.job.ts',
     timeout: 60,
@@ -52,8 +54,14 @@ export const FUNCTIONS = {
     timeout: 120,
     memory: 256,
     description: 'Sends mail, Slack messages and bus events',
+    concurrency: 1,
   },
   seal: { entry: 'functions/audit/seal.job.ts', timeout: 120, memory: 512, description: 'Seals audit events into the locked log' },
 } as const satisfies Record<string, FunctionSpec>;
 
 export type FunctionName = keyof typeof FUNCTIONS;
+
+/** The specification of a function, with its optional members. */
+export function specificationOf(name: FunctionName): FunctionSpec {
+  return FUNCTIONS[name];
+}

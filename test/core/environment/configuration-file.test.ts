@@ -1,0 +1,272 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readConfiguration } from '../../../core/environment/configuration-file.ts';
+
+const root = join(import.meta.dirname, '../../..');
+
+function problemsOf(text: string, complete = false) {
+  const result = readConfiguration(text, { complete });
+  return result.ok ? [] : result.problems;
+}
+
+function load(text: string) {
+  const result = readConfiguration(text, { complete: false });
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  return result;
+}
+
+describe('the configuration of the demo', () => {
+  const result = readConfiguration(readFileSync(join(root, 'greenlight.yaml'), 'utf8'));
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  const { configuration } = result;
+
+  it('is the demo policy of the contract', () => {
+    expect(configuration.path).toEqual(['dev', 'staging', 'prod']);
+    const { dev, staging, prod } = configuration.environments;
+    expect(dev).toMatchObject({ approvals: [], gates: [] });
+    expect(staging).toMatchObject({
+      gates: ['policy'],
+      approvals: [{ rules: [{ role: 'cpi', min: 1 }] }],
+      rollout: { strategy: 'direct' },
+      execute: 'auto',
+      preview: 'optional',
+    });
+    expect(prod).toMatchObject({
+      tier: 'production',
+      gates: ['policy', 'signature', 'http'],
+      approvals: [
+        {
+          rules: [
+            { team: 'platform-leads', min: 1 },
+            { team: 'security', min: 1 },
+          ],
+        },
+      ],
+      rollout: { strategy: 'canary', weights: [10, 50, 100], bakeSeconds: 5 },
+      execute: 'auto',
+      preview: 'optional',
+      linkMayDecide: false,
+    });
+  });
+
+  it('has a hash that changes with its meaning and not with its comments', () => {
+    const text = readFileSync(join(root, 'greenlight.yaml'), 'utf8');
+    const commented = readConfiguration(`# another comment\n${text}`);
+    const changed = readConfiguration(text.replace('bake: 5s', 'bake: 6s'));
+    expect(commented.ok && commented.configuration.hash).toBe(configuration.hash);
+    expect(changed.ok && changed.configuration.hash).not.toBe(configuration.hash);
+  });
+});
+
+describe("seed 001's blocks load as they are written", () => {
+  it('environments with approval teams and the path with arrows', () => {
+    const { configuration } = load(`
+environments:
+  dev:
+    registry: oci://dev-registry.example.com/floe
+  staging:
+    registry: oci://staging-registry.example.com/floe
+    require_approval: true
+  prod:
+    registry: oci://prod-registry.example.com/floe
+    require_approval: true
+    approval_teams: [platform-leads, security]
+
+promotion:
+  path: dev → staging → prod
+  validation_gates:
+    - policy_compliance
+    - integration_tests
+    - security_scan
+`);
+    expect(configuration.path).toEqual(['dev', 'staging', 'prod']);
+    expect(configuration.environments['prod']?.approvals).toEqual([
+      {
+        name: 'approval',
+        rules: [
+          { team: 'platform-leads', min: 1 },
+          { team: 'security', min: 1 },
+        ],
+      },
+    ]);
+    expect(configuration.registries['prod']).toMatchObject({ origin: 'https://prod-registry.example.com', prefix: 'floe' });
+    expect(Object.keys(configuration.gates)).toEqual(['policy_compliance', 'integration_tests', 'signature', 'vulnerability']);
+  });
+
+  it('gates with commands and time-outs', () => {
+    const { configuration, warnings } = load(`
+promotion:
+  validation_gates:
+    - name: policy_compliance
+      enabled: true
+      command: floe policy check
+      timeout: 300s
+    - name: integration_tests
+      enabled: true
+      command: make test-integration
+      timeout: 600s
+    - name: security_scan
+      enabled: true
+      command: cosign verify <artifact>
+      timeout: 60s
+    - name: performance_baseline
+      enabled: false  # Optional
+    - name: cost_analysis
+      enabled: false  # Optional
+`);
+    expect(configuration.gates['integration_tests']).toMatchObject({
+      type: 'command',
+      argv: ['make', 'test-integration'],
+      timeoutSeconds: 600,
+    });
+    expect(configuration.gates['signature']).toMatchObject({ type: 'signature', timeoutSeconds: 60 });
+    expect(configuration.gates['performance_baseline']).toBeUndefined();
+    expect(warnings.join()).toContain('security_scan');
+  });
+
+  it('rollback, policies, retention, lifecycle and approval time-out', () => {
+    load(`
+environments:
+  prod:
+    require_approval: true
+    approval_teams:
+      - platform-leads
+      - security-team
+    approval_timeout_days: 7
+promotion:
+  rollback:
+    require_approval: true
+    approval_teams: [platform-leads, incident-commander]
+    auto_rollback_on_failure: false  # Manual only
+  policies:
+    - name: auto-promote-staging-to-prod
+      enabled: true
+      from_env: staging
+      to_env: prod
+      conditions:
+        - all_tests_pass: true
+        - days_in_staging: 7
+        - no_regressions: true
+      approval: required  # Still require approval for prod
+      notification: teams@acme.com
+artifacts:
+  retention:
+    keep_last_versions: 10          # Keep latest 10 releases
+    keep_duration_days: 90          # Keep last 90 days
+    protected_tags:
+      - "v*"                        # All semver tags
+      - "release-*"                 # Release tags
+    delete_schedule: daily          # Run daily at 2 AM
+  lifecycle:
+    v1.0.0:
+      status: eol
+      eol_date: 2023-12-31
+      deprecation_date: 2023-06-30
+      replacement: v1.1.0
+      support_window: 12 months
+`);
+    load('platform:\n  ref: oci://registry.example.com/floe-platform:v1.2.*  # Allow patch updates\n');
+  });
+
+  it('notifications, with a warning that SES sends', () => {
+    const { warnings, configuration } = load(`
+notifications:
+  channels:
+    email:
+      enabled: true
+      smtp_server: smtp.example.com
+      from: platform@acme.com
+    slack:
+      enabled: true
+      webhook_url: https://hooks.slack.com/...
+      channel: "#platform-deployments"
+    webhooks:
+      enabled: true
+      url: https://webhook-receiver.example.com/promote
+  events:
+    promotion_requested:
+      channels: [email, slack]
+      recipients: [platform-leads@acme.com, "@platform-team"]
+    promotion_failed:
+      channels: [email, slack]
+      severity: critical
+      recipients: [platform-leads@acme.com, "@incident-commander"]
+`);
+    expect(warnings.join()).toContain('SES');
+    expect(configuration.notifications.recipients['promotion_requested']).toEqual(['platform-leads@acme.com']);
+  });
+});
+
+describe('a mistake in the file', () => {
+  it('CFG-01: an alias bomb is refused quickly', () => {
+    const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\n${Array.from({ length: 12 }, (_, i) => `c${i}: [${'*b,'.repeat(9)}*b]`).join('\n')}`;
+    expect(problemsOf(bomb)).not.toEqual([]);
+    expect(problemsOf('x'.repeat(300 * 1024))[0]?.message).toContain('256 KiB');
+    expect(problemsOf(`${'['.repeat(1000)}${']'.repeat(1000)}`)).not.toEqual([]);
+  });
+
+  it('CFG-02: a duplicate key and a second document name their line', () => {
+    expect(problemsOf('environments:\n  prod: {}\n  prod: {}\n')[0]?.line).toBe(3);
+    expect(problemsOf('teams: []\n---\nteams: []\n')).not.toEqual([]);
+  });
+
+  it('CFG-04: a typo of require_approval is an error with a suggestion, never no approval', () => {
+    expect(problemsOf('environments:\n  prod:\n    requireApproval: true\n')).toEqual([
+      { line: 3, message: 'environments.prod: unknown key "requireApproval"', hint: 'did you mean "require_approval"?' },
+    ]);
+  });
+
+  it('CFG-05: a quoted boolean, no team, an unknown team', () => {
+    expect(problemsOf('environments:\n  prod:\n    require_approval: "false"\n')).not.toEqual([]);
+    expect(problemsOf('environments:\n  prod:\n    approval_teams: []\n')).not.toEqual([]);
+    const text = readFileSync(join(root, 'greenlight.yaml'), 'utf8').replace('team: security, min', 'team: securty, min');
+    expect(problemsOf(text, true)[0]).toMatchObject({ message: 'nobody is in team securty', hint: 'did you mean "security"?' });
+  });
+
+  it('CFG-06: a cycle, an unknown step, an environment beside the path', () => {
+    const text = readFileSync(join(root, 'greenlight.yaml'), 'utf8');
+    expect(problemsOf(text.replace('dev → staging → prod', 'dev → staging → dev'), true)).not.toEqual([]);
+    expect(problemsOf(text.replace('dev → staging → prod', 'dev → prod'), true)[0]?.message).toContain('not on the path');
+    expect(problemsOf(text.replace('dev → staging → prod', 'dev → stagging → prod'), true)[0]?.hint).toContain('staging');
+  });
+
+  it('CFG-07: shells and shell characters in commands, time-outs out of bounds', () => {
+    const gate = (rest: string) => problemsOf(`gates:\n  g: { type: command, ${rest} }\n`);
+    expect(gate('command: "sh -c true"')).not.toEqual([]);
+    expect(gate('command: "make test; rm -rf x"')).not.toEqual([]);
+    expect(gate('command: "echo $(id)"')).not.toEqual([]);
+    expect(gate('command: [bash, -c, x]')).not.toEqual([]);
+    expect(gate('command: make, timeout: 0')).not.toEqual([]);
+    expect(gate('command: make, timeout: 10d')).not.toEqual([]);
+    expect(gate('command: [make, "test; rm"]')).toEqual([]);
+  });
+
+  it('CFG-08: an inline secret is refused with the reference to write, and not echoed', () => {
+    const [problem] = problemsOf(
+      'notifications:\n  channels:\n    slack: { webhook_url: "https://hooks.slack.com/services/T0/B0/abcdef" }\n',
+    );
+    expect(problem?.hint).toContain('secret:greenlight/slack');
+    expect(JSON.stringify(problem)).not.toContain('abcdef');
+  });
+
+  it('CFG-09: names of object members are plain names or refused', () => {
+    for (const name of ['__proto__', 'constructor', 'toString']) expect(() => problemsOf(`environments:\n  ${name}: {}\n`)).not.toThrow();
+    expect(({} as Record<string, unknown>)['registry']).toBeUndefined();
+  });
+
+  it('CFG-11: BOM, CRLF and both arrows are read', () => {
+    expect(load('\ufeffpromotion:\r\n  path: dev -> staging -> prod\r\n').configuration.path).toEqual(['dev', 'staging', 'prod']);
+  });
+
+  it('SELF-12: automation that would promote to production without approval', () => {
+    const text = `${readFileSync(join(root, 'greenlight.yaml'), 'utf8').replace('promotion:\n', 'promotion:\n  policies: [{ name: auto, from_env: staging, to_env: prod, conditions: [], approval: none }]\n')}`;
+    expect(problemsOf(text, true)[0]?.message).toContain('without approval');
+  });
+
+  it('HOOK-13: production without gates or without approval', () => {
+    const text = readFileSync(join(root, 'greenlight.yaml'), 'utf8');
+    expect(problemsOf(text.replace('gates: [policy, signature, http]', 'gates: []'), true)[0]?.message).toContain('at least one gate');
+    expect(problemsOf(text.replace(/approvals:\n\s+- \{ name: approval.*\n/, ''), true)[0]?.message).toContain('human approval');
+  });
+});
