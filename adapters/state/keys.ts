@@ -20,6 +20,7 @@
  * | PREVIEW#<ref>           | PREVIEW                     | request (TTL)         | a plan not yet requested |
  * | PERSON#<key>            | PERSON                      | first act of a person | pseudonym, name, address (erasable) |
  * | IDEMPOTENCY#<key>       | KEY                         | request (TTL)         | answer to a repeated write |
+ * | GATERUN#<run or build> | RUN                         | gates (TTL); read by hooks, build | which gate of which attempt a run belongs to |
  * | COUNTER#<name>          | COUNTER                     | request               | human ids |
  * | LOG#head                | HEAD                        | sealer                | size, frontier, checkpoint |
  * | SESSION#<hash>, LOGIN#<state>, LIMIT#<kind>#<source> | … | public, decide (TTL) | sign-in and rate limits |
@@ -51,6 +52,7 @@ export const waiterSort = (id: string): string => `WAITER#${id}`;
 export const previewKey = (ref: string): string => `PREVIEW#${ref}`;
 export const personKey = (key: string): string => `PERSON#${key}`;
 export const idempotencyKey = (hash: string): string => `IDEMPOTENCY#${hash}`;
+export const gateRunKey = (id: string): string => `GATERUN#${id}`;
 export const counterKey = (name: string): string => `COUNTER#${name}`;
 export const LOG_HEAD = 'LOG#head';
 export const listingKey = (environment: string, tenant: string): string => `LIST#${environment}#${tenant}`;

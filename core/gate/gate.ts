@@ -29,6 +29,8 @@ export interface GateResult {
 /** What a gate may look at. It holds facts only; nothing here changes the world. */
 export interface GateSubject {
   requestId?: string;
+  /** Attempt of that request; absent in previews. */
+  attempt?: number;
   tenant: string;
   artifact: string;
   digest: string;

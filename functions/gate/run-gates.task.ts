@@ -95,6 +95,7 @@ async function record(requestId: string, plan: Plan, result: GateResult): Promis
 export function subjectOf(promotion: Promotion, plan: Plan, texts: PromotionTexts): GateSubject {
   return {
     requestId: promotion.id,
+    attempt: promotion.attempt,
     tenant: plan.tenant,
     artifact: plan.artifact,
     digest: plan.digest,

@@ -1,0 +1,78 @@
+/** Runs a gate of any kind. What a gate finds is its outcome; what keeps it from looking is `errored`, which never counts as passed. */
+
+import { messageOf, Refusal } from '../../core/errors.ts';
+import { cleanMessage } from '../../core/gate/clean-text.ts';
+import { checkCost } from '../../core/gate/cost.ts';
+import type { CostGate, GateDefinition, PolicyGate } from '../../core/gate/definition.ts';
+import type { GateOutcome } from '../../core/gate/gate.ts';
+import { checkPolicy } from '../../core/gate/policy-rules.ts';
+import type { GateRunner } from '../../core/gate/ports.ts';
+import { bundledConfiguration } from '../environment/bundled-configuration.ts';
+import { registryReader } from '../registry/registry-reader.ts';
+import { openTable } from '../state/table.ts';
+import { runCommandGate } from './command-gate.ts';
+import { type GatePlace, placeOf } from './gate-place.ts';
+import { type GateRunRows, gateRunRows } from './gate-run-rows.ts';
+import { runHttpGate, runPerformanceGate } from './http-gate.ts';
+import { runSignatureGate } from './signature-gate.ts';
+import { runVulnerabilityGate } from './vulnerability-gate.ts';
+
+/** The runner over the deployed configuration. Rows of gates that answer later go into the state table; previews need none. */
+export function gateRunner(configuration = bundledConfiguration, runs: () => GateRunRows = () => gateRunRows(openTable())): GateRunner {
+  return {
+    async run(definition, subject, runId) {
+      try {
+        const outcome = await runGate(definition, placeOf(await configuration(), subject, runId), runs);
+        return { ...outcome, message: cleanMessage(outcome.message), resolution: cleanMessage(outcome.resolution) };
+      } catch (error) {
+        return outcomeOfError(error);
+      }
+    },
+  };
+}
+
+function runGate(definition: GateDefinition, place: GatePlace, runs: () => GateRunRows): Promise<GateOutcome> {
+  switch (definition.type) {
+    case 'policy':
+      return runPolicyGate(definition, place);
+    case 'signature':
+      return runSignatureGate(definition, place);
+    case 'vulnerability':
+      return runVulnerabilityGate(definition, place);
+    case 'http':
+      return runHttpGate(definition, place, runs());
+    case 'performance_baseline':
+      return runPerformanceGate(definition, place);
+    case 'command':
+      return runCommandGate(definition, place, runs());
+    case 'cost':
+      return runCostGate(definition, place);
+  }
+}
+
+async function runPolicyGate(definition: PolicyGate, { configuration, subject, source }: GatePlace): Promise<GateOutcome> {
+  return checkPolicy(definition.rules, {
+    artifact: await registryReader().facts(source, subject.artifact, subject.digest),
+    registry: source.name,
+    claims: subject.claims,
+    claimsMustHold: configuration.environments[subject.to]?.claims === 'verified',
+    now: new Date(),
+  });
+}
+
+async function runCostGate(definition: CostGate, { subject, source, targets }: GatePlace): Promise<GateOutcome> {
+  const reader = registryReader();
+  let bytes = 0;
+  for (const target of targets) bytes += (await reader.estimate(source, target, subject.artifact, subject.digest)).missingBytes;
+  return checkCost(definition, bytes);
+}
+
+/** A refusal speaks of the artifact, so the gate has failed; anything else kept the gate from looking. */
+function outcomeOfError(error: unknown): GateOutcome {
+  const hint = (error as { hint?: unknown } | null)?.hint;
+  const message = cleanMessage(messageOf(error)) || 'unknown error';
+  const resolution =
+    typeof hint === 'string' ? cleanMessage(hint) : 'try again with POST …/retry; if it stays, the gate or what it asks is broken';
+  if (error instanceof Refusal) return { status: 'failed', message, resolution };
+  return { status: 'errored', message: `the gate could not be evaluated: ${message}`, resolution };
+}

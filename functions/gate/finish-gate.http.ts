@@ -1,0 +1,41 @@
+/** `POST /v1/hooks/gates/{runId}`: the signed answer of an http gate in callback mode. */
+import { gateRunRows } from '../../adapters/gate/gate-run-rows.ts';
+import { DEFAULT_SECRET } from '../../adapters/gate/http-gate.ts';
+import { resolveReference } from '../../adapters/references.ts';
+import { Refusal } from '../../core/errors.ts';
+import { gateCallbackSchema, outcomeOf } from '../../core/gate/gate-answer.ts';
+import { isSignedMessage } from '../../core/gate/webhook-signature.ts';
+import type { HttpAnswer, HttpCall } from '../kit/http.ts';
+import { log } from '../kit/log.ts';
+import { readJson } from '../kit/read-json.ts';
+import { countFailure } from '../kit/sign-in-limit.ts';
+import { clock, table } from '../kit/state.ts';
+import { finishRun } from './finish-run.ts';
+
+/** Order: 401 BAD_SIGNATURE (also for a run that does not exist), 400, 409. The same answer again is 200 without a second effect. */
+export async function finishGate(call: HttpCall): Promise<HttpAnswer> {
+  const run = await gateRunRows(table).find(call.params['runId'] ?? '');
+  const definition = run && call.configuration.gates[run.gate];
+  const reference = (definition?.type === 'http' ? definition.secret : undefined) ?? DEFAULT_SECRET;
+  const isSigned = isSignedMessage(await resolveReference(reference), call.headers, call.rawBody, clock.now());
+  if (!isSigned || !run) {
+    await countFailure(table, clock, 'hook', call.sourceIp);
+    throw new Refusal('BAD_SIGNATURE', 'the message is not signed as it should be', {
+      hint: 'sign `<webhook-id>.<webhook-timestamp>.<body>` with the secret of the gate; the time stamp may be 5 minutes old',
+    });
+  }
+  const parsed = gateCallbackSchema.safeParse(readJson(call.rawBody));
+  if (!parsed.success) {
+    throw new Refusal('INVALID_REQUEST', 'the body must be {"status": "passed" | "failed", "message"?, "resolution"?}', {
+      hint: 'anything but these two words is no answer',
+    });
+  }
+  const arrival = await finishRun(run, outcomeOf(parsed.data));
+  log.info('gate answered', { requestId: run.requestId, gate: run.gate, status: parsed.data.status, arrival });
+  if (arrival === 'late') {
+    throw new Refusal('STATE_CONFLICT', 'nobody waits for this answer any more', {
+      hint: 'the request ended, was retried, or has another answer of this gate',
+    });
+  }
+  return { status: 200, body: { accepted: true, repeated: arrival === 'repeated' } };
+}
