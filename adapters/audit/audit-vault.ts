@@ -1,0 +1,59 @@
+/** The locked bucket of the audit log: objects are created once and read, nothing else. Retention comes from the bucket, so writing needs no right to it. */
+import { GetObjectCommand, NoSuchKey, PutObjectCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import { VARIABLES } from '../../core/environment/variables.ts';
+import { requiredVariable } from '../state/table.ts';
+
+export interface AuditVault {
+  /** Origin of the checkpoints and first part of every key. */
+  readonly origin: string;
+  /** Creates the object unless there is one; false: there is one. Names are relative to the origin. */
+  create(name: string, bytes: Uint8Array): Promise<boolean>;
+  read(name: string): Promise<Buffer | undefined>;
+}
+
+/** How often a create that met another one of the same key is tried again before S3 has decided which of them was first. */
+const CREATE_ATTEMPTS = 5;
+
+/** Bucket and origin from `LOG_BUCKET` and `LOG_ORIGIN`. */
+export function openVault(
+  bucket: string = requiredVariable(VARIABLES.LOG_BUCKET),
+  origin: string = requiredVariable(VARIABLES.LOG_ORIGIN),
+  client = new S3Client({ maxAttempts: 5 }),
+): AuditVault {
+  return {
+    origin,
+    async create(name, bytes) {
+      const command = () =>
+        new PutObjectCommand({
+          Bucket: bucket,
+          Key: `${origin}/${name}`,
+          Body: bytes,
+          IfNoneMatch: '*',
+          ChecksumAlgorithm: 'SHA256',
+          ContentType: 'text/plain; charset=utf-8',
+        });
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await client.send(command());
+          return true;
+        } catch (error) {
+          const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+          // 412: it exists. It may be our own, when the answer to an earlier attempt was lost: callers compare the bytes.
+          if (status === 412) return false;
+          // 409: another create of the same key is under way.
+          if (status !== 409 || attempt >= CREATE_ATTEMPTS) throw error;
+          await new Promise((resolve) => setTimeout(resolve, 20 * 2 ** attempt));
+        }
+      }
+    },
+    async read(name) {
+      try {
+        const answer = await client.send(new GetObjectCommand({ Bucket: bucket, Key: `${origin}/${name}` }));
+        return Buffer.from(await answer.Body!.transformToByteArray());
+      } catch (error) {
+        if (error instanceof NoSuchKey) return undefined;
+        throw error;
+      }
+    },
+  };
+}
