@@ -6,7 +6,7 @@ export interface AdminAccess {
   awsAdmin: { accessKeyId: string; secretAccessKey: string };
 }
 
-/** Settings for any client of the SDK. */
+/** Settings for any client of the SDK, which notes things in the credentials object that it is given. */
 export function clientSettings({ aws, region, awsAdmin }: AdminAccess) {
-  return { endpoint: aws, region, credentials: awsAdmin, maxAttempts: 3 };
+  return { endpoint: aws, region, credentials: { ...awsAdmin }, maxAttempts: 3 };
 }
