@@ -32,6 +32,8 @@ export interface RolloutStepRecord {
   endedAt?: string;
   /** Share of pods that ran the new digest, measured, 0..100. */
   achievedWeight?: number;
+  /** Container restarts of those pods when the step ended: after its bake there must be no more. */
+  restarts?: number;
   message?: string;
 }
 
@@ -79,6 +81,8 @@ export interface Promotion {
   rejectedAt?: string;
   failure?: Failure;
   rollout?: RolloutStepRecord[];
+  /** When the first step began, in milliseconds since the epoch of real time: the budget of the rollout counts real seconds. */
+  rolloutBeganMs?: number;
   /** Fence of the environment lock it holds while promoting. */
   fence?: number;
   retryOf?: string;

@@ -1,0 +1,98 @@
+/** Clusters: how each kind is reached, and the four calls that a rollout makes there. */
+import { DescribeClusterCommand, EKSClient } from '@aws-sdk/client-eks';
+import type { ClusterConfiguration } from '../../core/environment/configuration.ts';
+import { Fault } from '../../core/errors.ts';
+import type { Cluster, ConnectCluster } from '../../core/rollout/ports.ts';
+import type { Deployment, Pod, Service } from '../../core/rollout/workload.ts';
+import { checkedUrl, publicLookup } from '../egress-address.ts';
+import { resolveReference } from '../references.ts';
+import { type ApiCall, type ApiServer, apiCaller, messageOfStatus, refusedBy } from './api-call.ts';
+import { eksToken } from './eks-token.ts';
+import { readKubeconfig } from './kubeconfig.ts';
+
+let eks: EKSClient | undefined;
+
+/** Opens the cluster of a configuration: EKS by name, or what a kubeconfig in a secret describes. */
+export const connectCluster: ConnectCluster = async (cluster) =>
+  clusterAt(cluster.kind === 'platform_managed' ? await platformManaged(cluster) : await externalManaged(cluster));
+
+async function platformManaged(cluster: ClusterConfiguration): Promise<ApiServer> {
+  eks ??= new EKSClient({ maxAttempts: 5 });
+  const name = cluster.eksName ?? cluster.name;
+  const described = await describe(name);
+  if (!described?.endpoint || !described.certificateAuthority?.data) throw refusedBy(`EKS cluster ${name} has no endpoint yet`);
+  return {
+    server: described.endpoint.replace(/\/+$/, ''),
+    ca: Buffer.from(described.certificateAuthority.data, 'base64').toString('utf8'),
+    token: () => eksToken(name),
+  };
+}
+
+async function describe(name: string) {
+  try {
+    return (await eks!.send(new DescribeClusterCommand({ name }))).cluster;
+  } catch (error) {
+    const { name: code, $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
+    const status = $metadata?.httpStatusCode ?? 0;
+    if (status >= 400 && status < 500 && status !== 429 && code !== 'ThrottlingException')
+      throw refusedBy(`EKS cluster ${name}: ${code}`, error);
+    throw new Fault('UNAVAILABLE', `EKS does not describe ${name}`, { cause: error });
+  }
+}
+
+async function externalManaged(cluster: ClusterConfiguration): Promise<ApiServer> {
+  if (!cluster.kubeconfig) throw refusedBy(`cluster ${cluster.name} names no kubeconfig`);
+  const access = readKubeconfig(await resolveReference(cluster.kubeconfig));
+  // Whoever may write the secret chooses the address: public ones only, unless the deployment allows this origin.
+  const { url, allowed } = checkedUrl(access.server);
+  return {
+    server: url.href.replace(/\/+$/, ''),
+    ca: access.ca,
+    ...(access.certificate ? { certificate: access.certificate } : {}),
+    ...(access.token === undefined ? {} : { token: () => access.token! }),
+    ...(allowed ? {} : { lookup: publicLookup }),
+  };
+}
+
+/** The calls of a rollout at one API server. */
+export function clusterAt(server: ApiServer): Cluster {
+  const send = apiCaller(server);
+  const read = async <Body>(call: ApiCall, what: string): Promise<Body> => {
+    const answer = await send(call);
+    if (answer.status !== 200) throw refusedBy(`${what}: ${messageOfStatus(answer)}`);
+    return answer.body as Body;
+  };
+  const deployments = (namespace: string, name: string) => `/apis/apps/v1/namespaces/${segment(namespace)}/deployments/${segment(name)}`;
+  return {
+    deployment: (namespace, name) =>
+      read<Deployment>({ method: 'GET', path: deployments(namespace, name) }, `Deployment ${namespace}/${name}`),
+    async patchDeployment(namespace, name, patch) {
+      const answer = await send({
+        method: 'PATCH',
+        path: `${deployments(namespace, name)}?fieldManager=greenlight&fieldValidation=Strict`,
+        contentType: 'application/strategic-merge-patch+json',
+        body: patch,
+      });
+      if (answer.status === 409) return undefined;
+      if (answer.status !== 200) throw refusedBy(`Deployment ${namespace}/${name}: ${messageOfStatus(answer)}`);
+      return answer.body as Deployment;
+    },
+    service: (namespace, name) =>
+      read<Service>(
+        { method: 'GET', path: `/api/v1/namespaces/${segment(namespace)}/services/${segment(name)}` },
+        `Service ${namespace}/${name}`,
+      ),
+    async pods(namespace, labels) {
+      const selector = Object.entries(labels).map(([label, value]) => `${label}=${value}`);
+      // An empty selector would list every pod of the namespace.
+      if (selector.length === 0) throw refusedBy(`a Deployment in ${namespace} selects its pods by no label`);
+      const path = `/api/v1/namespaces/${segment(namespace)}/pods?labelSelector=${encodeURIComponent(selector.join(','))}`;
+      return (await read<{ items?: Pod[] }>({ method: 'GET', path }, `pods of ${namespace}`)).items ?? [];
+    },
+  };
+}
+
+/** Names come from the configuration, never from a request; they are path segments all the same. */
+function segment(name: string): string {
+  return encodeURIComponent(name);
+}

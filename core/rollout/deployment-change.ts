@@ -1,0 +1,97 @@
+/**
+ * How a Deployment may be written: under the fence of the environment's lock, under the resourceVersion that was read, and never over somebody
+ * else's edit. Annotations of the Deployment (not of its pods) hold who wrote last and which generation that made.
+ */
+import { Fault } from '../errors.ts';
+import { type Deployment, type DeploymentPatch, imageOf, wantedReplicas } from './workload.ts';
+
+export const FENCE = 'greenlight.dev/fence';
+export const REQUEST = 'greenlight.dev/request';
+/** `metadata.generation` that our last write made: any other means that somebody else changed the spec since. */
+export const GENERATION = 'greenlight.dev/generation';
+/** Image that the Deployment had before this request first wrote it. */
+export const BEFORE = 'greenlight.dev/image-before';
+
+/** `forward` or `back`: once the way back has begun, a step forward that still runs somewhere must not write any more. */
+export const WAY = 'greenlight.dev/way';
+
+export interface Holder {
+  requestId: string;
+  fence: number;
+}
+
+export interface WantedSpec {
+  container: string;
+  image: string;
+  replicas: number;
+}
+
+export type DeploymentDecision = { kind: 'is-so' } | { kind: 'patch'; patch: DeploymentPatch };
+
+/**
+ * What to write so that the Deployment is as wanted. Throws LOCK_LOST when a later holder has written, CLUSTER_CONFLICT when somebody edited the
+ * spec since our last write, CLUSTER_REFUSED when it has no such container. `back`: on the way back an edit that already is what we want is welcome.
+ */
+export function decideDeployment(deployment: Deployment, wanted: WantedSpec, holder: Holder, back = false): DeploymentDecision {
+  const { metadata } = deployment;
+  const image = imageOf(deployment, wanted.container);
+  if (image === undefined) {
+    throw new Fault('CLUSTER_REFUSED', `Deployment ${metadata.name} has no container ${wanted.container}`, {
+      hint: 'name it in the catalog: workload.container',
+    });
+  }
+  checkFence(deployment, holder);
+  const ours = isOurs(deployment, holder);
+  const isSo = image === wanted.image && wantedReplicas(deployment) === wanted.replicas;
+  if (ours && !back && metadata.annotations?.[WAY] === 'back') throw new Fault('LOCK_LOST', `the way back of ${metadata.name} has begun`);
+  if (ours && isSo && back) return { kind: 'is-so' };
+  if (ours) checkUnedited(deployment, holder);
+  if (ours && isSo) return { kind: 'is-so' };
+  const generation = (metadata.generation ?? 0) + (isSo ? 0 : 1);
+  const before = ours ? metadata.annotations?.[BEFORE] : image;
+  return {
+    kind: 'patch',
+    patch: {
+      metadata: {
+        resourceVersion: metadata.resourceVersion,
+        annotations: {
+          [FENCE]: String(holder.fence),
+          [REQUEST]: holder.requestId,
+          [GENERATION]: String(generation),
+          [WAY]: back ? 'back' : 'forward',
+          [BEFORE]: before ?? image,
+        },
+      },
+      spec: { replicas: wanted.replicas, template: { spec: { containers: [{ name: wanted.container, image: wanted.image }] } } },
+    },
+  };
+}
+
+/** The fence of whoever wrote last must not be above ours: a run that lost its lock and does not know it yet must not write. */
+export function checkFence(deployment: Deployment, holder: Holder): void {
+  const fence = Number(deployment.metadata.annotations?.[FENCE] ?? 0);
+  // Annotations can be written by whoever may edit the Deployment: what is no number is an edit like any other.
+  if (Number.isFinite(fence) && fence <= holder.fence) return;
+  throw new Fault('LOCK_LOST', `Deployment ${deployment.metadata.name} was written under a later fence`, {
+    hint: `if the state table was made anew, remove the annotation ${FENCE} from the Deployment`,
+  });
+}
+
+/** Has this holder written the Deployment already? */
+export function isOurs(deployment: Deployment, holder: Holder): boolean {
+  const annotations = deployment.metadata.annotations ?? {};
+  return annotations[FENCE] === String(holder.fence) && annotations[REQUEST] === holder.requestId;
+}
+
+/** Throws CLUSTER_CONFLICT when the spec is not as our last write left it. */
+export function checkUnedited(deployment: Deployment, holder: Holder): void {
+  const { metadata } = deployment;
+  if (!isOurs(deployment, holder) || metadata.annotations?.[GENERATION] === String(metadata.generation ?? 0)) return;
+  throw conflict(deployment);
+}
+
+export function conflict(deployment: Deployment): Fault {
+  return new Fault('CLUSTER_CONFLICT', `somebody else changed Deployment ${deployment.metadata.name} during the rollout`, {
+    hint: 'nothing was overwritten: look at both Deployments, then start a new promotion or restore the old image by hand',
+  });
+}

@@ -1,0 +1,29 @@
+/** What the rollout needs of the world. */
+import type { ClusterConfiguration, SmokeCheck } from '../environment/configuration.ts';
+import type { SmokeAnswer } from './smoke.ts';
+import type { Deployment, DeploymentPatch, Pod, Service } from './workload.ts';
+
+/**
+ * One cluster's API. Calls retry what may pass (429, 5xx, no answer) and then throw UNAVAILABLE; what the cluster refuses for good (403, 404, 422)
+ * is CLUSTER_REFUSED.
+ */
+export interface Cluster {
+  deployment(namespace: string, name: string): Promise<Deployment>;
+  /** Strategic merge patch under the resourceVersion that it names. Undefined when the object has changed since it was read (409). */
+  patchDeployment(namespace: string, name: string, patch: DeploymentPatch): Promise<Deployment | undefined>;
+  service(namespace: string, name: string): Promise<Service>;
+  /** Pods that have all these labels. */
+  pods(namespace: string, labels: Record<string, string>): Promise<Pod[]>;
+}
+
+export type ConnectCluster = (cluster: ClusterConfiguration) => Promise<Cluster>;
+
+/** Sends one request of a smoke check, on a connection of its own so that each may meet another pod. Never throws for what the workload does. */
+export type SmokeProbe = (origin: string, check: SmokeCheck) => Promise<SmokeAnswer>;
+
+/** Real time: Kubernetes and the budget count it, whatever the clock of stored dates says. */
+export interface Stopwatch {
+  /** Milliseconds since the epoch that grow at the pace of real time, comparable between calls of the function. */
+  nowMs(): number;
+  sleep(milliseconds: number): Promise<void>;
+}

@@ -1,0 +1,91 @@
+/** Task `roll-back`: restores what ran before and removes the canary. Idempotent at every point, and it needs nothing but table and cluster. */
+import { Fault, type FaultCode, messageOf } from '../../core/errors.ts';
+import { endRollback, fail, startRollback } from '../../core/promotion/finish.ts';
+import { isFinal } from '../../core/promotion/phase.ts';
+import type { Plan } from '../../core/promotion/plan.ts';
+import type { Promotion } from '../../core/promotion/promotion.ts';
+import { digestOf } from '../../core/rollout/image.ts';
+import type { SmokeProbe } from '../../core/rollout/ports.ts';
+import { abortedSteps } from '../../core/rollout/step.ts';
+import { imageToRestore } from '../../core/rollout/way-back.ts';
+import type { NextStep, RunEvent } from '../kit/task.ts';
+import { type CaughtFailure, readFailure } from '../promotion/fail.task.ts';
+import { awaitReady, look, moveDeployment } from './move-workload.ts';
+import { approvedPlan, holdingLock, type Place, placeOf, type RolloutWorld } from './rollout-world.ts';
+import { runSmoke } from './run-smoke.ts';
+
+/** Of the 120 s reserve: for the stable pods, for the canary's to go, and for the checks. The rest is for retries and the commit. */
+const STABLE_SECONDS = 75;
+const CANARY_SECONDS = 10;
+const SMOKE_SECONDS = 15;
+const BETWEEN_CHECKS_MS = 500;
+
+/** After these nothing may be overwritten: a person has to look. `Fail promotion` records it. */
+const HANDS_OFF: ReadonlySet<string> = new Set(['LOCK_LOST', 'CLUSTER_CONFLICT', 'PLAN_CHANGED'] satisfies FaultCode[]);
+
+export function rollBack(world: RolloutWorld) {
+  return async (event: RunEvent & { failure?: CaughtFailure }): Promise<NextStep> => {
+    let promotion = await world.promotions.head(event.requestId);
+    if (!promotion || promotion.attempt !== event.attempt || isFinal(promotion.phase)) return { next: 'end' };
+    if (promotion.phase === 'promoting') promotion = await begin(world, promotion, event.failure);
+    if (promotion.phase !== 'rolling_back') return { next: 'end' };
+    const plan = await approvedPlan(world, promotion);
+    const holder = await holdingLock(world, promotion);
+    const at = () => world.clock.now().toISOString();
+    // No step was begun: the cluster was never touched.
+    const touched = (promotion.rollout ?? []).length > 0;
+    const unhealthy = touched ? await restore(world, await placeOf(world, plan, holder), plan) : undefined;
+    const ended =
+      unhealthy === undefined
+        ? endRollback(promotion, at(), plan.rollbackTarget)
+        : fail(promotion, at(), { code: 'STABLE_UNHEALTHY', message: unhealthy, step: 'rollback' }, true);
+    await world.promotions.commit(ended);
+    await world.environments.wakeWaiters(promotion.to, promotion.artifact);
+    return { next: 'end' };
+  };
+}
+
+/** The task before ended without recording why: what the state machine caught is the reason. */
+async function begin(world: RolloutWorld, promotion: Promotion, caught: CaughtFailure | undefined): Promise<Promotion> {
+  const failure = readFailure(caught);
+  if (HANDS_OFF.has(failure.code)) throw new Fault(failure.code as FaultCode, failure.message);
+  const step = promotion.rollout?.at(-1)?.step ?? promotion.step;
+  const change = startRollback(promotion, { ...failure, ...(step === undefined ? {} : { step }) });
+  const rollout = abortedSteps(promotion, world.clock.now().toISOString(), failure.message);
+  return world.promotions.commit({ ...change, after: { ...change.after, rollout } });
+}
+
+/**
+ * Stable first, and the canary goes when stable has its full strength again: capacity never falls below it. A stable version that is itself not
+ * healthy never blocks the way: the canary is removed all the same. Answers why stable is not healthy, or undefined.
+ */
+async function restore(world: RolloutWorld, place: Place, plan: Plan): Promise<string | undefined> {
+  const { cluster, namespace, workload, holder, stable, canary } = place;
+  const image = imageToRestore(await cluster.deployment(namespace, stable), workload.container, plan, holder);
+  if (image === undefined) throw new Fault('CLUSTER_REFUSED', `Deployment ${stable} has no container ${workload.container}`);
+  await moveDeployment(place, stable, { image, replicas: workload.replicas, back: true });
+  const wanted = { image, digest: digestOf(image), replicas: workload.replicas };
+  const { readiness } = await awaitReady(world.stopwatch, STABLE_SECONDS, () => look(place, stable, wanted, true));
+  if (plan.rollout.strategy === 'canary') {
+    const before = imageToRestore(await cluster.deployment(namespace, canary), workload.container, plan, holder) ?? image;
+    await moveDeployment(place, canary, { image: before, replicas: 0, back: true });
+    await awaitReady(world.stopwatch, CANARY_SECONDS, () => look(place, canary, { image: before, digest: undefined, replicas: 0 }, true));
+  }
+  if (readiness.state === 'failed') return readiness.message;
+  return smokeOfStable(world, place);
+}
+
+/** A check that cannot even be sent (its secret is gone) says that stable is not proven healthy; it must not stop the way back. */
+function guarded(probe: SmokeProbe): SmokeProbe {
+  return (origin, check) => probe(origin, check).catch((error: unknown) => ({ kind: 'failed', reason: messageOf(error) }));
+}
+
+/** The checks may fail while the load balancer still knows pods that are gone: tried for a while before stable counts as unhealthy. */
+async function smokeOfStable(world: RolloutWorld, place: Place): Promise<string | undefined> {
+  const end = world.stopwatch.nowMs() + SMOKE_SECONDS * 1000;
+  for (;;) {
+    const reason = await runSmoke(place, guarded(world.probe), 100);
+    if (reason === undefined || world.stopwatch.nowMs() >= end) return reason;
+    await world.stopwatch.sleep(BETWEEN_CHECKS_MS);
+  }
+}

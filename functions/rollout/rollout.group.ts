@@ -1,0 +1,21 @@
+/** Lambda `rollout`: moves workloads forward and back. */
+import { connectCluster } from '../../adapters/rollout/cluster.ts';
+import { realTime } from '../../adapters/rollout/real-time.ts';
+import { smokeProbe } from '../../adapters/rollout/smoke-probe.ts';
+import { clock, configuration, environments, promotions } from '../kit/state.ts';
+import { taskHandler } from '../kit/task.ts';
+import { rollBack } from './roll-back.task.ts';
+import { rollOut } from './roll-out.task.ts';
+import type { RolloutWorld } from './rollout-world.ts';
+
+const world: RolloutWorld = {
+  promotions,
+  environments,
+  configuration,
+  clock,
+  connect: connectCluster,
+  probe: smokeProbe,
+  stopwatch: realTime,
+};
+
+export const handler = taskHandler({ 'roll-out': rollOut(world), 'roll-back': rollBack(world) });

@@ -1,0 +1,268 @@
+/** A promotion in front of a real (local) cluster with the demo's workload: state in memory, everything else as it runs. */
+import { vi } from 'vitest';
+import { clusterAt } from '../../../adapters/rollout/cluster.ts';
+import { smokeProbe } from '../../../adapters/rollout/smoke-probe.ts';
+import { ENGINE } from '../../../core/access/identity.ts';
+import type { Configuration, WorkloadConfiguration } from '../../../core/environment/configuration.ts';
+import { type EnvironmentRecord, holderOf } from '../../../core/environment/environment.ts';
+import type { PromotionChange } from '../../../core/promotion/change.ts';
+import { type Plan, planHashOf } from '../../../core/promotion/plan.ts';
+import { VersionConflict } from '../../../core/promotion/ports.ts';
+import type { Promotion } from '../../../core/promotion/promotion.ts';
+import type { Cluster } from '../../../core/rollout/ports.ts';
+import type { NextStep } from '../../../functions/kit/task.ts';
+import { rollBack } from '../../../functions/rollout/roll-back.task.ts';
+import { rollOut } from '../../../functions/rollout/roll-out.task.ts';
+import type { RolloutWorld } from '../../../functions/rollout/rollout-world.ts';
+import type { Fields } from '../../../local/kubernetes/kube-object.ts';
+import {
+  DEPLOYMENTS,
+  deployment,
+  NAMESPACE,
+  PODS,
+  rolledOut,
+  SERVICE,
+  startCluster,
+  startRegistry,
+  type TestCluster,
+  type TestRegistry,
+  until,
+} from '../../local/kubernetes/test-cluster.ts';
+
+// The task that fails runs shares a file with its reader of failures, which opens the table when it is loaded; nothing here uses it.
+vi.hoisted(() => {
+  process.env['TABLE_NAME'] = 'unused';
+});
+
+export const REPLICAS = 10;
+const REQUEST = 'PR-2026-0001';
+
+export interface LabOptions {
+  /** `greenlight.demo.healthy` of the new version and of the one that runs. */
+  healthy?: string;
+  stableHealthy?: string;
+  weights?: number[];
+  bakeSeconds?: number;
+  strategy?: 'direct' | 'canary';
+  rollbackTarget?: 'running' | null;
+}
+
+export interface Lab {
+  cluster: TestCluster;
+  world: RolloutWorld;
+  api: Cluster;
+  images: { before: string; after: string };
+  commits: PromotionChange[];
+  head(): Promotion;
+  /** Changes the head or the environment behind the back of the task. */
+  environment: EnvironmentRecord;
+  woken: string[];
+  rollOut(): Promise<NextStep>;
+  rollBack(failure?: { Error: string; Cause: string }): Promise<NextStep>;
+  /** Calls the tasks as the state machine does, bakes included, until the run ends; answers the tasks' answers. */
+  run(): Promise<string[]>;
+  /** Moves stored time. */
+  pass(seconds: number): void;
+  /** Image and replicas that the Deployments ask for. */
+  workload(): Promise<Record<'stable' | 'canary', { image: string; replicas: number; ready: number }>>;
+  editByHand(name: string, spec: Fields): Promise<void>;
+  /** Fewest ready pods that were seen by a poll every few milliseconds. */
+  fewestReady(): number;
+  close(): Promise<void>;
+}
+
+const SMOKE = [
+  { name: 'health', path: '/api/health', status: 200, json: { status: 'ok' } },
+  { name: 'login page', path: '/login', status: 200, contains: 'Sign In' },
+];
+
+export async function openLab(options: LabOptions = {}): Promise<Lab> {
+  const cluster = await startCluster();
+  const registry: TestRegistry = await startRegistry();
+  const before = registry.add('payment-api', { 'greenlight.demo.healthy': options.stableHealthy ?? 'true', version: '1.0.0' });
+  const after = registry.add('payment-api', { 'greenlight.demo.healthy': options.healthy ?? 'true', version: '2.0.0' });
+  await setUp(cluster, before);
+
+  const digest = after.slice(after.indexOf('sha256:'));
+  const weights = options.weights ?? [10, 50, 100];
+  const plan = makePlan(digest, options.rollbackTarget === null ? null : before.slice(before.indexOf('sha256:')), {
+    strategy: options.strategy ?? 'canary',
+    weights,
+    bakeSeconds: options.bakeSeconds ?? 5,
+    cluster: 'demo',
+    namespace: 'prod',
+    workload: 'payment-api',
+  });
+  let head = makeHead(plan);
+  let seconds = 0;
+  const commits: PromotionChange[] = [];
+  const woken: string[] = [];
+  const environment: EnvironmentRecord = {
+    environment: 'prod',
+    artifact: 'payment-api',
+    tenant: 'tenant-finance',
+    health: 'healthy',
+    holder: holderOf(REQUEST, 1),
+    fence: 3,
+    revision: 1,
+  };
+  const api = clusterAt({ server: cluster.eks.kubernetesOrigin, ca: cluster.ca, token: () => cluster.eks.adminToken });
+  const workload: WorkloadConfiguration = { name: 'payment-api', container: 'app', replicas: REPLICAS, smoke: SMOKE };
+  const world: RolloutWorld = {
+    promotions: {
+      head: async (id) => (id === REQUEST ? head : undefined),
+      plan: async () => plan,
+      async commit(change) {
+        if (change.before?.version !== head.version) throw new VersionConflict('somebody was faster');
+        commits.push(change);
+        head = { ...change.after, version: head.version + 1 };
+        if (change.environment?.kind === 'release') delete environment.holder;
+        return head;
+      },
+    },
+    environments: { get: async () => environment, wakeWaiters: async (name, artifact) => void woken.push(`${name}/${artifact}`) },
+    configuration: async () =>
+      ({
+        clusters: { demo: { name: 'demo', kind: 'platform_managed' } },
+        artifacts: { 'payment-api': { name: 'payment-api', tenant: 'tenant-finance', workload } },
+      }) as unknown as Configuration,
+    clock: { now: () => new Date(Date.UTC(2026, 0, 1) + seconds * 1000) },
+    connect: async () => api,
+    probe: smokeProbe,
+    stopwatch: { nowMs: () => performance.now(), sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 30))) },
+  };
+  const origin = await until(async () => cluster.eks.apps()['prod/payment-api']);
+  process.env['ALLOWED_ORIGINS'] = origin;
+
+  let fewest = Number.POSITIVE_INFINITY;
+  const watcher = setInterval(() => {
+    void readyPods(cluster).then(
+      (count) => {
+        fewest = Math.min(fewest, count);
+      },
+      () => undefined,
+    );
+  }, 15);
+
+  const lab: Lab = {
+    cluster,
+    world,
+    api,
+    images: { before, after },
+    commits,
+    head: () => head,
+    environment,
+    woken,
+    rollOut: () => rollOut(world)({ task: 'roll-out', requestId: REQUEST, attempt: 1 }),
+    rollBack: (failure) => rollBack(world)({ task: 'roll-back', requestId: REQUEST, attempt: 1, ...(failure ? { failure } : {}) }),
+    async run() {
+      const answers: string[] = [];
+      for (let next = 'roll-out'; next === 'roll-out' || next === 'roll-back'; ) {
+        const answer = next === 'roll-out' ? await lab.rollOut() : await lab.rollBack();
+        answers.push(answer.next);
+        if (answer.next === 'bake') lab.pass(answer.bakeSeconds);
+        next = answer.next === 'bake' ? 'roll-out' : answer.next;
+      }
+      return answers;
+    },
+    pass(more) {
+      seconds += more;
+    },
+    async workload() {
+      const read = async (name: string) => {
+        const { body } = await cluster.call('GET', `${DEPLOYMENTS}/${name}`);
+        return { image: body.spec.template.spec.containers[0].image, replicas: body.spec.replicas, ready: body.status.readyReplicas ?? 0 };
+      };
+      return { stable: await read('payment-api-stable'), canary: await read('payment-api-canary') };
+    },
+    async editByHand(name, spec) {
+      const contentType = 'application/strategic-merge-patch+json';
+      const answer = await cluster.call('PATCH', `${DEPLOYMENTS}/${name}`, { spec }, { contentType });
+      if (answer.status !== 200) throw new Error(JSON.stringify(answer.body));
+    },
+    fewestReady: () => fewest,
+    async close() {
+      clearInterval(watcher);
+      await cluster.dispose();
+      await registry.close();
+    },
+  };
+  return lab;
+}
+
+async function setUp(cluster: TestCluster, image: string): Promise<void> {
+  const create = async (path: string, body: Fields) => {
+    const answer = await cluster.call('POST', path, body);
+    if (answer.status !== 201) throw new Error(JSON.stringify(answer.body));
+  };
+  await create('/api/v1/namespaces', NAMESPACE);
+  await create('/api/v1/namespaces/prod/services', SERVICE);
+  const strategy = { rollingUpdate: { maxUnavailable: 0, maxSurge: '50%' } };
+  await create(DEPLOYMENTS, deployment('payment-api-stable', image, REPLICAS, { strategy }));
+  await create(DEPLOYMENTS, deployment('payment-api-canary', image, 0, { strategy }));
+  await rolledOut(cluster, 'payment-api-stable');
+}
+
+async function readyPods(cluster: TestCluster): Promise<number> {
+  const { body } = await cluster.call('GET', PODS);
+  return (body.items as Fields[]).filter(
+    (pod) =>
+      !pod.metadata.deletionTimestamp && pod.status?.conditions?.some((each: Fields) => each.type === 'Ready' && each.status === 'True'),
+  ).length;
+}
+
+function makePlan(digest: string, rollbackTarget: string | null, rollout: Plan['rollout']): Plan {
+  return {
+    kind: 'promote',
+    tenant: 'tenant-finance',
+    artifact: 'payment-api',
+    version: '2.0.0',
+    digest,
+    from: 'staging',
+    to: 'prod',
+    source: { environment: 'staging', by: 'PR-2026-0000' },
+    gates: [],
+    approvals: [],
+    approvalTimeoutSeconds: 60,
+    execute: 'auto',
+    registries: { source: 'staging', targets: ['prod'] },
+    tags: ['2.0.0-prod', 'latest-prod'],
+    rollout,
+    rollbackTarget,
+    scheduledDate: null,
+    policyHash: 'sha256:0',
+    requester: 'key',
+    textHash: 'sha256:1',
+  };
+}
+
+function makeHead(plan: Plan): Promotion {
+  return {
+    id: REQUEST,
+    kind: 'promote',
+    tenant: plan.tenant,
+    artifact: plan.artifact,
+    artifactType: 'api',
+    requestedVersion: plan.version,
+    releaseVersion: plan.version,
+    digest: plan.digest,
+    from: plan.from,
+    to: plan.to,
+    impact: 'low',
+    requester: ENGINE,
+    editors: [],
+    createdAt: '2026-01-01T00:00:00.000Z',
+    updatedAt: '2026-01-01T00:00:00.000Z',
+    expiresAt: '2026-01-08T00:00:00.000Z',
+    scheduledDate: null,
+    phase: 'promoting',
+    step: 'tagging',
+    attempt: 1,
+    planHash: planHashOf(plan),
+    firstPlanHash: planHashOf(plan),
+    version: 7,
+    seq: 7,
+    lastLine: '',
+    fence: 3,
+  };
+}
