@@ -46,10 +46,17 @@ export function isPublicAddress(address: string): boolean {
   }
 }
 
+const named = new Set<string>();
+
+/** Allows an origin for this process: for the command line, where the person who starts it names the registry. Never called by functions. */
+export function allowOrigin(origin: string): void {
+  named.add(new URL(origin).origin);
+}
+
 /** Origins of the environment variable ALLOWED_ORIGINS (comma-separated, or `none`): set by whoever deploys. */
 export function allowedOrigins(): ReadonlySet<string> {
   const listed = (process.env['ALLOWED_ORIGINS'] ?? '').split(',').map((entry) => entry.trim());
-  return new Set(listed.flatMap((entry) => (URL.canParse(entry) ? [new URL(entry).origin] : [])));
+  return new Set([...named, ...listed.flatMap((entry) => (URL.canParse(entry) ? [new URL(entry).origin] : []))]);
 }
 
 /** Characters that browsers and parsers drop, fold or read as a separator. */

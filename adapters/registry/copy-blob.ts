@@ -1,6 +1,6 @@
 /** Moves one blob: mounted where both repositories lie in one registry, else streamed from source to target without touching a disk. */
 import { createHash } from 'node:crypto';
-import { pipeline, Transform, type TransformCallback } from 'node:stream';
+import { pipeline, type Readable, Transform, type TransformCallback } from 'node:stream';
 import { Fault } from '../../core/errors.ts';
 import { callRegistry, retrying, streamRegistry } from './registry-request.ts';
 import type { Repository } from './repository.ts';
@@ -51,8 +51,21 @@ async function upload(source: Repository, target: Repository, digest: string, si
     blob.body.destroy();
     throw new Fault('DIGEST_MISMATCH', `${digest} is declared with ${size} bytes, but the source has ${blob.length}`);
   }
+  await send(target, address, digest, size, blob.body);
+}
+
+/** Uploads a blob whose bytes `open` yields anew for each try, unless the target has it. */
+export async function pushBlob(target: Repository, digest: string, size: number, open: () => Readable): Promise<void> {
+  if ((await target.blobSize(digest)) === size) return;
+  await retrying(async () => {
+    const answer = await callRegistry(target.access, { method: 'POST', path: target.path('blobs/uploads/'), scope: target.scope(true) });
+    await send(target, uploadAddress(target, answer.headers.location), digest, size, open());
+  });
+}
+
+async function send(target: Repository, address: string, digest: string, size: number, body: Readable): Promise<void> {
   const checked = new CheckedBytes(digest, size);
-  pipeline(blob.body, checked, () => {});
+  pipeline(body, checked, () => {});
   const path = `${address}${address.includes('?') ? '&' : '?'}digest=${encodeURIComponent(digest)}`;
   try {
     const answer = await streamRegistry(
@@ -65,7 +78,7 @@ async function upload(source: Repository, target: Repository, digest: string, si
     // Our own finding explains the broken upload better than what the target made of it.
     throw checked.mismatch ?? error;
   } finally {
-    blob.body.destroy();
+    body.destroy();
   }
 }
 
