@@ -31,3 +31,52 @@ describe('a canary', () => {
     expect(await lab.run()).toEqual(['roll-out', 'finish']);
   });
 });
+
+describe('a direct rollout', () => {
+  it('replaces the stable pods and leaves the canary alone', async () => {
+    await open({ strategy: 'direct', weights: [100], bakeSeconds: 0 });
+    expect(await lab.run()).toEqual(['finish']);
+    expect(await lab.workload()).toMatchObject({
+      stable: { image: lab.images.after, ready: REPLICAS },
+      canary: { image: lab.images.before },
+    });
+    expect(records()).toEqual([{ step: 'canary:100', status: 'done', achievedWeight: 100 }]);
+    expect(lab.fewestReady()).toBeGreaterThanOrEqual(REPLICAS);
+  });
+
+  it('that fails its checks gets the old image back', async () => {
+    await open({ strategy: 'direct', weights: [100], bakeSeconds: 0, healthy: 'false' });
+    expect(await lab.run()).toEqual(['roll-back', 'end']);
+    expect(lab.head().phase).toBe('rolled_back');
+    expect((await lab.workload()).stable).toEqual({ image: lab.images.before, replicas: REPLICAS, ready: REPLICAS });
+  });
+});
+
+const RESTORED = { replicas: REPLICAS, ready: REPLICAS };
+
+describe('CAN-01: a version that fails', () => {
+  it.each([
+    ['at 10 % because it answers errors', { healthy: 'false' }, ['roll-back', 'end'], 'canary:10', 'SMOKE_FAILED'],
+    ['at 50 % because it breaks under load', { healthy: 'after-50' }, ['bake', 'roll-back', 'end'], 'canary:50', 'SMOKE_FAILED'],
+    ['at 100 %', { healthy: 'after-50', weights: [10, 100] }, ['bake', 'roll-back', 'end'], 'canary:100', 'SMOKE_FAILED'],
+    ['because it never becomes ready', { healthy: 'crash' }, ['roll-back', 'end'], 'canary:10', 'ROLLOUT_TIMEOUT'],
+  ])('%s is rolled back to the digest before', async (_name, options, answers, step, code) => {
+    await open(options as LabOptions);
+    expect(await lab.run()).toEqual(answers);
+    expect(lab.head()).toMatchObject({ phase: 'rolled_back', failure: { code, step } });
+    expect(lab.head().rollout!.at(-1)).toMatchObject({ step, status: 'aborted' });
+    const { stable, canary } = await lab.workload();
+    expect(stable).toEqual({ image: lab.images.before, ...RESTORED });
+    expect(canary).toEqual({ image: lab.images.before, replicas: 0, ready: 0 });
+    expect(lab.fewestReady()).toBeGreaterThanOrEqual(REPLICAS);
+    expect(lab.environment.holder).toBeUndefined();
+    expect(lab.woken).toEqual(['prod/payment-api']);
+    expect(lab.commits.map(({ event }) => event.type).slice(-2)).toEqual(['rollback.started', 'rollback.finished']);
+  });
+
+  it('is rolled back to what the Deployment had when nothing was recorded there', async () => {
+    await open({ weights: [100], healthy: 'false', rollbackTarget: null });
+    expect(await lab.run()).toEqual(['roll-back', 'end']);
+    expect((await lab.workload()).stable).toEqual({ image: lab.images.before, ...RESTORED });
+  });
+});
