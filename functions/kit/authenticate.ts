@@ -6,14 +6,12 @@ import type { Identity } from '../../core/access/identity.ts';
 import { membershipOf } from '../../core/access/membership.ts';
 import type { Configuration } from '../../core/environment/configuration.ts';
 import { Refusal } from '../../core/errors.ts';
+import { cookieName, SESSION_COOKIE } from '../access/cookies.ts';
 import type { Caller } from './http.ts';
 import { countFailure } from './sign-in-limit.ts';
 import { clock, configuration, people, table } from './state.ts';
 
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
-/** Prefixed over TLS, so that no neighbour of our domain can set it. */
-const SECURE_COOKIE = '__Host-session';
-const PLAIN_COOKIE = 'session';
 
 /** What of a request can prove who sends it. */
 export interface Credentials {
@@ -36,11 +34,6 @@ export function deployedVerifier(): TokenVerifier {
   return verifier;
 }
 
-/** Name of the session cookie for an API at `origin`. */
-export function sessionCookieName(origin: string): string {
-  return origin.startsWith('https:') ? SECURE_COOKIE : PLAIN_COOKIE;
-}
-
 /** The caller, or a refusal: UNAUTHENTICATED, TOO_MANY_REQUESTS, CSRF. */
 export async function authenticate(credentials: Credentials): Promise<Caller> {
   const caller = await identify(credentials);
@@ -59,7 +52,7 @@ export async function identify(credentials: Credentials): Promise<Caller | undef
     if (identity) return callerOf(identity, config);
     return failed(credentials);
   }
-  const cookie = cookies[sessionCookieName(requiredVariable('API_ORIGIN'))];
+  const cookie = cookies[cookieName(requiredVariable('API_ORIGIN'), SESSION_COOKIE)];
   if (cookie === undefined) return undefined;
   const identity = await sessions(table, clock).find(cookie);
   if (!identity) return failed(credentials);

@@ -34,7 +34,8 @@ export function httpHandler(group: FunctionGroup, handlers: Readonly<Record<stri
   const operations = ROUTES.filter((route) => route.group === group).map((route) => route.operation);
   const missing = operations.filter((operation) => !Object.hasOwn(handlers, operation));
   const surplus = Object.keys(handlers).filter((operation) => !operations.includes(operation));
-  if (missing.length + surplus.length > 0) throw new Error(`group ${group}: missing ${missing.join()}, not in the route table ${surplus.join()}`);
+  if (missing.length + surplus.length > 0)
+    throw new Error(`group ${group}: missing ${missing.join()}, not in the route table ${surplus.join()}`);
 
   const passages = new WeakMap<object, Passage>();
   const chain = middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Error, Context>(async (event: APIGatewayProxyEventV2) => {
@@ -48,8 +49,10 @@ export function httpHandler(group: FunctionGroup, handlers: Readonly<Record<stri
       passages.set(event, passage);
       await step(passage, event);
     });
-  before((passage, event) => void (passage.request = readRequest(event)));
-  before(({ request }) => void (request!.route && checkMediaType(request!.route, request!.headers, request!.rawBody.length > 0)));
+  before((passage, event) => {
+    passage.request = readRequest(event);
+  });
+  before(({ request }) => checkMediaType(request!));
   before(async (passage) => {
     const caller = await callerFor(passage.request!);
     if (caller) passage.caller = caller;

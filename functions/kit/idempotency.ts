@@ -41,10 +41,7 @@ export async function once(table: Table, clock: Clock, request: RepeatableWrite,
   const now = clock.now().getTime();
   const row = { PK: pk, SK: SORT, contentHash, freeAt: now + RUNNING_SECONDS * 1000, ttl: Math.ceil(now / 1000) + KEPT_SECONDS };
   try {
-    await table.put(
-      { ...row, running: true },
-      { expression: 'attribute_not_exists(PK) OR freeAt <= :now', values: { ':now': now } },
-    );
+    await table.put({ ...row, running: true }, { expression: 'attribute_not_exists(PK) OR freeAt <= :now', values: { ':now': now } });
   } catch (error) {
     if (!(error instanceof WriteConflict)) throw error;
     return earlierAnswer(await table.get(pk, SORT), contentHash, now);
@@ -70,7 +67,10 @@ function earlierAnswer(row: Record<string, unknown> | undefined, contentHash: st
   }
   if (!row || row['running']) {
     const retryAfter = Math.min(RUNNING_SECONDS, Math.max(1, Math.ceil((Number(row?.['freeAt'] ?? now) - now) / 1000)));
-    throw new Refusal('IN_PROGRESS', 'the first request with this Idempotency-Key still runs', { retryAfter, hint: 'repeat it in a moment' });
+    throw new Refusal('IN_PROGRESS', 'the first request with this Idempotency-Key still runs', {
+      retryAfter,
+      hint: 'repeat it in a moment',
+    });
   }
   return JSON.parse(row['answer'] as string) as HttpAnswer;
 }

@@ -13,7 +13,9 @@ export function routesOfPath(path: string): Route[] {
   const parts = path.split('/');
   const fitting = ROUTES.filter((route) => {
     const template = route.path.split('/');
-    return template.length === parts.length && template.every((part, index) => (isParameter(part) ? parts[index] !== '' : part === parts[index]));
+    return (
+      template.length === parts.length && template.every((part, index) => (isParameter(part) ? parts[index] !== '' : part === parts[index]))
+    );
   });
   // A path of words only wins over one with parameters, as at the gateway: `/my` is not an id.
   const literal = fitting.filter((route) => !isParameter(route.path.split('/').at(-1)!));

@@ -2,10 +2,7 @@
 import { Fault, REFUSALS, Refusal, type RefusalCode } from '../../core/errors.ts';
 import type { HttpAnswer } from './http.ts';
 import { log } from './log.ts';
-
-/** Codes of problems that are not refusals, with their status. */
-export const FAILURES = { UNAVAILABLE: 503, AUDIT_UNAVAILABLE: 503, INTERNAL: 500 } as const;
-export type ProblemCode = RefusalCode | keyof typeof FAILURES;
+import { FAILURES, type ProblemCode } from './problem-codes.ts';
 
 /** Seconds after which a client may ask again when a dependency was away. */
 const RETRY_AFTER_FAULT = 2;
@@ -40,5 +37,9 @@ function render(code: ProblemCode, detail: string, requestId: string, more: obje
   const status = statusOf(code);
   const words = code.toLowerCase().replaceAll('_', ' ');
   const title = `${words[0]!.toUpperCase()}${words.slice(1)}`;
-  return { status, contentType: 'application/problem+json', body: { type: `/docs#${code}`, title, status, code, detail, ...more, requestId } };
+  return {
+    status,
+    contentType: 'application/problem+json',
+    body: { type: `/docs#${code}`, title, status, code, detail, ...more, requestId },
+  };
 }

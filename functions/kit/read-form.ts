@@ -5,7 +5,8 @@ import { Refusal } from '../../core/errors.ts';
 export function readForm(text: string): Record<string, string> {
   const found = new Map<string, string>();
   for (const [name, value] of new URLSearchParams(text)) {
-    if (found.has(name)) throw new Refusal('AMBIGUOUS_PARAMETER', 'a parameter is given more than once', { hint: 'send every parameter once' });
+    if (found.has(name))
+      throw new Refusal('AMBIGUOUS_PARAMETER', 'a parameter is given more than once', { hint: 'send every parameter once' });
     found.set(name, value);
   }
   // No prototype: a parameter may be called `__proto__`.

@@ -1,8 +1,9 @@
 /** Cancel, retry and execute: three words for a request, one way of saying them. */
-import { changing } from '../../core/promotion/ports.ts';
+
 import type { PromotionChange } from '../../core/promotion/change.ts';
 import { type Acting, cancel, execute, retry } from '../../core/promotion/create.ts';
 import { type RequestChange, refuseChange } from '../../core/promotion/may-change.ts';
+import { changing } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { TwoPhaseHandler } from '../kit/http.ts';

@@ -5,51 +5,52 @@ import { specOf } from '../../core/promotion/make-plan.ts';
 import { planHashOf } from '../../core/promotion/plan.ts';
 import type { RequestBody } from '../../core/promotion/request-body.ts';
 import type { RegistryReader } from '../../core/registry/ports.ts';
-import type { HttpAnswer, HttpCall } from '../kit/http.ts';
+import { actingOf } from '../kit/acting.ts';
+import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
 import { clock, promotions } from '../kit/state.ts';
-import { draftPlan } from './draft-plan.ts';
+import { draftPlan, findArtifact } from './draft-plan.ts';
 import { type PreviewRow, readPreview } from './preview-row.ts';
 import { renderRequest } from './render-request.ts';
 
-export function create(registries: RegistryReader) {
-  return async (call: HttpCall<RequestBody>): Promise<HttpAnswer> => {
-    const { body, caller, configuration } = call;
-    const { plan, environment } = await draftPlan(call, registries, caller.actor.key);
-    await requirePreview(call, planHashOf(plan));
-    if (environment?.current?.digest === plan.digest) {
-      return {
-        status: 200,
-        body: {
-          code: 'ALREADY_PROMOTED',
-          detail: `${plan.artifact} ${plan.version} (${plan.digest}) is in ${plan.to} already; nothing was requested`,
-          environment: plan.to,
-          digest: plan.digest,
-          requestId: environment.current.requestId,
-        },
-      };
-    }
-    const now = clock.now();
-    const id = await promotions.nextId(now.getUTCFullYear());
-    const promotion = await promotions.commit(
-      createPromotion({
-        id,
-        plan,
-        spec: specOf(body, plan.from, plan.to),
-        requestedVersion: body.target.version,
-        now,
-        actor: caller.actor,
-        auth: caller.identity.auth,
-        channel: call.headers['x-greenlight-client'] === 'cli' ? 'cli' : 'rest',
-        ...(body.previewRef === undefined ? {} : { previewRef: body.previewRef }),
-      }),
-    );
-    const aggregate = await promotions.aggregate(promotion.id);
-    if (!aggregate) throw new Error(`${promotion.id} vanished after it was written`);
+export function create(registries: RegistryReader): TwoPhaseHandler<unknown, RequestBody> {
+  return { find: findArtifact, handle: (call) => createNow(call, registries) };
+}
+
+async function createNow(call: HttpCall<RequestBody>, registries: RegistryReader): Promise<HttpAnswer> {
+  const { body, caller, configuration } = call;
+  const { plan, environment } = await draftPlan(call, registries, caller.actor.key);
+  await requirePreview(call, planHashOf(plan));
+  if (environment?.current?.digest === plan.digest) {
     return {
-      status: 201,
-      headers: { location: `/v1/requests/${plan.to}/${promotion.id}` },
-      body: renderRequest({ ...aggregate, plan, decisions: [], configuration, caller }),
+      status: 200,
+      body: {
+        code: 'ALREADY_PROMOTED',
+        detail: `${plan.artifact} ${plan.version} (${plan.digest}) is in ${plan.to} already; nothing was requested`,
+        environment: plan.to,
+        digest: plan.digest,
+        requestId: environment.current.requestId,
+      },
     };
+  }
+  const now = clock.now();
+  const id = await promotions.nextId(now.getUTCFullYear());
+  const promotion = await promotions.commit(
+    createPromotion({
+      id,
+      plan,
+      spec: specOf(body, plan.from, plan.to),
+      requestedVersion: body.target.version,
+      now,
+      ...actingOf(call),
+      ...(body.previewRef === undefined ? {} : { previewRef: body.previewRef }),
+    }),
+  );
+  const aggregate = await promotions.aggregate(promotion.id);
+  if (!aggregate) throw new Error(`${promotion.id} vanished after it was written`);
+  return {
+    status: 201,
+    headers: { location: `/v1/requests/${plan.to}/${promotion.id}` },
+    body: renderRequest({ ...aggregate, plan, decisions: [], configuration, caller }),
   };
 }
 

@@ -30,8 +30,19 @@ export function requireArtifact(configuration: Configuration, caller: Caller, en
   return artifact;
 }
 
+/** Finds the artifact that an unchecked body names; undefined when it names none: the schema says so later. Refusals: NOT_FOUND, FORBIDDEN. */
+export async function findArtifact(call: HttpCall<unknown, unknown>): Promise<ArtifactConfiguration | undefined> {
+  const target = (call.body as { target?: { name?: unknown } } | null | undefined)?.target;
+  if (typeof target?.name !== 'string') return undefined;
+  return requireArtifact(call.configuration, call.caller, call.params['env']!, target.name);
+}
+
 /** Resolves the version, reads what the environments hold, and makes the plan for `requesterKey`. */
-export async function draftPlan(call: HttpCall<RequestBody>, registries: RegistryReader, requesterKey: string): Promise<Draft> {
+export async function draftPlan(
+  call: Pick<HttpCall<RequestBody>, 'configuration' | 'params' | 'body'>,
+  registries: RegistryReader,
+  requesterKey: string,
+): Promise<Draft> {
   const { configuration, body } = call;
   const target = call.params['env']!;
   const { from, to } = routeOf(configuration, target, body.target);

@@ -1,7 +1,8 @@
 /** The public shape of a request. An allow-list: what is not named here never leaves, whatever a row holds. */
-import { approvalProgress } from '../../core/approval/progress.ts';
+
 import type { Decision } from '../../core/approval/decision.ts';
 import { eligibleFor } from '../../core/approval/eligible.ts';
+import { approvalProgress } from '../../core/approval/progress.ts';
 import type { Configuration } from '../../core/environment/configuration.ts';
 import type { GateResult } from '../../core/gate/gate.ts';
 import { actionsOf } from '../../core/promotion/allowed-actions.ts';
@@ -36,7 +37,12 @@ export function renderRequest(facts: RequestFacts) {
     spec: texts.spec,
     status: {
       ...progressOf(promotion),
-      gates: plan.gates.map((gate) => renderGate(gate, facts.gates.find((result) => result.name === gate.name))),
+      gates: plan.gates.map((gate) =>
+        renderGate(
+          gate,
+          facts.gates.find((result) => result.name === gate.name),
+        ),
+      ),
       approvals: {
         required: progress.required,
         stages: progress.stages.map((stage, index) => ({
@@ -145,7 +151,9 @@ function rejectionReason({ texts, decisions, promotion }: RequestFacts): string 
 }
 
 /** The members that have a value. */
-function optional<Members extends Record<string, unknown>>(members: Members): { [Name in keyof Members]?: Exclude<Members[Name], undefined> } {
+function optional<Members extends Record<string, unknown>>(
+  members: Members,
+): { [Name in keyof Members]?: Exclude<Members[Name], undefined> } {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
     [Name in keyof Members]?: Exclude<Members[Name], undefined>;
   };

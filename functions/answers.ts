@@ -1,0 +1,242 @@
+/** Shapes of everything that the API answers, for the OpenAPI document and the clients. The functions themselves do not carry them. */
+import * as z from 'zod';
+import { REFUSALS } from '../core/errors.ts';
+import { ACTIONS } from '../core/promotion/allowed-actions.ts';
+import { PHASES, STATES } from '../core/promotion/phase.ts';
+import { FAILURES } from './kit/problem-codes.ts';
+import type { AnswerName } from './routes.ts';
+
+const instant = z.string().meta({ format: 'date-time' });
+const digest = z.string().regex(/^sha256:[a-f0-9]{64}$/);
+const gateStatus = z.enum(['pending', 'running', 'passed', 'failed', 'errored', 'inconclusive', 'waived', 'not_run']);
+
+export const problemCode = z
+  .enum([...Object.keys(REFUSALS), ...Object.keys(FAILURES)] as [string, ...string[]])
+  .meta({ id: 'ProblemCode' });
+
+export const problemAnswer = z
+  .strictObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: problemCode,
+    detail: z.string(),
+    hint: z.string().optional(),
+    requestId: z.string(),
+    errors: z.array(z.strictObject({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem; `code` is from a closed list, `hint` says what to do' });
+
+const target = z.strictObject({
+  type: z.enum(['api', 'application', 'policy']),
+  name: z.string(),
+  version: z.string(),
+  sourceEnvironment: z.string(),
+  targetEnvironment: z.string(),
+});
+const impact = z.enum(['low', 'medium', 'high', 'critical']);
+
+const spec = z.strictObject({
+  target,
+  request: z.strictObject({
+    justification: z.string(),
+    releaseNotes: z.string(),
+    impactAssessment: impact,
+    rollbackPlan: z.string(),
+    scheduledDate: instant.nullable(),
+  }),
+  preChecks: z.strictObject({
+    stagingTestsPassed: z.boolean(),
+    securityScanPassed: z.boolean(),
+    performanceTestsPassed: z.boolean(),
+    testEvidenceUrl: z.string(),
+  }),
+  registries: z.array(z.string()).optional(),
+});
+
+const metadata = z.strictObject({ id: z.string(), createdAt: instant, createdBy: z.string(), tenant: z.string(), version: z.int() });
+
+const progress = {
+  state: z.enum(STATES),
+  phase: z.enum(PHASES),
+  waitingOn: z.enum(['schedule', 'window', 'timer', 'lock', 'evidence', 'confirm']).optional(),
+  step: z.string().optional(),
+  planHash: digest,
+  digest,
+  attempt: z.int(),
+  updatedAt: instant,
+  expiresAt: instant,
+  failure: z.strictObject({ code: z.string(), message: z.string(), step: z.string().optional() }).optional(),
+};
+
+const gate = { name: z.string(), type: z.string(), status: gateStatus, message: z.string(), resolution: z.string() };
+
+const historyEntry = {
+  action: z.string(),
+  at: instant,
+  by: z.string(),
+  comment: z.string().optional(),
+  jobId: z.string().optional(),
+  error: z.string().optional(),
+};
+
+const status = z.strictObject({
+  ...progress,
+  gates: z.array(z.strictObject({ ...gate, startedAt: instant.optional(), finishedAt: instant.optional() })),
+  approvals: z.strictObject({
+    required: z.boolean(),
+    stages: z.array(
+      z.strictObject({
+        name: z.string(),
+        status: z.enum(['pending', 'waiting', 'approved', 'rejected']),
+        rules: z.array(z.strictObject({ team: z.string(), min: z.int(), given: z.array(z.string()), eligible: z.array(z.string()) })),
+      }),
+    ),
+  }),
+  rollout: z
+    .strictObject({
+      steps: z.array(
+        z.strictObject({
+          step: z.string(),
+          status: z.enum(['progressing', 'baking', 'done', 'aborted']),
+          startedAt: instant,
+          endedAt: instant.optional(),
+          achievedWeight: z.number().optional(),
+          message: z.string().optional(),
+        }),
+      ),
+    })
+    .optional(),
+  history: z.array(z.strictObject(historyEntry)),
+  approvedBy: z.string().optional(),
+  approvedAt: instant.optional(),
+  deployedAt: instant.optional(),
+  rejectedBy: z.string().optional(),
+  rejectedAt: instant.optional(),
+  rejectionReason: z.string().optional(),
+  allowedActions: z.array(z.enum(ACTIONS)),
+  refusedActions: z.array(z.strictObject({ action: z.enum(ACTIONS), code: problemCode, reason: z.string() })),
+  views: z.strictObject({
+    seed002: z.strictObject({
+      lifecycle_state: z.string(),
+      approval_required: z.boolean(),
+      approval_ticket: z.string(),
+      preview_ref: z.string().nullable(),
+    }),
+    seed003: z.strictObject({ state: z.string(), detail: z.string().optional() }),
+  }),
+});
+
+const resource = { apiVersion: z.literal('gostoa.dev/v1'), kind: z.literal('PromotionRequest'), metadata };
+const promotionRequest = z.strictObject({ ...resource, spec, status }).meta({ id: 'PromotionRequest' });
+const alreadyPromoted = z
+  .strictObject({ code: z.literal('ALREADY_PROMOTED'), detail: z.string(), environment: z.string(), digest, requestId: z.string() })
+  .meta({ id: 'AlreadyPromoted', description: 'The digest is in the environment already: nothing was requested' });
+
+const summary = z
+  .strictObject({
+    ...resource,
+    spec: z.strictObject({ target, request: z.strictObject({ impactAssessment: impact, scheduledDate: instant.nullable() }) }),
+    status: z.strictObject(progress),
+  })
+  .meta({ id: 'RequestSummary' });
+
+const occupant = z.strictObject({ version: z.string(), digest, requestId: z.string(), at: instant }).meta({ id: 'Occupant' });
+
+const plan = z
+  .strictObject({
+    previewRef: z.string().optional(),
+    planHash: digest,
+    expiresAt: instant,
+    artifact: z.strictObject({ name: z.string(), version: z.string(), digest, tag: z.string() }),
+    from: z.string(),
+    to: z.string(),
+    current: occupant.nullable(),
+    gates: z.array(z.strictObject(gate)),
+    approvals: z.strictObject({
+      required: z.boolean(),
+      stages: z.array(
+        z.strictObject({
+          name: z.string(),
+          rules: z.array(z.strictObject({ team: z.string(), min: z.int(), eligible: z.array(z.string()) })),
+        }),
+      ),
+    }),
+    steps: z.array(z.string()),
+    rollbackTarget: digest.nullable(),
+    diff: z.strictObject({
+      version: z.strictObject({ from: z.string().nullable(), to: z.string() }),
+      digest: z.strictObject({ from: digest.nullable(), to: digest }),
+      tags: z.array(z.string()),
+    }),
+    copy: z.strictObject({ blobs: z.int(), bytes: z.int(), missingBlobs: z.int(), missingBytes: z.int() }).nullable(),
+    cost: z.strictObject({ currency: z.literal('USD'), monthly: z.number().nullable() }),
+    warnings: z.array(z.string()),
+  })
+  .meta({ id: 'Plan' });
+
+const explanation = z
+  .strictObject({
+    id: z.string(),
+    phase: z.enum(PHASES),
+    summary: z.string(),
+    conditions: z.array(
+      z.strictObject({
+        kind: z.enum(['gate', 'approval', 'schedule', 'lock', 'confirm', 'evidence']),
+        name: z.string(),
+        met: z.boolean(),
+        message: z.string(),
+        resolution: z.string().optional(),
+        who: z.array(z.string()).optional(),
+        missing: z.int().optional(),
+      }),
+    ),
+    ask: z.array(z.string()).nullable(),
+    earliestStart: instant.nullable(),
+    expiresAt: instant,
+    notification: z.literal('failed').optional(),
+  })
+  .meta({ id: 'Explanation' });
+
+const place = {
+  artifact: z.string(),
+  tenant: z.string(),
+  current: occupant.nullable(),
+  previous: occupant.nullable(),
+  health: z.enum(['healthy', 'warning', 'failed', 'unknown']),
+  rolledBack: occupant.optional(),
+  flags: z.strictObject({ frozen: z.boolean(), locked: z.boolean(), out_of_date: z.boolean(), drifted: z.boolean() }),
+  pending: z.array(z.strictObject({ id: z.string(), version: z.string(), phase: z.enum(PHASES), createdAt: instant })),
+};
+const tier = z.enum(['standard', 'production']);
+const past = z.strictObject({
+  version: z.string(),
+  digest,
+  requestId: z.string(),
+  at: instant,
+  outcome: z.enum(['succeeded', 'rolled_back', 'failed', 'adopted']),
+});
+
+/** Schema of every answer in the route table. `Page`, `OpenApi` and `Redirect` have no JSON shape of their own. */
+export const ANSWERS: Readonly<Record<AnswerName, z.ZodType>> = {
+  Health: z.strictObject({ status: z.literal('ok') }).meta({ id: 'Health' }),
+  OpenApi: z.looseObject({ openapi: z.string() }).meta({ id: 'OpenApi' }),
+  Page: z.string().meta({ id: 'Page' }),
+  Redirect: z.undefined(),
+  Plan: plan,
+  PromotionRequest: promotionRequest,
+  PromotionRequestOrExisting: z.union([alreadyPromoted, promotionRequest]).meta({ id: 'PromotionRequestOrExisting' }),
+  RequestList: z.strictObject({ items: z.array(summary), nextCursor: z.string().optional() }).meta({ id: 'RequestList' }),
+  Stats: z
+    .strictObject({ pending: z.int(), approvedToday: z.int(), rejectedToday: z.int(), deployedThisWeek: z.int() })
+    .meta({ id: 'Stats' }),
+  Explanation: explanation,
+  Timeline: z.strictObject({ id: z.string(), items: z.array(z.strictObject({ seq: z.int(), ...historyEntry })) }).meta({ id: 'Timeline' }),
+  EnvironmentList: z
+    .strictObject({ items: z.array(z.strictObject({ environment: z.string(), tier, artifacts: z.array(z.strictObject(place)) })) })
+    .meta({ id: 'EnvironmentList' }),
+  Environment: z
+    .strictObject({ environment: z.string(), tier, artifacts: z.array(z.strictObject({ ...place, history: z.array(past) })) })
+    .meta({ id: 'Environment' }),
+  Accepted: z.looseObject({}).meta({ id: 'Accepted' }),
+};

@@ -1,0 +1,23 @@
+/** `GET /v1/environments/{env}`: what runs in one environment, with its past. */
+import type { HttpAnswer, HttpCall } from '../kit/http.ts';
+import { environments } from '../kit/state.ts';
+import { readEnvironment, recordsBefore, renderPlace } from './read-environment.ts';
+
+const HISTORY_LENGTH = 20;
+
+export async function getEnvironment(call: HttpCall): Promise<HttpAnswer> {
+  const environment = call.params['env']!;
+  const places = await readEnvironment(call, environment);
+  const before = await recordsBefore(
+    call,
+    environment,
+    places.map((place) => place.artifact),
+  );
+  const artifacts = await Promise.all(
+    places.map(async (place) => ({
+      ...renderPlace(place, before.get(place.artifact)),
+      history: await environments.history(environment, place.artifact, HISTORY_LENGTH),
+    })),
+  );
+  return { status: 200, body: { environment, tier: call.configuration.environments[environment]!.tier, artifacts } };
+}

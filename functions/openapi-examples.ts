@@ -1,0 +1,24 @@
+/** Bodies that work as they stand against the demo, by operation. */
+const REQUEST = {
+  target: { type: 'api', name: 'payment-api', version: '1.1.0' },
+  request: {
+    justification: 'New PCI-DSS compliant payment flow',
+    releaseNotes: '- Added 3DS2 authentication\n- Fixed timeout issues\n',
+    impactAssessment: 'low',
+    rollbackPlan: 'The engine restores 1.0.0; nothing else has to be undone',
+  },
+  preChecks: {
+    stagingTestsPassed: true,
+    securityScanPassed: true,
+    performanceTestsPassed: true,
+    testEvidenceUrl: 'https://ci.example.com/pipelines/12345',
+  },
+};
+
+export const EXAMPLES: Readonly<Record<string, unknown>> = {
+  preview: REQUEST,
+  createRequest: REQUEST,
+  editRequest: { request: { impactAssessment: 'medium' } },
+  approveRequest: { comment: 'Approved after review' },
+  rejectRequest: { reason: 'The rollback plan does not cover the new table' },
+};

@@ -1,0 +1,23 @@
+/** `GET …/explain`: what a request waits for, who can help, and when it could start. */
+import { deliveryKey } from '../../adapters/state/keys.ts';
+import { explain } from '../../core/approval/explain.ts';
+import type { Promotion } from '../../core/promotion/promotion.ts';
+import type { TwoPhaseHandler } from '../kit/http.ts';
+import { clock, environments, promotions, table } from '../kit/state.ts';
+import { findOfCall, planAndDecisions } from './find-request.ts';
+
+export const explainRequest: TwoPhaseHandler<Promotion> = {
+  find: findOfCall,
+  async handle({ configuration }, promotion) {
+    const [{ plan, decisions }, gates, environment, undelivered] = await Promise.all([
+      planAndDecisions(promotion),
+      promotions.gates(promotion.id, promotion.attempt),
+      environments.get(promotion.to, promotion.artifact),
+      table.get(deliveryKey(promotion.id), 'FAILED'),
+    ]);
+    const now = clock.now().toISOString();
+    const explanation = explain({ promotion, plan, gates, decisions, configuration, environment, now });
+    // Approval is possible all the same: on the request page and by the command line.
+    return { status: 200, body: { ...explanation, ...(undelivered ? { notification: 'failed' } : {}) } };
+  },
+};

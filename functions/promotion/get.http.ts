@@ -1,0 +1,41 @@
+/** `GET /v1/requests/{env}/{id}`: the request as JSON, or as seed 000's ticket in YAML. */
+import { createHash } from 'node:crypto';
+import type { Promotion } from '../../core/promotion/promotion.ts';
+import { ticketYaml } from '../../core/promotion/ticket-yaml.ts';
+import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
+import { promotions } from '../kit/state.ts';
+import { findOfCall, planAndDecisions } from './find-request.ts';
+import { renderRequest } from './render-request.ts';
+
+export const getRequest: TwoPhaseHandler<Promotion> = {
+  find: findOfCall,
+  async handle(call, found) {
+    const aggregate = await promotions.aggregate(found.id);
+    if (!aggregate) throw new Error(`${found.id} vanished`);
+    const { configuration, caller } = call;
+    const rendered = renderRequest({ ...aggregate, ...(await planAndDecisions(aggregate.promotion)), configuration, caller });
+    const { approvedBy, rejectionReason } = rendered.status;
+    const answer: HttpAnswer = wantsYaml(call)
+      ? { status: 200, contentType: 'application/yaml', body: ticketYaml({ ...aggregate, approvedBy, rejectionReason }) }
+      : { status: 200, body: rendered };
+    return conditional(call, answer);
+  },
+};
+
+/** YAML when it is asked for and JSON is not asked for more. */
+function wantsYaml(call: HttpCall): boolean {
+  const accept = call.headers['accept'] ?? '';
+  const types = accept.split(',').map((part) => part.split(';')[0]!.trim().toLowerCase());
+  const yaml = types.findIndex((type) => type === 'application/yaml' || type === 'application/x-yaml' || type === 'text/yaml');
+  const json = types.indexOf('application/json');
+  return yaml >= 0 && (json < 0 || yaml < json);
+}
+
+/** 304 for a client that has this representation. Weak: what the caller may do can change without a write, so the tag covers the whole answer. */
+function conditional(call: HttpCall, answer: HttpAnswer): HttpAnswer {
+  const etag = `W/"${createHash('sha256').update(JSON.stringify(answer)).digest('base64url').slice(0, 27)}"`;
+  const headers = { etag, vary: 'Accept, Authorization, Cookie', 'cache-control': 'private, no-cache' };
+  const known = (call.headers['if-none-match'] ?? '').split(',').map((part) => part.trim());
+  if (known.includes('*') || known.includes(etag)) return { status: 304, headers };
+  return { ...answer, headers };
+}

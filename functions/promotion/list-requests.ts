@@ -1,0 +1,83 @@
+/** Pages of requests for a caller: whose rows are read is decided here, what is kept of them by each list. */
+import { kmsMacs } from '../../adapters/access/macs.ts';
+import type { Membership } from '../../core/access/membership.ts';
+import type { Configuration } from '../../core/environment/configuration.ts';
+import type { Json } from '../../core/promotion/canonical-json.ts';
+import type { PromotionQuery } from '../../core/promotion/ports.ts';
+import type { Promotion } from '../../core/promotion/promotion.ts';
+import { cursors } from '../kit/cursor.ts';
+import type { HttpCall } from '../kit/http.ts';
+import { clock, promotions } from '../kit/state.ts';
+import { renderSummary } from './render-request.ts';
+
+const DEFAULT_LIMIT = 25;
+/** Rows that one answer reads at most while it looks for those that fit; then the client comes back with the cursor. */
+const MOST_READ = 1_000;
+const pages = cursors(kmsMacs(), clock);
+
+/** Tenants whose requests the member may read. */
+export function visibleTenants(membership: Membership, configuration: Configuration): string[] {
+  if (!membership.verbs.has('read')) return [];
+  if (membership.sees !== 'all') return [...membership.tenants].sort();
+  const named = [
+    ...Object.values(configuration.artifacts).map((artifact) => artifact.tenant),
+    ...configuration.people.flatMap((person) => person.tenants),
+  ];
+  return [...new Set(named)].sort();
+}
+
+export interface Listing {
+  operation: string;
+  /** Filters as the client gave them: a cursor holds for these only. */
+  filters: Record<string, string | undefined>;
+  query: Omit<PromotionQuery, 'environment' | 'tenants' | 'limit' | 'after'>;
+  tenant?: string | undefined;
+  limit: number | undefined;
+  cursor: string | undefined;
+  /** Keeps an item; what the store cannot filter. */
+  keep?(promotion: Promotion): boolean | Promise<boolean>;
+}
+
+/** `{items, nextCursor?}`, newest first. Refusal BAD_CURSOR. */
+export async function listRequests(call: HttpCall<unknown, unknown>, listing: Listing) {
+  const { caller, configuration } = call;
+  const environment = call.params['env']!;
+  const tenants = visibleTenants(caller.membership, configuration).filter(
+    (tenant) => listing.tenant === undefined || tenant === listing.tenant,
+  );
+  const scope: Json = [listing.operation, environment, tenants, caller.actor.key, definedOf(listing.filters)];
+  const limit = listing.limit ?? DEFAULT_LIMIT;
+  let after = listing.cursor === undefined ? undefined : await pages.read(scope, listing.cursor);
+  const query: PromotionQuery = {
+    ...listing.query,
+    environment,
+    tenants,
+    limit: Math.min(100, limit),
+    ...(caller.membership.sees === 'own' ? { requesterKey: caller.actor.key } : {}),
+  };
+  const kept: Promotion[] = [];
+  for (let read = 0; read < MOST_READ && kept.length < limit; ) {
+    const page = await promotions.list({ ...query, ...(after === undefined ? {} : { after }) });
+    read += Math.max(1, page.items.length);
+    after = page.after;
+    for (const [index, promotion] of page.items.entries()) {
+      if (listing.keep && !(await listing.keep(promotion))) continue;
+      kept.push(promotion);
+      if (kept.length < limit) continue;
+      const isLast = index === page.items.length - 1;
+      // The position is after the last item that was given out, not after the page that it came from.
+      if (!isLast) after = positionOf(promotion);
+      break;
+    }
+    if (after === undefined) break;
+  }
+  return { items: kept.map(renderSummary), ...(after === undefined ? {} : { nextCursor: await pages.write(scope, after) }) };
+}
+
+function positionOf({ createdAt, id }: Promotion): string {
+  return `${createdAt}#${id}`;
+}
+
+function definedOf(filters: Record<string, string | undefined>): Json {
+  return Object.fromEntries(Object.entries(filters).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}

@@ -1,0 +1,139 @@
+/** `POST /v1/requests/{env}/preview`: what a request would do, found out by reading only. */
+import { eligibleFor } from '../../core/approval/eligible.ts';
+import { groupOf } from '../../core/approval/stage.ts';
+import type { EnvironmentRecord } from '../../core/environment/environment.ts';
+import { type GateRunner, READ_ONLY_GATES } from '../../core/gate/ports.ts';
+import { specOf } from '../../core/promotion/make-plan.ts';
+import { type Plan, planHashOf, stepsOf } from '../../core/promotion/plan.ts';
+import { warningsOf } from '../../core/promotion/plan-warnings.ts';
+import type { RequestBody } from '../../core/promotion/request-body.ts';
+import type { RegistryReader } from '../../core/registry/ports.ts';
+import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
+import { draftPlan, findArtifact } from './draft-plan.ts';
+import { storePreview, unstoredExpiry } from './preview-row.ts';
+
+/** The whole preview answers within 20 s; gates get what resolving and reading leave. */
+const GATES_MS = 15_000;
+const ESTIMATE_MS = 15_000;
+/** Price of a GiB a month in ECR, USD. */
+const USD_PER_GIB_MONTH = 0.1;
+const GIB = 1024 ** 3;
+
+type PreviewCall = HttpCall<RequestBody, { store?: 'true' | 'false' }>;
+
+export function preview(
+  registries: RegistryReader,
+  gates: GateRunner,
+): TwoPhaseHandler<unknown, RequestBody, { store?: 'true' | 'false' }> {
+  return { find: findArtifact, handle: (call) => previewNow(call, registries, gates) };
+}
+
+async function previewNow(call: PreviewCall, registries: RegistryReader, runner: GateRunner): Promise<HttpAnswer> {
+  const { configuration, body, caller } = call;
+  const { plan, version, environment } = await draftPlan(call, registries, caller.actor.key);
+  const planHash = planHashOf(plan);
+  const [gates, copy] = await Promise.all([tryGates(call, plan, planHash, runner), estimate(call, plan, registries)]);
+  const stored = call.query.store === 'false' ? { expiresAt: unstoredExpiry() } : await storePreview(plan, planHash);
+  const workload = configuration.artifacts[plan.artifact]?.workload;
+  const promotion = { tenant: plan.tenant, requester: caller.actor, editors: [] };
+  const answer = {
+    ...stored,
+    planHash,
+    artifact: { name: plan.artifact, version: plan.version, digest: plan.digest, tag: version.tag },
+    from: plan.from,
+    to: plan.to,
+    current: environment?.current ?? null,
+    gates,
+    approvals: {
+      required: plan.approvals.length > 0,
+      stages: plan.approvals.map((stage) => ({
+        name: stage.name,
+        rules: stage.rules.map((rule) => ({
+          team: groupOf(rule),
+          min: rule.min,
+          eligible: eligibleFor(rule, promotion, configuration).map((person) => person.email),
+        })),
+      })),
+    },
+    steps: stepsOf(plan),
+    rollbackTarget: plan.rollbackTarget,
+    diff: diffOf(plan, environment),
+    copy,
+    cost: { currency: 'USD', monthly: copy ? round((copy.missingBytes / GIB) * USD_PER_GIB_MONTH) : null },
+    warnings: [
+      ...warningsOf(plan, specOf(body, plan.from, plan.to), {
+        replicas: workload?.replicas,
+        isRunning: environment?.current?.digest === plan.digest,
+        isLocked: environment?.holder !== undefined,
+      }),
+      ...(copy ? [] : ['the size of the copy could not be estimated in time']),
+    ],
+  };
+  return { status: 200, body: answer };
+}
+
+/** Gates that only read are tried; the others, and those that are not done in time, are `not_run`. */
+function tryGates({ configuration, body, caller }: PreviewCall, plan: Plan, planHash: string, runner: GateRunner) {
+  const subject = {
+    tenant: plan.tenant,
+    artifact: plan.artifact,
+    digest: plan.digest,
+    version: plan.version,
+    from: plan.from,
+    to: plan.to,
+    planHash,
+    requester: caller.actor.email,
+    claims: body.preChecks,
+  };
+  return Promise.all(
+    plan.gates.map(async ({ name, type }) => {
+      const definition = configuration.gates[name]!;
+      const notRun = (message: string) => ({ name, type, status: 'not_run' as const, message, resolution: '' });
+      if (!READ_ONLY_GATES.has(definition.type)) return notRun('this gate acts on the world; it runs when the promotion is requested');
+      const outcome = await withinTime(runner.run(definition, subject, 'preview'), GATES_MS);
+      return outcome ? { name, type, ...outcome } : notRun('not done within the time of a preview');
+    }),
+  );
+}
+
+/** What would be moved to all target registries together; undefined when it is not known in time. */
+async function estimate({ configuration }: PreviewCall, plan: Plan, registries: RegistryReader) {
+  const source = configuration.registries[plan.registries.source]!;
+  const reading = Promise.all(
+    plan.registries.targets.map((name) => registries.estimate(source, configuration.registries[name]!, plan.artifact, plan.digest)),
+  ).catch(() => undefined);
+  const estimates = await withinTime(reading, ESTIMATE_MS);
+  if (!estimates?.length) return null;
+  return {
+    blobs: estimates[0]!.blobs,
+    bytes: estimates[0]!.bytes,
+    missingBlobs: sum(estimates.map((each) => each.missingBlobs)),
+    missingBytes: sum(estimates.map((each) => each.missingBytes)),
+  };
+}
+
+function diffOf(plan: Plan, environment: EnvironmentRecord | undefined) {
+  const current = environment?.current;
+  return {
+    version: { from: current?.version ?? null, to: plan.version },
+    digest: { from: current?.digest ?? null, to: plan.digest },
+    tags: plan.tags,
+  };
+}
+
+/** The value, or undefined when it takes longer. Real time: the caller waits in it. */
+async function withinTime<Value>(value: Promise<Value>, milliseconds: number): Promise<Value | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), milliseconds);
+  });
+  return Promise.race([value, late]).finally(() => clearTimeout(timer));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function round(dollars: number): number {
+  return Math.round(dollars * 10_000) / 10_000;
+}

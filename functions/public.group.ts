@@ -1,0 +1,8 @@
+/** What anybody may call: health, description, sign-in; and the answer to every path or method that is not in the route table. */
+import { login } from './access/login.http.ts';
+import { loginCallback } from './access/login-callback.http.ts';
+import { logout } from './access/logout.http.ts';
+import { health, openapi, showDocs } from './access/service.http.ts';
+import { httpHandler } from './kit/http-handler.ts';
+
+export const handler = httpHandler('public', { health, openapi, docs: showDocs, login, loginCallback, logout });

@@ -1,0 +1,21 @@
+/** Every reading route. */
+import { getEnvironment } from './environment/get-environment.http.ts';
+import { listEnvironments } from './environment/list-environments.http.ts';
+import { httpHandler } from './kit/http-handler.ts';
+import { explainRequest } from './promotion/explain.http.ts';
+import { getRequest } from './promotion/get.http.ts';
+import { list, listMine, listPending } from './promotion/list.http.ts';
+import { stats } from './promotion/stats.http.ts';
+import { requestTimeline } from './promotion/timeline.http.ts';
+
+export const handler = httpHandler('read', {
+  listRequests: list,
+  listMyRequests: listMine,
+  listPendingRequests: listPending,
+  requestStats: stats,
+  getRequest,
+  explainRequest,
+  requestTimeline,
+  listEnvironments,
+  getEnvironment,
+});

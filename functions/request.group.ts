@@ -1,0 +1,19 @@
+/** Previews, creates and changes requests. */
+import { gateRunner } from '../adapters/gate/gate-runner.ts';
+import { registryReader } from '../adapters/registry/registry-reader.ts';
+import { httpHandler } from './kit/http-handler.ts';
+import { cancelRequest, executeRequest, retryRequest } from './promotion/change.http.ts';
+import { create } from './promotion/create.http.ts';
+import { editRequest } from './promotion/edit.http.ts';
+import { preview } from './promotion/preview.http.ts';
+
+const registries = registryReader();
+
+export const handler = httpHandler('request', {
+  preview: preview(registries, gateRunner()),
+  createRequest: create(registries),
+  editRequest: editRequest(registries),
+  cancelRequest,
+  retryRequest,
+  executeRequest,
+});
