@@ -61,7 +61,8 @@ export function tokenVerifier(issuer: string, audience: string): TokenVerifier {
   const verify = async (token: string, wanted: string, isKind: (header: Claims, claims: Claims) => boolean) => {
     const header = headerOf(token);
     // Keys come from the pinned key set alone: a token that brings or points to its own key is not even looked at.
-    if (!header || !ALGORITHMS.has(String(header['alg'])) || ['jku', 'x5u', 'jwk', 'x5c', 'crit'].some((name) => name in header)) return undefined;
+    if (!header || !ALGORITHMS.has(String(header['alg'])) || ['jku', 'x5u', 'jwk', 'x5c', 'crit'].some((name) => name in header))
+      return undefined;
     const verifier = await verifierFor(wanted);
     let claims: Claims;
     try {
@@ -77,8 +78,13 @@ export function tokenVerifier(issuer: string, audience: string): TokenVerifier {
   return {
     discover,
     verifyAccess: (token) =>
-      verify(token, audience, (header, claims) => /^(?:application\/)?at\+jwt$/i.test(String(header['typ'])) || claims['token_use'] === 'access'),
-    verifyId: (token, clientId) => verify(token, clientId, (_header, claims) => claims['token_use'] === undefined || claims['token_use'] === 'id'),
+      verify(
+        token,
+        audience,
+        (header, claims) => /^(?:application\/)?at\+jwt$/i.test(String(header['typ'])) || claims['token_use'] === 'access',
+      ),
+    verifyId: (token, clientId) =>
+      verify(token, clientId, (_header, claims) => claims['token_use'] === undefined || claims['token_use'] === 'id'),
   };
 }
 

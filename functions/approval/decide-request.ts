@@ -16,12 +16,7 @@ type Decider = Pick<DecisionInput, 'decision' | 'actor' | 'auth' | 'channel'>;
  * Decides on a request and answers it as it then is. `membership` is read from the configuration in force when it is not given. Refusals of
  * `decide`, and NOT_FOUND for another environment's or tenant's request. A refused decision of the requester leaves one audit event.
  */
-export function decideRequest(
-  id: string,
-  environment: string,
-  input: DecisionInput,
-  membership?: Membership,
-): Promise<PromotionAggregate> {
+export function decideRequest(id: string, environment: string, input: DecisionInput, membership?: Membership): Promise<PromotionAggregate> {
   return changing(
     () => readHead(id, environment),
     async (promotion) => {

@@ -13,7 +13,12 @@ export const rejectRequest: TwoPhaseHandler<Promotion, { reason: string; planHas
   },
   async handle(call, { id, to }) {
     const { reason, planHash } = call.body;
-    await decideRequest(id, to, { ...actingOf(call), decision: 'reject', comment: reason, ...(planHash === undefined ? {} : { planHash }) });
+    await decideRequest(id, to, {
+      ...actingOf(call),
+      decision: 'reject',
+      comment: reason,
+      ...(planHash === undefined ? {} : { planHash }),
+    });
     return { status: 200, body: await readRequestFor(call, id) };
   },
 };

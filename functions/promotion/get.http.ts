@@ -1,7 +1,7 @@
 /** `GET /v1/requests/{env}/{id}`: the request as JSON, or as seed 000's ticket in YAML. */
 import { createHash } from 'node:crypto';
 import type { Promotion } from '../../core/promotion/promotion.ts';
-import { ticketYaml } from '../../core/promotion/ticket-yaml.ts';
+import type { TicketFacts } from '../../core/promotion/ticket-yaml.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
 import { promotions } from '../kit/state.ts';
 import { findOfCall, planAndDecisions } from './find-request.ts';
@@ -16,11 +16,17 @@ export const getRequest: TwoPhaseHandler<Promotion> = {
     const rendered = renderRequest({ ...aggregate, ...(await planAndDecisions(aggregate.promotion)), configuration, caller });
     const { approvedBy, rejectionReason } = rendered.status;
     const answer: HttpAnswer = wantsYaml(call)
-      ? { status: 200, contentType: 'application/yaml', body: ticketYaml({ ...aggregate, approvedBy, rejectionReason }) }
+      ? { status: 200, contentType: 'application/yaml', body: await ticket({ ...aggregate, approvedBy, rejectionReason }) }
       : { status: 200, body: rendered };
     return conditional(call, answer);
   },
 };
+
+/** The YAML library is a quarter of this bundle: it is loaded by the first who wants a ticket. */
+async function ticket(facts: TicketFacts): Promise<string> {
+  const { ticketYaml } = await import('../../core/promotion/ticket-yaml.ts');
+  return ticketYaml(facts);
+}
 
 /** YAML when it is asked for and JSON is not asked for more. */
 function wantsYaml(call: HttpCall): boolean {

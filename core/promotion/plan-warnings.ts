@@ -1,0 +1,42 @@
+/** What a plan allows but its requester should know. One sentence each. */
+import type { Plan } from './plan.ts';
+import type { PromotionSpec } from './promotion.ts';
+
+export interface WarningFacts {
+  /** Pods of the workload, where there is one. */
+  replicas: number | undefined;
+  /** The digest runs in the target environment already. */
+  isRunning: boolean;
+  /** Another promotion changes the target environment now. */
+  isLocked: boolean;
+}
+
+export function warningsOf(plan: Plan, spec: PromotionSpec, facts: WarningFacts): string[] {
+  const { preChecks } = spec;
+  const falseClaims = [
+    ...(preChecks.stagingTestsPassed ? [] : ['stagingTestsPassed']),
+    ...(preChecks.securityScanPassed ? [] : ['securityScanPassed']),
+    ...(preChecks.performanceTestsPassed ? [] : ['performanceTestsPassed']),
+  ];
+  return [
+    ...unreachableWeights(plan, facts.replicas),
+    ...(falseClaims.length > 0 ? [`claimed as not done: ${falseClaims.join(', ')}`] : []),
+    ...(facts.isRunning ? [`${plan.to} runs this digest already: a request would change nothing`] : []),
+    ...(facts.isLocked ? [`another promotion changes ${plan.to} now; this one would wait for it`] : []),
+    ...(plan.rollout.strategy !== 'none' && plan.rollbackTarget === null
+      ? [`nothing runs in ${plan.to} yet: there is nothing to roll back to`]
+      : []),
+    ...(plan.approvals.length === 0 ? [`${plan.to} asks nobody for approval`] : []),
+  ];
+}
+
+/** Whole pods only: `weight` percent of the replicas, rounded up, may be far from the weight. */
+function unreachableWeights(plan: Plan, replicas: number | undefined): string[] {
+  if (plan.rollout.strategy !== 'canary' || !replicas) return [];
+  return plan.rollout.weights
+    .filter((weight) => (weight * replicas) % 100 !== 0)
+    .map((weight) => {
+      const pods = Math.max(1, Math.ceil((weight * replicas) / 100));
+      return `${weight} % is not reachable with ${replicas} pods: that step runs ${pods} of ${replicas} (${Math.round((pods * 100) / replicas)} %)`;
+    });
+}
