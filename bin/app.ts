@@ -4,15 +4,14 @@ import { join } from 'node:path';
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Configuration } from '../core/environment/configuration.ts';
+import { buildFolder } from '../lib/build-folder.ts';
 import { ControlPlaneStack } from '../lib/control-plane-stack.ts';
 import { acknowledgeFindings } from '../lib/nag-acknowledgements.ts';
 import { StateStack } from '../lib/state-stack.ts';
 
 const outdir = process.env['CDK_OUTDIR'];
 const app = new App(outdir ? { outdir } : {});
-const configuration = JSON.parse(
-  readFileSync(join(import.meta.dirname, '..', 'dist', 'functions', 'read', 'greenlight.json'), 'utf8'),
-) as Configuration;
+const configuration = JSON.parse(readFileSync(join(buildFolder(), 'functions', 'read', 'greenlight.json'), 'utf8')) as Configuration;
 const state = new StateStack(app, 'GreenlightState');
 const controlPlane = new ControlPlaneStack(app, 'Greenlight', { state, configuration });
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

@@ -5,6 +5,7 @@ import { Architecture, Code, Function as LambdaFunction, Runtime } from 'aws-cdk
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { VariableName } from '../core/environment/variables.ts';
+import { buildFolder } from './build-folder.ts';
 import { type FunctionName, specificationOf } from './functions.ts';
 
 export interface FunctionGroupProps {
@@ -32,7 +33,7 @@ export class FunctionGroup extends Construct {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       handler: 'index.handler',
-      code: Code.fromAsset(join(import.meta.dirname, '..', 'dist', 'functions', props.name)),
+      code: Code.fromAsset(join(buildFolder(), 'functions', props.name)),
       timeout: Duration.seconds(spec.timeout),
       memorySize: spec.memory,
       role: this.role,

@@ -70,7 +70,7 @@ async function main(): Promise<void> {
 }
 
 async function run(options: Arguments, data: DataFolder): Promise<void> {
-  const environment = { GREENLIGHT_CONFIG: options.config, CDK_OUTDIR: data.file('cdk.out') };
+  const environment = { GREENLIGHT_CONFIG: options.config, GREENLIGHT_BUILD: data.file('build'), CDK_OUTDIR: data.file('cdk.out') };
   console.error('building functions');
   await runScript('scripts/build.ts', environment);
   console.error('synthesizing stacks');

@@ -1,16 +1,23 @@
 /**
  * Builds what is deployed: every function in one esbuild step each, the normalized configuration beside its bundle, and the command line.
- * Synthesis and the local cloud use exactly these files. GREENLIGHT_CONFIG names the configuration file (default greenlight.yaml).
+ * Synthesis and the local cloud use exactly these files. GREENLIGHT_CONFIG names the configuration file (default greenlight.yaml),
+ * GREENLIGHT_BUILD the output folder (default dist).
  */
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { readConfiguration } from '../core/environment/configuration-file.ts';
+import { buildFolder } from '../lib/build-folder.ts';
 import { FUNCTIONS } from '../lib/functions.ts';
 
 const root = join(import.meta.dirname, '..');
-const output = join(root, 'dist');
+const output = buildFolder();
 const configurationFile = process.env['GREENLIGHT_CONFIG'] ?? join(root, 'greenlight.yaml');
+
+/** `createRequire` serves the few CommonJS packages inside the ES module bundle. */
+const BANNER = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+
+let openApi: Promise<string> | undefined;
 
 const configuration = readOrExit(configurationFile);
 rmSync(join(output, 'functions'), { recursive: true, force: true });
@@ -19,15 +26,13 @@ await Promise.all([...Object.entries(FUNCTIONS).map(([name, { entry }]) => bundl
 function readOrExit(file: string): string {
   const result = readConfiguration(readFileSync(file, 'utf8'));
   if (!result.ok) {
-    for (const problem of result.problems) console.error(`${file}:${problem.line}: ${problem.message}${problem.hint ? ` (${problem.hint})` : ''}`);
+    for (const problem of result.problems)
+      console.error(`${file}:${problem.line}: ${problem.message}${problem.hint ? ` (${problem.hint})` : ''}`);
     process.exit(2);
   }
   for (const warning of result.warnings) console.error(`warning: ${warning}`);
   return JSON.stringify(result.configuration);
 }
-
-/** `createRequire` serves the few CommonJS packages inside the ES module bundle. */
-const BANNER = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
 async function bundleFunction(name: string, entry: string): Promise<void> {
   const folder = join(output, 'functions', name);
@@ -54,8 +59,6 @@ async function bundleFunction(name: string, entry: string): Promise<void> {
   mkdirSync(join(output, 'meta'), { recursive: true });
   writeFileSync(join(output, 'meta', `${name}.json`), JSON.stringify(result.metafile));
 }
-
-let openApi: Promise<string> | undefined;
 
 function openApiFile(): Promise<string> {
   openApi ??= (async () => {
