@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { pipeline, type Readable, Transform, type TransformCallback } from 'node:stream';
 import { Fault } from '../../core/errors.ts';
-import { callRegistry, retrying, streamRegistry } from './registry-request.ts';
+import { callRegistryOnce, retrying, streamRegistry } from './registry-request.ts';
 import type { Repository } from './repository.ts';
 
 /** Chunks of this size keep sha256 and sockets busy without holding much: 256 KiB measured best. */
@@ -22,7 +22,7 @@ export async function copyBlob(source: Repository, target: Repository, digest: s
 async function beginUpload(source: Repository, target: Repository, digest: string): Promise<string> {
   const isNeighbour = source.origin === target.origin && source.name !== target.name;
   const query = isNeighbour ? `?${new URLSearchParams({ mount: digest, from: source.name })}` : '';
-  const answer = await callRegistry(target.access, {
+  const answer = await callRegistryOnce(target.access, {
     method: 'POST',
     path: target.path(`blobs/uploads/${query}`),
     scope: target.scope(true),
@@ -58,7 +58,11 @@ async function upload(source: Repository, target: Repository, digest: string, si
 export async function pushBlob(target: Repository, digest: string, size: number, open: () => Readable): Promise<void> {
   if ((await target.blobSize(digest)) === size) return;
   await retrying(async () => {
-    const answer = await callRegistry(target.access, { method: 'POST', path: target.path('blobs/uploads/'), scope: target.scope(true) });
+    const answer = await callRegistryOnce(target.access, {
+      method: 'POST',
+      path: target.path('blobs/uploads/'),
+      scope: target.scope(true),
+    });
     await send(target, uploadAddress(target, answer.headers.location), digest, size, open());
   });
 }

@@ -39,22 +39,25 @@ const LARGEST_ERROR = 64 * 1024;
 const DEADLINE_MS = 30_000;
 
 /** Sends and reads one request, with retries. Faults: REGISTRY_REFUSED (final), UNAVAILABLE, FOREIGN_REALM, LIMIT, EGRESS_REFUSED. */
-export async function callRegistry(access: RegistryAccess, request: RegistryRequest): Promise<RegistryAnswer> {
-  return retrying(async () => {
-    const answer = await authorized(access, request, (headers) =>
-      egress.request({
-        method: request.method,
-        url: addressOf(access, request.path),
-        headers,
-        deadlineMs: DEADLINE_MS,
-        maxBytes: Math.max(request.maxBytes ?? 0, LARGEST_ERROR),
-        redirects: request.redirects ?? 0,
-        ...(request.body === undefined ? {} : { body: request.body }),
-      }),
-    );
-    if (isExpected(answer.status, request)) return answer;
-    throw refusalOf(request, answer.status, answer.headers, answer.body);
-  });
+export function callRegistry(access: RegistryAccess, request: RegistryRequest): Promise<RegistryAnswer> {
+  return retrying(() => callRegistryOnce(access, request));
+}
+
+/** The same without retries, for callers that retry a longer piece of work. */
+export async function callRegistryOnce(access: RegistryAccess, request: RegistryRequest): Promise<RegistryAnswer> {
+  const answer = await authorized(access, request, (headers) =>
+    egress.request({
+      method: request.method,
+      url: addressOf(access, request.path),
+      headers,
+      deadlineMs: DEADLINE_MS,
+      maxBytes: Math.max(request.maxBytes ?? 0, LARGEST_ERROR),
+      redirects: request.redirects ?? 0,
+      ...(request.body === undefined ? {} : { body: request.body }),
+    }),
+  );
+  if (isExpected(answer.status, request)) return answer;
+  throw refusalOf(request, answer.status, answer.headers, answer.body);
 }
 
 /** Opens a stream from a registry, or to one with `upload`. Not retried here: a stream can be sent only once. */
