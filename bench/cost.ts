@@ -13,14 +13,14 @@ export const MOST_TRANSITIONS_PER_STEP = 3;
 
 const DOLLARS_PER_TRANSITION = 25 / 1e6;
 
-/** Answers of the functions on the way to a promotion with `steps` rollout steps (0: nothing to roll out, 1: direct). */
-export function promotionScript(steps: number): Script {
-  const bakes = Array.from({ length: Math.max(0, steps - 1) }, () => ({ next: 'bake', bakeSeconds: 5 }));
+/** Answers of the functions on the way to a promotion: `steps` canary steps that each bake, 0: one direct step, undefined: no workload. */
+export function promotionScript(steps: number | undefined): Script {
+  const bakes = Array.from({ length: steps ?? 0 }, () => ({ next: 'bake', bakeSeconds: 5 }));
   return {
     'settle-gates': [{ next: 'approval' }],
     begin: [{ next: 'copy' }],
     copy: [{ next: 'tag' }],
-    tag: [{ next: steps === 0 ? 'finish' : 'roll-out' }],
+    tag: [{ next: steps === undefined ? 'finish' : 'roll-out' }],
     'roll-out': [...bakes, { next: 'finish' }],
     finish: [{ next: 'end' }],
   };
@@ -50,13 +50,13 @@ export function otherCosts(walk: Walk): number {
 
 /** `npm run bench -- cost`. */
 export async function cost(): Promise<Benchmark> {
-  const copied = await walkPromotion(promotionScript(0));
-  const direct = await walkPromotion(promotionScript(1));
+  const copied = await walkPromotion(promotionScript(undefined));
+  const direct = await walkPromotion(promotionScript(0));
   const canary = await walkPromotion(promotionScript(3));
   for (const walk of [copied, direct, canary]) {
     if (walk.status !== 'SUCCEEDED') throw new Error(`the walk ended ${walk.status}: ${walk.states.join(' > ')}`);
   }
-  const perStep = (canary.transitions - direct.transitions) / 2;
+  const perStep = (canary.transitions - direct.transitions) / 3;
   const dollars = (walk: Walk) => walk.transitions * DOLLARS_PER_TRANSITION;
   return {
     name: 'cost',

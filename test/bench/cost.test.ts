@@ -16,7 +16,7 @@ it('a promotion without canary takes at most 14 transitions, a canary step at mo
 });
 
 it('counts a retry as a transition, as AWS bills it', async () => {
-  const script = promotionScript(1);
+  const script = promotionScript(0);
   const plain = await walkPromotion(script);
   const retried = await walkPromotion({ ...script, tag: [{ errorType: 'UNAVAILABLE' }, ...script['tag']!] });
   expect(retried.status).toBe('SUCCEEDED');
