@@ -21,7 +21,10 @@ export function clusterObjects(): object[] {
       { apiGroups: [''], resources: ['pods'], verbs: ['list'] },
     ]),
     binding(namespace, 'greenlight-rollout', ROLLOUT_GROUP),
-    role(namespace, 'greenlight-adopt', [{ apiGroups: ['apps'], resources: ['deployments'], verbs: ['get', 'list'] }]),
+    role(namespace, 'greenlight-adopt', [
+      { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get', 'list'] },
+      { apiGroups: [''], resources: ['pods'], verbs: ['list'] },
+    ]),
     binding(namespace, 'greenlight-adopt', ADOPT_GROUP),
     service(namespace),
   ]);
