@@ -1,0 +1,292 @@
+/** The HTTP functions over the local DynamoDB, KMS and issuer: real rows, real tokens, real MACs. Registries and gates are ports and are doubled. */
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import { vi } from 'vitest';
+import type { Configuration, PersonConfiguration } from '../../core/environment/configuration.ts';
+import { readConfiguration } from '../../core/environment/configuration-file.ts';
+import type { GateRunner } from '../../core/gate/ports.ts';
+import type { RegistryReader } from '../../core/registry/ports.ts';
+import { ROUTES } from '../../functions/routes.ts';
+import { openCertificateAuthority } from '../../local/certificate-authority.ts';
+import { createDynamoDb } from '../../local/dynamodb/dynamodb.ts';
+import { proxyEvent } from '../../local/http-api/proxy-event.ts';
+import { RouteTable } from '../../local/http-api/route-table.ts';
+import { createIssuer } from '../../local/issuer/issuer.ts';
+import { createKms } from '../../local/kms/kms.ts';
+import { trustCertificate } from '../../local/lambda/trust-certificate.ts';
+import type { LocalService, ResourceRequest, ServiceRequest } from '../../local/service.ts';
+import { makeContext } from '../local/context.ts';
+
+export const ORIGIN = 'http://127.0.0.1:4700';
+export const DIGEST = `sha256:${'a'.repeat(64)}`;
+export const OTHER_DIGEST = `sha256:${'b'.repeat(64)}`;
+const TABLE = 'state';
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  cookies: string[];
+  text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: answers are compared with what is expected, not typed
+  json: any;
+}
+
+export interface CallOptions {
+  /** Name of a person of the configuration, or a whole Authorization header when it holds a space. */
+  as?: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+  cookies?: string[];
+  sourceIp?: string;
+}
+
+export interface World {
+  configuration: Configuration;
+  issuer: string;
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  token(name: string, form?: Record<string, string>): Promise<Record<string, string>>;
+  /** Modules of the functions; loaded after the environment is set. */
+  state: typeof import('../../functions/kit/state.ts');
+  /** Every answer since the start, for the comparison with the OpenAPI document. */
+  answers: { operation: string | undefined; answer: Answer }[];
+  /** Everything that the functions have logged. */
+  logged: string[];
+  registry: { tags: Record<string, string> };
+  gates: { status: 'passed' | 'failed'; delayMs: number };
+  close(): Promise<void>;
+}
+
+/** Starts the world. `change` edits the configuration before anything reads it. */
+export async function startWorld(change: (configuration: Configuration) => void = () => {}): Promise<World> {
+  const context = makeContext('dynamodb');
+  const [dynamodb, kms] = [
+    await createDynamoDb(context),
+    await createKms({ ...context, folder: mkdtempSync(join(tmpdir(), 'greenlight-kms-')) }),
+  ];
+  const server = await serveAws(dynamodb, kms);
+  await declare(dynamodb, 'AWS::DynamoDB::Table', {
+    TableName: TABLE,
+    BillingMode: 'PAY_PER_REQUEST',
+    AttributeDefinitions: ['PK', 'SK', 'GPK', 'GSK'].map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
+    KeySchema: [
+      { AttributeName: 'PK', KeyType: 'HASH' },
+      { AttributeName: 'SK', KeyType: 'RANGE' },
+    ],
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: 'LISTING',
+        KeySchema: [
+          { AttributeName: 'GPK', KeyType: 'HASH' },
+          { AttributeName: 'GSK', KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'ALL' },
+      },
+    ],
+  });
+  const key = await declare(kms, 'AWS::KMS::Key', { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' });
+
+  const parsed = readConfiguration(readFileSync(join(import.meta.dirname, '../../greenlight.yaml'), 'utf8'));
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const { configuration } = parsed;
+  change(configuration);
+  const people = [...configuration.people, ...(configuration.people.some(({ subject }) => subject === robot.subject) ? [] : [robot])];
+  const authority = await openCertificateAuthority(join(context.data, 'authority'));
+  trustCertificate(authority.certificate);
+  const issuer = await createIssuer(
+    { ...context, folder: mkdtempSync(join(tmpdir(), 'greenlight-issuer-')) },
+    {
+      tls: await authority.issue('issuer'),
+      people: people.map(({ subject, email, name }) => ({ subject, email, name })),
+      clientId: 'robot',
+      audience: 'greenlight',
+      redirectOrigins: () => [ORIGIN],
+    },
+  );
+  configuration.issuer = issuer.origin;
+  const folder = mkdtempSync(join(tmpdir(), 'greenlight-bundle-'));
+  writeFileSync(join(folder, 'greenlight.json'), JSON.stringify(configuration));
+  const { openApiDocument } = await import('../../functions/openapi.ts');
+  writeFileSync(join(folder, 'openapi.json'), JSON.stringify(openApiDocument()));
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: server.origin,
+    AWS_REGION: context.region,
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    LAMBDA_TASK_ROOT: folder,
+    TABLE_NAME: TABLE,
+    API_ORIGIN: ORIGIN,
+    OIDC_ISSUER: issuer.origin,
+    OIDC_AUDIENCE: 'greenlight',
+    OIDC_CLIENT_ID: 'robot',
+    COOKIE_KEY: key.attributes?.['Arn'] ?? key.ref,
+    LINK_KEYS: '{}',
+    ALLOWED_ORIGINS: issuer.origin,
+  });
+
+  const registry: World['registry'] = { tags: { '1.1.0': DIGEST, '1.2.0': OTHER_DIGEST } };
+  const gates: World['gates'] = { status: 'passed', delayMs: 0 };
+  const handlers = await loadHandlers(registry, gates);
+  const state = await import('../../functions/kit/state.ts');
+  const routes = new RouteTable();
+  for (const route of ROUTES) routes.add({ key: `${route.method} ${route.path}`, integrationId: route.group });
+  routes.add({ key: '$default', integrationId: 'public' });
+  const password = readFileSync(issuer.passwordFile, 'utf8').trim();
+  const tokens = new Map<string, Promise<Record<string, string>>>();
+  const token = async (name: string, form: Record<string, string> = {}) => {
+    const { egress } = await import('../../adapters/egress.ts');
+    const email = name.includes('@') ? name : `${name}@example.com`;
+    const body = new URLSearchParams({ grant_type: 'password', client_id: 'robot', username: email, password, ...form }).toString();
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const answer = await egress.request({ method: 'POST', url: `${issuer.origin}/token`, headers, body });
+    return JSON.parse(answer.body.toString()) as Record<string, string>;
+  };
+  const answers: World['answers'] = [];
+  const logged: string[] = [];
+  for (const method of ['log', 'error'] as const) vi.spyOn(console, method).mockImplementation((line) => void logged.push(String(line)));
+  let count = 0;
+  return {
+    configuration,
+    issuer: issuer.origin,
+    state,
+    answers,
+    logged,
+    registry,
+    gates,
+    token,
+    async call(method, path, options = {}) {
+      const [encoded = '/', rawQuery = ''] = path.split('?');
+      const match = routes.match(method, encoded)!;
+      const { as } = options;
+      let authorization: string | undefined;
+      if (as?.includes(' ')) authorization = as;
+      else if (as !== undefined) {
+        if (!tokens.has(as)) tokens.set(as, token(as));
+        authorization = `Bearer ${(await tokens.get(as)!)['access_token']}`;
+      }
+      const hasBody = options.body !== undefined;
+      const body = Buffer.isBuffer(options.body)
+        ? options.body
+        : Buffer.from(hasBody ? (typeof options.body === 'string' ? options.body : JSON.stringify(options.body)) : '');
+      const headers: Record<string, string> = {
+        ...(hasBody ? { 'content-type': 'application/json' } : {}),
+        ...(authorization === undefined ? {} : { authorization }),
+        ...options.headers,
+      };
+      if (headers['content-type'] === '') delete headers['content-type'];
+      const place = {
+        accountId: '000000000000',
+        apiId: 'api',
+        stage: '$default',
+        requestId: `r-${++count}`,
+        now: new Date(),
+        sourceIp: options.sourceIp ?? '127.0.0.1',
+        port: 4700,
+      };
+      const request = { method, path: encoded, rawQuery, headers, cookies: options.cookies ?? [], body, protocol: 'HTTP/1.1' };
+      const event = proxyEvent(request as never, match, place);
+      const result = (await handlers[match.route.integrationId]!(event, {} as Context)) as APIGatewayProxyStructuredResultV2;
+      const text = result.body ?? '';
+      const type = String(result.headers?.['content-type'] ?? '');
+      const answer: Answer = {
+        status: result.statusCode!,
+        headers: result.headers as Record<string, string>,
+        cookies: result.cookies ?? [],
+        text,
+        json: /json/.test(type) ? JSON.parse(text) : undefined,
+      };
+      answers.push({ operation: ROUTES.find((route) => `${route.method} ${route.path}` === match.route.key)?.operation, answer });
+      return answer;
+    },
+    async close() {
+      await issuer.close();
+      server.close();
+      await dynamodb.close?.();
+      await context.dispose();
+    },
+  };
+}
+
+/** A machine known to the configuration: at the issuer its subject is the client id, as in client credentials grants. */
+const robot: Pick<PersonConfiguration, 'subject' | 'email' | 'name'> = { subject: 'robot', email: 'robot@example.com', name: 'Robot' };
+
+type Handler = (event: unknown, context: Context) => Promise<unknown>;
+
+async function loadHandlers(registry: World['registry'], gates: World['gates']): Promise<Record<string, Handler>> {
+  const reader: RegistryReader = {
+    resolve: async (_registry, _repository, version) => {
+      const digest = version.startsWith('sha256:') ? version : registry.tags[version];
+      return digest === undefined ? undefined : { tag: version, releaseVersion: version, digest };
+    },
+    digestOf: async (_registry, _repository, tag) => registry.tags[tag],
+    facts: async () => ({ digest: DIGEST, mediaType: '', labels: {}, platforms: [], sizeBytes: 1 }),
+    estimate: async () => ({ blobs: 3, bytes: 3_000, missingBlobs: 1, missingBytes: 1_000 }),
+  };
+  const runner: GateRunner = {
+    run: async () => {
+      if (gates.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, gates.delayMs));
+      return { status: gates.status, message: 'looked at', resolution: '' };
+    },
+  };
+  const { httpHandler } = await import('../../functions/kit/http-handler.ts');
+  const { create } = await import('../../functions/promotion/create.http.ts');
+  const { preview } = await import('../../functions/promotion/preview.http.ts');
+  const { editRequest } = await import('../../functions/promotion/edit.http.ts');
+  const changes = await import('../../functions/promotion/change.http.ts');
+  const load = async (group: string) => ((await import(`../../functions/${group}.group.ts`)) as { handler: Handler }).handler;
+  return {
+    read: await load('read'),
+    decide: await load('decide'),
+    hooks: await load('hooks'),
+    public: await load('public'),
+    request: httpHandler('request', {
+      preview: preview(reader, runner),
+      createRequest: create(reader),
+      editRequest: editRequest(reader),
+      ...changes,
+    }) as unknown as Handler,
+  };
+}
+
+async function serveAws(dynamodb: LocalService, kms: LocalService): Promise<{ origin: string; close(): void }> {
+  const server: Server = createServer(async (message, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of message) chunks.push(chunk as Buffer);
+    const service = String(message.headers['x-amz-target']).startsWith('TrentService') ? kms : dynamodb;
+    const request: ServiceRequest = {
+      method: 'POST',
+      url: new URL('http://127.0.0.1/'),
+      headers: message.headers as Record<string, string>,
+      body: Buffer.concat(chunks),
+      caller: { kind: 'admin', accessKeyId: 'test' },
+      requestId: 'test',
+      presigned: false,
+    };
+    const answer = await service.handle(request);
+    response.writeHead(answer.status, answer.headers).end(answer.body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+function declare(service: LocalService, type: string, properties: Record<string, unknown>) {
+  const resource: ResourceRequest = {
+    stack: 'State',
+    logicalId: 'Thing',
+    type,
+    properties,
+    defaultName: 'thing',
+    assembly: '',
+    asset: () => undefined,
+  };
+  return service.resources[type]!(resource);
+}
