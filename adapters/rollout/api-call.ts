@@ -59,7 +59,8 @@ export function apiCaller(server: ApiServer): (call: ApiCall) => Promise<ApiAnsw
       } catch (error) {
         // A certificate that the pinned authority did not issue stays wrong; the code is chosen by Node, never by the server.
         const { code = 'connection failed' } = error as { code?: string };
-        if (/CERT|SELF_SIGNED|ALTNAME|ISSUER|EGRESS/.test(code)) throw refusedBy(`its certificate or address is refused (${code})`, error);
+        if (/CERT|SIGNATURE|SELF_SIGNED|ALTNAME|ISSUER|EGRESS/.test(code))
+          throw refusedBy(`its certificate or address is refused (${code})`, error);
         reason = code;
       }
       const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt) * Math.random();

@@ -8,7 +8,6 @@ import { checkedUrl, publicLookup } from '../egress-address.ts';
 import { resolveReference } from '../references.ts';
 import { type ApiCall, type ApiServer, apiCaller, messageOfStatus, refusedBy } from './api-call.ts';
 import { eksToken } from './eks-token.ts';
-import { readKubeconfig } from './kubeconfig.ts';
 
 let eks: EKSClient | undefined;
 
@@ -42,6 +41,8 @@ async function describe(name: string) {
 
 async function externalManaged(cluster: ClusterConfiguration): Promise<ApiServer> {
   if (!cluster.kubeconfig) throw refusedBy(`cluster ${cluster.name} names no kubeconfig`);
+  // Only who has such a cluster loads the YAML parser.
+  const { readKubeconfig } = await import('./kubeconfig.ts');
   const access = readKubeconfig(await resolveReference(cluster.kubeconfig));
   // Whoever may write the secret chooses the address: public ones only, unless the deployment allows this origin.
   const { url, allowed } = checkedUrl(access.server);
