@@ -11,12 +11,14 @@ export interface RegistryAccess {
   origin: string;
   /** Value of `authorization` for the scope (`repository:<name>:pull` or `…:pull,push`); undefined: none needed so far. */
   authorization(scope: string): Promise<string | undefined>;
-  /** Takes the challenge of a 401 or an expired token; true when a new try makes sense. Fault FOREIGN_REALM. */
+  /** Takes a refusal (401, or 403 as ECR has it for a token that has ended); true when a new try makes sense. Fault FOREIGN_REALM. */
   challenged(challenge: string | undefined, scope: string): Promise<boolean>;
 }
 
 /** A token is renewed this long before it ends. */
 const EARLY_MS = 5 * 60_000;
+/** Pause between tokens that a refusal makes us ask for. */
+const RENEWAL_PAUSE_MS = 60_000;
 const LARGEST_TOKEN_ANSWER = 1024 * 1024;
 
 const opened = new Map<string, Promise<RegistryAccess>>();
@@ -42,6 +44,7 @@ async function ecrAccess(account: string, region: string | undefined): Promise<R
   // A registry of another region has its token there; nothing else of the client may differ from the environment.
   const client = new ECRClient(region === undefined ? {} : { region });
   let token = await ecrToken(client, account);
+  let renewedAt = Number.NEGATIVE_INFINITY;
   const { origin } = token;
   return {
     origin,
@@ -51,9 +54,11 @@ async function ecrAccess(account: string, region: string | undefined): Promise<R
     },
     async challenged(challenge) {
       checkRealm(origin, challenge);
-      const before = token.authorization;
+      // A 403 may mean the token or the permission, and a HEAD does not say which: one new token in a while finds out.
+      if (performance.now() - renewedAt < RENEWAL_PAUSE_MS) return false;
+      renewedAt = performance.now();
       token = await ecrToken(client, account);
-      return token.authorization !== before;
+      return true;
     },
   };
 }

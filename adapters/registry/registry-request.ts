@@ -62,7 +62,7 @@ export async function callRegistryOnce(access: RegistryAccess, request: Registry
 
 /** Opens a stream from a registry, or to one with `upload`. Not retried here: a stream can be sent only once. */
 export async function streamRegistry(access: RegistryAccess, request: RegistryRequest, upload?: StreamedBody): Promise<BlobAnswer> {
-  const answer = await authorized(access, request, (headers) =>
+  const open = (headers: Record<string, string>) =>
     egress.stream({
       method: request.method,
       url: addressOf(access, request.path),
@@ -71,8 +71,8 @@ export async function streamRegistry(access: RegistryAccess, request: RegistryRe
       deadlineMs: upload ? 14 * 60_000 : DEADLINE_MS,
       redirects: request.redirects ?? 0,
       ...(upload ? { upload } : {}),
-    }),
-  );
+    });
+  const answer = await authorized(access, request, open, upload !== undefined);
   if (isExpected(answer.status, request)) return answer;
   answer.body.destroy();
   throw refusalOf(request, answer.status, answer.headers, undefined);
@@ -112,21 +112,19 @@ async function authorized<Answer extends { status: number; headers: IncomingHttp
   access: RegistryAccess,
   request: RegistryRequest,
   send: (headers: Record<string, string>) => Promise<Answer>,
+  isStreamSent = false,
 ): Promise<Answer> {
   const sendOnce = async () => {
     const authorization = await access.authorization(request.scope);
     return send({ ...request.headers, ...(authorization === undefined ? {} : { authorization }) });
   };
   const answer = await sendOnce();
-  if (!needsNewToken(answer)) return answer;
-  if (!Buffer.isBuffer(answer.body)) answer.body.destroy();
+  if (answer.status !== 401 && answer.status !== 403) return answer;
   if (!(await access.challenged(answer.headers['www-authenticate'], request.scope))) return answer;
+  if (!Buffer.isBuffer(answer.body)) answer.body.destroy();
+  // Half of the stream is gone: the caller begins the upload anew, with the new token.
+  if (isStreamSent) throw new Throttled('the registry wanted a new token in the middle of an upload', 0);
   return sendOnce();
-}
-
-/** 401, or ECR's 403 for a token that has ended. */
-function needsNewToken({ status, body }: { status: number; body: Buffer | Readable }): boolean {
-  return status === 401 || (status === 403 && Buffer.isBuffer(body) && body.includes('token has expired'));
 }
 
 function isExpected(status: number, request: RegistryRequest): boolean {
