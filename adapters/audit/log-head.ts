@@ -63,13 +63,10 @@ export function logState(table: Table, clock: Clock): LogState {
       const before = Number(last?.['seq'] ?? 0);
       const seq = before + 1;
       const at = now.toISOString();
-      const line = auditLine({ rid: LOG_REQUEST, seq, prev: String(last?.['prev'] ?? ''), ts: at, tenant: '' }, {
-        type: HEARTBEAT,
-        actor: { id: 'engine' },
-        auth: 'engine',
-        channel: 'schedule',
-        data: { size },
-      } as Parameters<typeof auditLine>[1]);
+      const line = auditLine(
+        { rid: LOG_REQUEST, seq, prev: String(last?.['prev'] ?? ''), ts: at, tenant: '' },
+        { type: HEARTBEAT, actor: ENGINE, auth: 'engine', channel: 'schedule', data: { size } },
+      );
       // Of several sealers at once one beats: the others find another sequence and leave it.
       await won(table, [
         {

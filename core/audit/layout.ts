@@ -55,11 +55,11 @@ export function keyManifest(origin: string, key: KeyObject): string {
   return `${JSON.stringify({ v: 1, name: origin, alg: algorithmOf(key), spki, fromSize: 0 })}\n`;
 }
 
-/** SPKI bytes that a manifest (attacker-controlled) declares for the origin; undefined when it is not a manifest of ours. */
-export function manifestKey(bytes: Uint8Array, origin: string): Buffer | undefined {
+/** What a manifest (attacker-controlled) declares; undefined when it is not one of ours. */
+export function readManifest(bytes: Uint8Array): { name: string; spki: Buffer } | undefined {
   try {
-    const manifest = JSON.parse(Buffer.from(bytes).toString('utf8')) as { name?: unknown; spki?: unknown };
-    return manifest.name === origin && typeof manifest.spki === 'string' ? Buffer.from(manifest.spki, 'base64') : undefined;
+    const { name, spki } = JSON.parse(Buffer.from(bytes).toString('utf8')) as { name?: unknown; spki?: unknown };
+    return typeof name === 'string' && typeof spki === 'string' ? { name, spki: Buffer.from(spki, 'base64') } : undefined;
   } catch {
     return undefined;
   }

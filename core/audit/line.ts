@@ -28,7 +28,7 @@ export function eventId(rid: string, seq: number): string {
 }
 
 /** Spells the line (without newline). Refuses one that is too long before anything is written. */
-export function auditLine(subject: LineSubject, event: { type: string } & Pick<EventDraft, 'actor' | 'auth' | 'channel' | 'data'>): string {
+export function auditLine(subject: LineSubject, event: Pick<EventDraft, 'type' | 'actor' | 'auth' | 'channel' | 'data'>): string {
   const line = JSON.stringify({
     v: 1,
     id: eventId(subject.rid, subject.seq),
