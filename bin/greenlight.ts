@@ -1,0 +1,4 @@
+/** The command line `greenlight`. */
+import { main } from '../cli/main.ts';
+
+await main();

@@ -1,0 +1,145 @@
+/** `greenlight status` and `greenlight list`: what runs where. */
+import { type Command, Option } from 'commander';
+import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
+import { notEmpty } from '../operands.ts';
+import { type Output, oneLine } from '../output.ts';
+import { type EnvironmentList, type PlaceView, type RequestView, requestPath } from '../request.ts';
+import type { Session, SharedOptions } from '../session.ts';
+import { askedLines, shownTime } from '../show-request.ts';
+import { type VerbContext, verb } from '../verb.ts';
+
+interface Place extends PlaceView {
+  environment: string;
+  /** Version in the environment before. */
+  before?: string;
+  /** Requests on their way here, with who is asked. */
+  requests: RequestView[];
+}
+
+/** Past versions that are shown. */
+const SHOWN_HISTORY = 5;
+
+export function statusVerb(context: VerbContext): Command {
+  return verb<{ environment?: string }>(context, 'status [ENV]', {
+    summary: 'Shows what runs where, and what is on its way',
+    examples: ['status', 'status prod', 'status --environment all --json'],
+    run: async (session, [environment], options) => {
+      if (environment !== undefined && options.environment !== undefined) throw usageFailure('name the environment once');
+      const wanted = environment ?? options.environment ?? 'all';
+      const places = await readPlaces(session, wanted);
+      session.output.document({ items: places.map(({ requests: _requests, ...place }) => place) });
+      showPlaces(session.output, places);
+      return EXIT.done;
+    },
+  }).addOption(new Option('--environment <ENV>', 'an environment, or all').argParser(notEmpty));
+}
+
+export function listVerb(context: VerbContext): Command {
+  return verb<{ environment: string } & SharedOptions>(context, 'list', {
+    summary: 'Lists the versions that are and were in an environment',
+    examples: ['list --environment prod', 'list --environment=staging --artifact payment-api', 'list --environment dev --json'],
+    run: async (session, _operands, { environment }) => {
+      const places = await readPlaces(session, environment);
+      const versions = places.flatMap(({ artifact, current, history = [] }) =>
+        history.map((entry) => ({
+          artifact,
+          ...entry,
+          tag: `${entry.version}-${environment}`,
+          current: current?.requestId === entry.requestId && current.digest === entry.digest,
+        })),
+      );
+      session.output.document({ environment, items: versions });
+      for (const { artifact, tag, digest, at, outcome, current } of versions) {
+        const mark = current ? session.output.paint('good', '*') : ' ';
+        session.output.line(
+          `${mark} ${oneLine(artifact)}:${oneLine(tag)}  ${oneLine(digest).slice(0, 19)}  ${shownTime(at)}  ${oneLine(outcome)}`,
+        );
+      }
+      return EXIT.done;
+    },
+  }).addOption(new Option('--environment <ENV>', 'the environment').argParser(notEmpty).makeOptionMandatory());
+}
+
+/** Places of the artifact (of all, where none is named) in one environment or in all, with their past. */
+async function readPlaces(session: Session, wanted: string): Promise<Place[]> {
+  const { client, knownArtifact } = session;
+  const { items } = await client.get<EnvironmentList>('/v1/environments');
+  if (wanted !== 'all' && !items.some(({ environment }) => environment === wanted)) {
+    throw new CommandFailure(EXIT.no, `there is no environment ${wanted}`, {
+      code: 'NOT_FOUND',
+      hint: `there are: ${items.map(({ environment }) => environment).join(', ')}`,
+    });
+  }
+  const places: Place[] = [];
+  for (const [index, { environment }] of items.entries()) {
+    if (wanted !== 'all' && environment !== wanted) continue;
+    const { artifacts } = await client.get<{ artifacts: PlaceView[] }>(`/v1/environments/${encodeURIComponent(environment)}`);
+    for (const place of artifacts.filter(({ artifact }) => knownArtifact === undefined || artifact === knownArtifact)) {
+      const before = items[index - 1]?.artifacts.find(({ artifact }) => artifact === place.artifact)?.current?.version;
+      places.push({
+        environment,
+        ...place,
+        ...(before === undefined ? {} : { before }),
+        requests: await readPending(session, environment, place),
+      });
+    }
+  }
+  return places;
+}
+
+async function readPending({ client }: Session, environment: string, { pending = [] }: PlaceView): Promise<RequestView[]> {
+  const requests: RequestView[] = [];
+  for (const { id } of pending) {
+    const target = { name: '', version: '', sourceEnvironment: '', targetEnvironment: environment };
+    const reference = { metadata: { id, createdAt: '', createdBy: '', version: 0 }, spec: { target }, status: { state: '', phase: '' } };
+    requests.push(await client.get<RequestView>(requestPath(reference)));
+  }
+  return requests;
+}
+
+function showPlaces(output: Output, places: readonly Place[]): void {
+  for (const artifact of new Set(places.map((place) => place.artifact))) {
+    output.line(`Promotion Status: ${oneLine(artifact)}`);
+    for (const place of places.filter((each) => each.artifact === artifact)) {
+      output.line();
+      for (const line of placeLines(output, place)) output.line(line);
+    }
+    output.line();
+  }
+  if (places.length === 0) output.talk('there is nothing to show');
+}
+
+function placeLines(output: Output, place: Place): string[] {
+  const { environment, current, previous, rolledBack, flags, before, requests, history = [] } = place;
+  const name = (version: string): string => `${oneLine(version)}-${oneLine(environment)}`;
+  const waiting = requests.filter(({ status }) => status.phase === 'pending_approval');
+  const past = history.filter(({ requestId }) => requestId !== current?.requestId).slice(0, SHOWN_HISTORY);
+  return [
+    oneLine(environment),
+    `  Current: ${current ? name(current.version) : 'nothing'}${rolledBack ? ` (rolled back from ${oneLine(rolledBack.version)})` : ''}`,
+    `  Status: ${healthOf(output, place)}`,
+    ...(current ? [`  Updated: ${shownTime(current.at)}`] : []),
+    ...(previous ? [`  Previous: ${name(previous.version)} (until ${current ? shownTime(current.at) : 'now'})`] : []),
+    ...(flags?.out_of_date && before !== undefined ? [`  Latest available: ${oneLine(before)}`] : []),
+    ...requests.map(({ metadata, spec, status }) => {
+      const { version, sourceEnvironment } = spec.target;
+      return `  Pending promotion: ${oneLine(version)}-${oneLine(sourceEnvironment)} → ${oneLine(environment)} (${oneLine(metadata.id)}, ${oneLine(status.phase.replaceAll('_', ' '))})`;
+    }),
+    `  Pending approvals: ${waiting.length === 0 ? 'None' : waiting.map(({ metadata }) => oneLine(metadata.id)).join(', ')}`,
+    ...waiting.flatMap(({ status }) => askedLines(status.approvals?.stages ?? []).map((line) => `  ${line}`)),
+    `  History: ${past.length === 0 ? 'none' : past.map(({ version, at, outcome }) => `${name(version)} (${shownTime(at)}, ${oneLine(outcome.replaceAll('_', ' '))})`).join(', ')}`,
+  ];
+}
+
+function healthOf(output: Output, { current, health, flags }: PlaceView): string {
+  if (!current) return '- nothing has been promoted here';
+  if (health === 'failed') return `${output.cross} Failed`;
+  const warnings = [
+    ...(health === 'warning' ? ['Warning'] : []),
+    ...(flags?.drifted ? ['Drifted'] : []),
+    ...(flags?.locked ? ['Being changed'] : []),
+    ...(flags?.frozen ? ['Frozen'] : []),
+    ...(flags?.out_of_date ? ['Out-of-date'] : []),
+  ];
+  return warnings.length > 0 ? `${output.paint('warn', '⚠')} ${warnings.join(', ')}` : `${output.tick} Healthy`;
+}

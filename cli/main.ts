@@ -1,0 +1,65 @@
+/** The program from its words to its exit code: nothing is thrown out of here, and no stack trace reaches a person. */
+import { CommanderError } from 'commander';
+import { CommandFailure, EXIT } from './failure.ts';
+import { withReadableArrows } from './operands.ts';
+import { oneLine, visible } from './output.ts';
+import { createProgram } from './program.ts';
+import type { Surroundings } from './session.ts';
+
+/** Help that was asked for is no mistake. */
+const HELP = new Set(['commander.helpDisplayed', 'commander.version']);
+
+/** Runs one command line (without node and script) and answers its exit code. */
+export async function run(argv: readonly string[], around: Surroundings): Promise<number> {
+  let exitCode: number = EXIT.done;
+  const program = createProgram({ around, finish: (code) => (exitCode = code) });
+  // `floe platform …` is the same program.
+  const words = withReadableArrows(argv[0] === 'platform' ? argv.slice(1) : argv);
+  try {
+    await program.parseAsync(words, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return HELP.has(error.code) ? EXIT.done : EXIT.usage;
+    return report(error, words.includes('--json'), around);
+  }
+}
+
+/** One sentence and one hint on stderr; with `--json` an object on stdout. */
+function report(error: unknown, json: boolean, { stdout, stderr }: Surroundings): number {
+  const failure = error instanceof CommandFailure ? error : new CommandFailure(EXIT.no, unexpected(error), { code: 'UNEXPECTED' });
+  const { hint, errors = [], ...details } = failure.details;
+  if (json)
+    stdout.write(`${JSON.stringify({ error: { ...failure.details, message: failure.message, exitCode: failure.exitCode } }, null, 2)}\n`);
+  stderr.write(`greenlight: ${oneLine(failure.message)}${details.code ? ` [${oneLine(details.code)}]` : ''}\n`);
+  for (const { path, message } of errors) stderr.write(`  ${oneLine(path)}: ${oneLine(message)}\n`);
+  if (hint) stderr.write(`  ${visible(hint)}\n`);
+  return failure.exitCode;
+}
+
+function unexpected(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Runs the command line of this process. */
+export async function main(): Promise<void> {
+  const interrupted = new AbortController();
+  process.once('SIGINT', () => {
+    interrupted.abort();
+    // What does not listen is ended.
+    setTimeout(() => process.exit(EXIT.interrupted), 2_000).unref();
+  });
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // The reader has seen enough, e.g. `| head -1`.
+      if (error.code === 'EPIPE') process.exit(EXIT.done);
+      throw error;
+    });
+  }
+  process.exitCode = await run(process.argv.slice(2), {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    interrupted: interrupted.signal,
+  });
+}

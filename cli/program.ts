@@ -1,0 +1,56 @@
+/** All verbs. What is not listed here does not exist: an unknown word is refused with this list. */
+import { Command } from 'commander';
+import { approvalVerb, explainVerb } from './commands/approval-status.ts';
+import { auditVerb } from './commands/audit-verify.ts';
+import { configVerb } from './commands/config-check.ts';
+import { approveVerb, cancelVerb, denyVerb } from './commands/decide.ts';
+import { promoteVerb } from './commands/promote.ts';
+import { publishVerb } from './commands/publish.ts';
+import { loginVerb, tokenVerb } from './commands/sign-in.ts';
+import { listVerb, statusVerb } from './commands/status.ts';
+import type { VerbContext } from './verb.ts';
+
+const NOTES = `
+Environment: GREENLIGHT_API, GREENLIGHT_TOKEN; without them --data DIR (default ./.greenlight) and --as NAME. NO_COLOR switches colours off.
+Exit codes: 0 done · 1 the answer is no · 2 usage or invalid input · 3 not signed in or not allowed · 4 conflict or expired · 5 timed out
+            6 server unavailable · 130 interrupted (a promotion goes on)
+`;
+
+/** A fresh program: commander keeps the options of its last run. */
+export function createProgram(context: VerbContext): Command {
+  const program = new Command('greenlight').description('Promotes releases from one environment to the next').addHelpText('after', NOTES);
+  for (const make of [
+    publishVerb,
+    promoteVerb,
+    approveVerb,
+    denyVerb,
+    approvalVerb,
+    explainVerb,
+    cancelVerb,
+    statusVerb,
+    listVerb,
+    auditVerb,
+    configVerb,
+    tokenVerb,
+    loginVerb,
+  ]) {
+    program.addCommand(make(context));
+  }
+  for (const command of everyCommand(program)) {
+    command
+      .helpCommand(false)
+      .exitOverride()
+      .showHelpAfterError(true)
+      .configureOutput({
+        writeOut: (text) => context.around.stdout.write(text),
+        writeErr: (text) => context.around.stderr.write(text),
+        getOutHelpWidth: () => context.around.stdout.columns ?? 100,
+        getErrHelpWidth: () => 100,
+      });
+  }
+  return program;
+}
+
+function everyCommand(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)];
+}

@@ -1,0 +1,79 @@
+/** Requests in words: gates with ticks and crosses, who is asked, how it ended. */
+import { type Output, oneLine } from './output.ts';
+import type { GateView, RequestView, StageView } from './request.ts';
+
+const UNSETTLED = new Set(['pending', 'running']);
+const PASSED = new Set(['passed', 'waived']);
+
+export const isSettled = (gate: GateView): boolean => !UNSETTLED.has(gate.status);
+export const hasPassed = (gate: GateView): boolean => PASSED.has(gate.status);
+
+/** Lines of one gate: its result, and why and what to do when it did not pass. */
+export function gateLines(output: Output, gate: GateView): string[] {
+  const name = oneLine(gate.name);
+  const message = oneLine(gate.message ?? '');
+  if (hasPassed(gate))
+    return [`  ${output.tick} ${name}${gate.status === 'waived' ? ' (waived)' : ''}${message && `: ${message}`}${took(gate)}`];
+  if (gate.status === 'not_run') return [`  ⏭ ${name} (not run)${message && `: ${message}`}`];
+  if (!isSettled(gate)) return [`  … ${name} (${gate.status})`];
+  return [
+    `  ${output.cross} ${name} (${oneLine(gate.status)})${took(gate)}`,
+    ...(message ? [`    Failure: ${message}`] : []),
+    ...(gate.resolution ? [`    Resolution: ${oneLine(gate.resolution)}`] : []),
+  ];
+}
+
+function took({ startedAt, finishedAt }: GateView): string {
+  if (!startedAt || !finishedAt) return '';
+  const seconds = Math.round((Date.parse(finishedAt) - Date.parse(startedAt)) / 1000);
+  return Number.isFinite(seconds) ? ` (${seconds}s)` : '';
+}
+
+/** One line per rule that is not met: who can meet it. */
+export function askedLines(stages: readonly StageView[]): string[] {
+  return stages.flatMap((stage) =>
+    stage.rules
+      .filter((rule) => (rule.given?.length ?? 0) < rule.min)
+      .map(
+        (rule) =>
+          `  - ${oneLine(rule.team)} (${rule.min - (rule.given?.length ?? 0)} of ${(rule.eligible ?? []).map(oneLine).join(', ') || 'nobody'})`,
+      ),
+  );
+}
+
+/** Everybody who approved the plan. */
+export function approversOf({ status }: RequestView): string[] {
+  return (status.approvals?.stages ?? []).flatMap((stage) => stage.rules.flatMap((rule) => (rule.given ?? []).map(oneLine)));
+}
+
+/** `2026-11-20 09:30:00Z`, as seed 001 writes times. */
+export function shownTime(iso: string): string {
+  const match = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$/.exec(iso);
+  return match ? `${match[1]} ${match[2]}Z` : oneLine(iso);
+}
+
+/** `payment-api 1.1.0: dev → staging`. */
+export function routeLine({ spec: { target } }: RequestView): string {
+  return `${oneLine(target.name)} ${oneLine(target.version)}: ${oneLine(target.sourceEnvironment)} → ${oneLine(target.targetEnvironment)}`;
+}
+
+/** How a request that is over, or blocked, ended: one line. */
+export function endLine(output: Output, request: RequestView): string {
+  const { phase, failure, rejectedBy, rejectionReason, gates = [] } = request.status;
+  const { targetEnvironment: to } = request.spec.target;
+  const reason = failure ? `: ${oneLine(failure.message)}` : '';
+  switch (phase) {
+    case 'succeeded':
+      return `  ${output.tick} Promoted to ${oneLine(to)}`;
+    case 'rolled_back':
+      return `  ${output.cross} Rolled back${reason}`;
+    case 'rejected':
+      return `  ${output.cross} Rejected${rejectedBy ? ` by ${oneLine(rejectedBy)}` : ''}${rejectionReason ? `: ${oneLine(rejectionReason)}` : ''}`;
+    case 'blocked': {
+      const failed = gates.filter((gate) => isSettled(gate) && !hasPassed(gate) && gate.status !== 'not_run').length;
+      return `Promotion blocked: ${failed} gate${failed === 1 ? '' : 's'} failed`;
+    }
+    default:
+      return `  ${output.cross} ${phase[0]?.toUpperCase()}${oneLine(phase.slice(1).replaceAll('_', ' '))}${reason}`;
+  }
+}
