@@ -34,13 +34,13 @@ function callSealer(): CallSealer {
  * Evidence by the outbox. A row leaves it only in the sealer's last transaction, after batch and checkpoint are stored, and no other role may delete it:
  * a row that is gone is sealed. The sealer takes the events of a request in their order, so when the newest is sealed, all of them are.
  */
-export function sealedEvidence(table: Table, _clock: Clock, call: CallSealer = callSealer()): Evidence {
+export function sealedEvidence(table: Table, _clock: Clock, call: CallSealer = callSealer(), limitMs = LIMIT_MS): Evidence {
   return {
     async seal({ id, lastOutboxKey }) {
       // A head without the key cannot be told to be sealed: refuse rather than guess.
       if (lastOutboxKey === undefined) throw unavailable(id, 'its last event is not known');
       // Real time, not the clock's: what is bounded here is how long the function runs.
-      const end = performance.now() + LIMIT_MS;
+      const end = performance.now() + limitMs;
       let pause = FIRST_PAUSE_MS;
       let failure: unknown;
       while (await table.get(OUTBOX, lastOutboxKey)) {
