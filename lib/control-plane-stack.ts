@@ -109,9 +109,11 @@ export class ControlPlaneStack extends Stack {
       'wake',
       { STATE_MACHINE_ARN: workflow.machine.stateMachineArn },
       new PolicyStatement({
-        actions: ['states:StartExecution', 'states:SendTaskSuccess', 'states:SendTaskFailure', 'states:SendTaskHeartbeat'],
+        actions: ['states:StartExecution'],
         resources: [workflow.machine.stateMachineArn],
       }),
+      // Task tokens have no resource in IAM; who holds a token is decided by the TOKEN# rows, which no other function reads.
+      new PolicyStatement({ actions: ['states:SendTaskSuccess', 'states:SendTaskFailure', 'states:SendTaskHeartbeat'], resources: ['*'] }),
     );
     events.wakeOnInsert(groups);
     events.everyMinute(groups);

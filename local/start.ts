@@ -71,6 +71,8 @@ async function main(): Promise<void> {
 
 async function run(options: Arguments, data: DataFolder): Promise<void> {
   const environment = { GREENLIGHT_CONFIG: options.config, GREENLIGHT_BUILD: data.file('build'), CDK_OUTDIR: data.file('cdk.out') };
+  // The build and the demo's world look there too.
+  Object.assign(process.env, environment);
   console.error('building functions');
   await runScript('scripts/build.ts', environment);
   console.error('synthesizing stacks');

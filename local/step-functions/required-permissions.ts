@@ -1,14 +1,13 @@
 /** What IAM must allow for a request, after the service authorization reference of Step Functions. */
 import type { IamCheck, ServiceRequest } from '../service.ts';
-import type { Engine } from './engine.ts';
 import type { Machines } from './machines.ts';
 import { inputOf, operationOf } from './wire.ts';
 
-/** Operations on a task token; the resource is the state machine that waits. */
+/** Operations on a task token: the service authorization reference gives them no resource. */
 const TOKEN_OPERATIONS = new Set(['SendTaskSuccess', 'SendTaskFailure', 'SendTaskHeartbeat']);
 
 /** A body that cannot be read needs the permission on `*`; `handle` then says what is wrong with it. */
-export function requiredPermissions(request: ServiceRequest, machines: Machines, engine: Engine): IamCheck[] {
+export function requiredPermissions(request: ServiceRequest, machines: Machines): IamCheck[] {
   const operation = operationOf(request);
   const action = `states:${operation}`;
   let input: Record<string, unknown> = {};
@@ -17,7 +16,7 @@ export function requiredPermissions(request: ServiceRequest, machines: Machines,
   } catch {
     return [{ action, resource: '*' }];
   }
-  if (TOKEN_OPERATIONS.has(operation)) return [{ action, resource: machineOfToken(input.taskToken, engine) }];
+  if (TOKEN_OPERATIONS.has(operation)) return [{ action, resource: '*' }];
   const passes: IamCheck[] =
     typeof input.roleArn === 'string' && (operation === 'CreateStateMachine' || operation === 'UpdateStateMachine')
       ? [{ action: 'iam:PassRole', resource: input.roleArn, context: { 'iam:PassedToService': 'states.amazonaws.com' } }]
@@ -25,11 +24,4 @@ export function requiredPermissions(request: ServiceRequest, machines: Machines,
   if (operation === 'CreateStateMachine') return [{ action, resource: machines.arnOf(String(input.name)) }, ...passes];
   const named = [input.stateMachineArn, input.executionArn, input.resourceArn].find((arn) => typeof arn === 'string' && arn !== '');
   return [{ action, resource: (named as string | undefined) ?? '*' }, ...passes];
-}
-
-/** A used token still names its execution; `*` for a token that was not made here. */
-function machineOfToken(token: unknown, engine: Engine): string {
-  const id = typeof token === 'string' ? engine.tokens.executionId(token) : undefined;
-  if (id === undefined) return '*';
-  return engine.open(id)?.header.machineArn ?? engine.closed.get(id)?.machineArn ?? '*';
 }

@@ -28,7 +28,7 @@ export async function createStepFunctions(context: CloudContext): Promise<LocalS
       },
     },
     operation: operationOf,
-    checks: (request) => requiredPermissions(request, machines, engine),
+    checks: (request) => requiredPermissions(request, machines),
     async handle(request) {
       const name = operationOf(request);
       try {

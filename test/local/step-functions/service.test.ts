@@ -170,11 +170,11 @@ test('asks IAM for the machine, the execution, the passed role, or the machine t
   const checks = (operation: string, input: unknown) => server.service.checks(request(operation, input));
   expect(checks('StartExecution', { stateMachineArn })).toEqual([{ action: 'states:StartExecution', resource: stateMachineArn }]);
   expect(checks('DescribeExecution', { executionArn: arn })).toEqual([{ action: 'states:DescribeExecution', resource: arn }]);
-  expect(checks('SendTaskSuccess', { taskToken: tokens[0] })).toEqual([{ action: 'states:SendTaskSuccess', resource: stateMachineArn }]);
+  expect(checks('SendTaskSuccess', { taskToken: tokens[0] })).toEqual([{ action: 'states:SendTaskSuccess', resource: '*' }]);
   await send(new SendTaskSuccessCommand({ taskToken: tokens[0]!, output: '1' }));
   await client.ended(arn);
   expect(checks('SendTaskHeartbeat', { taskToken: tokens[0] })).toEqual([
-    { action: 'states:SendTaskHeartbeat', resource: stateMachineArn },
+    { action: 'states:SendTaskHeartbeat', resource: '*' },
   ]);
   expect(checks('SendTaskSuccess', { taskToken: 'x' })).toEqual([{ action: 'states:SendTaskSuccess', resource: '*' }]);
   expect(checks('CreateStateMachine', { name: 'n', roleArn: 'arn:aws:iam::000000000000:role/r' })).toEqual([
