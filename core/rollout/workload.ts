@@ -1,6 +1,6 @@
 /** What the rollout reads of the Kubernetes API: the members of `apps/v1` and `v1` objects that it uses, as the API spells them. */
 
-export interface ObjectMeta {
+interface ObjectMeta {
   name: string;
   namespace?: string;
   resourceVersion: string;
@@ -9,7 +9,7 @@ export interface ObjectMeta {
   deletionTimestamp?: string;
 }
 
-export interface Container {
+interface Container {
   name: string;
   image: string;
 }

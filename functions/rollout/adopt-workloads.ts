@@ -67,7 +67,7 @@ async function adoptOne(
 }
 
 /** Digest and version of the stable Deployment. Throws when it does not run one digest and nothing else. */
-export async function runningVersion(
+async function runningVersion(
   cluster: Cluster,
   namespace: string,
   workload: WorkloadConfiguration,

@@ -4,6 +4,7 @@ import { endRollback, fail, startRollback } from '../../core/promotion/finish.ts
 import { isFinal } from '../../core/promotion/phase.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
+import { BACK_SECONDS } from '../../core/rollout/budget.ts';
 import { digestOf } from '../../core/rollout/image.ts';
 import type { SmokeProbe } from '../../core/rollout/ports.ts';
 import { abortedSteps } from '../../core/rollout/step.ts';
@@ -14,10 +15,11 @@ import { awaitReady, look, moveDeployment } from './move-workload.ts';
 import { approvedPlan, holdingLock, type Place, placeOf, type RolloutWorld } from './rollout-world.ts';
 import { runSmoke } from './run-smoke.ts';
 
-/** Of the 120 s reserve: for the stable pods, for the canary's to go, and for the checks. The rest is for retries and the commit. */
-const STABLE_SECONDS = 75;
+/** Parts of the reserve of 120 s: for the canary's pods to go, for the checks, for repeated calls and the commit; 75 s are left for stable. */
 const CANARY_SECONDS = 10;
 const SMOKE_SECONDS = 15;
+const CALL_SECONDS = 20;
+const STABLE_SECONDS = BACK_SECONDS - CANARY_SECONDS - SMOKE_SECONDS - CALL_SECONDS;
 const BETWEEN_CHECKS_MS = 500;
 
 /** After these nothing may be overwritten: a person has to look. `Fail promotion` records it. */
