@@ -36,7 +36,7 @@ beforeAll(async () => {
   const authority = await openCertificateAuthority(join(path, 'ca'));
   const certificate = await authority.issue('demo');
   eks = await createEks(kernel.context('eks'), {
-    clusters: [{ name: 'demo', accessEntries: [{ rolePattern: 'rollout', groups: ['greenlight'] }], manifests }],
+    clusters: [{ name: 'demo', accessEntries: [{ rolePattern: 'rollout', groups: ['greenlight:rollout'] }], manifests }],
     tls: () => certificate,
     certificate: authority.certificate,
     stsOrigin: () => origin,
