@@ -24,7 +24,8 @@ const promotedInto = (name: string, account: string): EcrRegistryOptions => ({
   name,
   account,
   anonymous: 'read',
-  trustedRolePattern: roleOf('Copy'),
+  // Requests and gates read here; of the roles only the copy function's has the permission to write.
+  trustedRolePattern: `arn:aws:iam::${ACCOUNT}:role/Greenlight-*`,
   ...FIXED_TAGS,
   tagExclusions: [...FIXED_TAGS.tagExclusions],
 });
