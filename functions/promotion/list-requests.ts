@@ -47,6 +47,8 @@ export async function listRequests(call: HttpCall<unknown, unknown>, listing: Li
   );
   const scope: Json = [listing.operation, environment, tenants, caller.actor.key, definedOf(listing.filters)];
   const limit = listing.limit ?? DEFAULT_LIMIT;
+  // Filters that exclude each other: there is nothing to read.
+  if (listing.query.phases?.length === 0) return { items: [] };
   let after = listing.cursor === undefined ? undefined : await pages.read(scope, listing.cursor);
   const query: PromotionQuery = {
     ...listing.query,

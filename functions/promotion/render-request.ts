@@ -28,7 +28,9 @@ const API_VERSION = 'gostoa.dev/v1';
 export function renderRequest(facts: RequestFacts) {
   const { promotion, texts, plan, decisions, caller } = facts;
   const progress = approvalProgress(plan.approvals, decisions, promotion.planHash);
-  const lastApproval = decisions.filter((decision) => decision.planHash === promotion.planHash && decision.decision === 'approve').at(-1);
+  const lastApproval = decisions
+    .filter((decision) => decision.planHash === promotion.planHash && decision.decision === 'approve' && !decision.withdrawn)
+    .reduce<Decision | undefined>((last, decision) => (last && last.at > decision.at ? last : decision), undefined);
   const actions = actionsOf({ promotion, plan, decisions, ...caller, now: clock.now().toISOString() });
   return {
     apiVersion: API_VERSION,

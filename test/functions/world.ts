@@ -49,6 +49,8 @@ export interface World {
   issuer: string;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   token(name: string, form?: Record<string, string>): Promise<Record<string, string>>;
+  /** What a browser gets when the person (by subject) signs in at the address of the issuer's page. */
+  codeFor(address: string, subject: string): Promise<string>;
   /** Modules of the functions; loaded after the environment is set. */
   state: typeof import('../../functions/kit/state.ts');
   /** Every answer since the start, for the comparison with the OpenAPI document. */
@@ -157,6 +159,14 @@ export async function startWorld(change: (configuration: Configuration) => void 
     registry,
     gates,
     token,
+    async codeFor(address, subject) {
+      const { egress } = await import('../../adapters/egress.ts');
+      const { searchParams, origin } = new URL(address);
+      const body = new URLSearchParams({ ...Object.fromEntries(searchParams), subject, password }).toString();
+      const headers = { 'content-type': 'application/x-www-form-urlencoded', origin };
+      const answer = await egress.request({ method: 'POST', url: `${origin}/authorize`, headers, body });
+      return new URL(String(answer.headers.location)).searchParams.get('code')!;
+    },
     async call(method, path, options = {}) {
       const [encoded = '/', rawQuery = ''] = path.split('?');
       const match = routes.match(method, encoded)!;
