@@ -1,4 +1,5 @@
 /** Repeated writes: the same key gets the same answer for a day, and two at once never both happen. */
+import { realTime } from '../../adapters/rollout/real-time.ts';
 import { idempotencyKey } from '../../adapters/state/keys.ts';
 import { type Table, WriteConflict } from '../../adapters/state/table.ts';
 import { Refusal } from '../../core/errors.ts';
@@ -7,7 +8,7 @@ import type { Clock } from '../../core/promotion/ports.ts';
 import type { HttpAnswer } from './http.ts';
 
 const KEPT_SECONDS = 24 * 3600;
-/** Longer than any HTTP function runs: what is still marked as running then has crashed. */
+/** Longer than any HTTP function runs, in real time as their time-out is: what is still marked as running then has crashed. */
 const RUNNING_SECONDS = 60;
 /** A row holds 400 KB; the answer must leave room. */
 const LARGEST_ANSWER = 300_000;
@@ -39,12 +40,18 @@ export async function once(table: Table, clock: Clock, request: RepeatableWrite,
   const pk = idempotencyKey(sha256Hex(`${request.identity}\n${request.operation}\n${request.key}`));
   const contentHash = sha256Hex(request.content);
   const now = clock.now().getTime();
-  const row = { PK: pk, SK: SORT, contentHash, freeAt: now + RUNNING_SECONDS * 1000, ttl: Math.ceil(now / 1000) + KEPT_SECONDS };
+  const realNow = realTime.nowMs();
+  const keptUntil = now + KEPT_SECONDS * 1000;
+  const row = { PK: pk, SK: SORT, contentHash, freeAt: realNow + RUNNING_SECONDS * 1000, keptUntil, ttl: Math.ceil(keptUntil / 1000) };
+  const isFree = {
+    expression: 'attribute_not_exists(PK) OR keptUntil <= :now OR (running = :yes AND freeAt <= :realNow)',
+    values: { ':now': now, ':realNow': realNow, ':yes': true },
+  };
   try {
-    await table.put({ ...row, running: true }, { expression: 'attribute_not_exists(PK) OR freeAt <= :now', values: { ':now': now } });
+    await table.put({ ...row, running: true }, isFree);
   } catch (error) {
     if (!(error instanceof WriteConflict)) throw error;
-    return earlierAnswer(await table.get(pk, SORT), contentHash, now);
+    return earlierAnswer(await table.get(pk, SORT), contentHash, realNow);
   }
   // Only the row that this run has put: a run that took longer than its minute must not touch its successor's.
   const ours = { expression: 'freeAt = :freeAt AND running = :yes', values: { ':freeAt': row.freeAt, ':yes': true } };
@@ -57,16 +64,16 @@ export async function once(table: Table, clock: Clock, request: RepeatableWrite,
   }
   const text = JSON.stringify(answer);
   if (Buffer.byteLength(text) > LARGEST_ANSWER) throw new Error('an answer is too large to be repeated');
-  await table.put({ ...row, running: false, freeAt: now + KEPT_SECONDS * 1000, answer: text }, ours).catch(ignoreConflict);
+  await table.put({ ...row, running: false, answer: text }, ours).catch(ignoreConflict);
   return answer;
 }
 
-function earlierAnswer(row: Record<string, unknown> | undefined, contentHash: string, now: number): HttpAnswer {
+function earlierAnswer(row: Record<string, unknown> | undefined, contentHash: string, realNow: number): HttpAnswer {
   if (row && row['contentHash'] !== contentHash) {
     throw new Refusal('IDEMPOTENCY_MISMATCH', 'this Idempotency-Key belongs to another request', { hint: 'use a new key for a new write' });
   }
   if (!row || row['running']) {
-    const retryAfter = Math.min(RUNNING_SECONDS, Math.max(1, Math.ceil((Number(row?.['freeAt'] ?? now) - now) / 1000)));
+    const retryAfter = Math.min(RUNNING_SECONDS, Math.max(1, Math.ceil((Number(row?.['freeAt'] ?? realNow) - realNow) / 1000)));
     throw new Refusal('IN_PROGRESS', 'the first request with this Idempotency-Key still runs', {
       retryAfter,
       hint: 'repeat it in a moment',

@@ -6,7 +6,7 @@ import type { Clock } from '../../core/promotion/ports.ts';
 import { log } from './log.ts';
 
 /** Failures that a source may have in a minute. */
-export const FAILURES_PER_MINUTE = 60;
+const FAILURES_PER_MINUTE = 60;
 const MINUTE_MS = 60_000;
 
 export type LimitKind = 'signin' | 'link' | 'hook';

@@ -10,7 +10,7 @@ export interface RunEvent {
 
 /** What the state machine does next; see "Choose next step" in promotion.asl.json. */
 export type NextStep =
-  | { next: 'gates' | 'approval' | 'begin' | 'copy' | 'tag' | 'roll-out' | 'finish' | 'roll-back' | 'end' }
+  | { next: 'gates' | 'approval' | 'begin' | 'copy' | 'tag' | 'roll-out' | 'finish' | 'roll-back' | 'rolled-back' | 'failed' | 'end' }
   | { next: 'turn'; waitSeconds: number }
   | { next: 'bake'; bakeSeconds: number };
 

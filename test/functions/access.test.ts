@@ -1,6 +1,6 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ROUTES } from '../../functions/routes.ts';
 import { expectDescribed } from './described.ts';
 import { createRequest, outcome, requestBody } from './requests.ts';
@@ -74,6 +74,24 @@ describe('credentials', () => {
   it('AUTH-04 are access tokens: an ID token does not pass', async () => {
     const { id_token: id } = await world.token('dev');
     expect(outcome(await world.call('GET', LIST, { as: `Bearer ${id}`, sourceIp: '192.0.2.3' }))).toBe('401 UNAUTHENTICATED');
+  });
+
+  it('AUTH-05 hold from their beginning to their end, give or take 60 seconds', async () => {
+    const { access_token: token } = await world.token('dev', { expires_in: '1' });
+    const { iat } = JSON.parse(Buffer.from(token!.split('.')[1]!, 'base64url').toString()) as { iat: number };
+    const at = async (seconds: number) => {
+      vi.useFakeTimers({ toFake: ['Date'], now: (iat + seconds) * 1000 });
+      try {
+        return outcome(await world.call('GET', LIST, { as: `Bearer ${token}`, sourceIp: '192.0.2.5' }));
+      } finally {
+        vi.useRealTimers();
+      }
+    };
+    expect(await at(0)).toBe('200');
+    expect(await at(1 + 59)).toBe('200');
+    expect(await at(1 + 61)).toBe('401 UNAUTHENTICATED');
+    expect(await at(-59)).toBe('200');
+    expect(await at(-61)).toBe('401 UNAUTHENTICATED');
   });
 
   it('AUTH-11 are not replaced by headers that claim an identity', async () => {

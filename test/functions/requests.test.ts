@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { expectDescribed } from './described.ts';
 import { createRequest, eventsOf, openApproval, outcome, requestBody, runGates } from './requests.ts';
@@ -114,6 +114,24 @@ describe('Idempotency-Key', () => {
     expect(outcome(other)).toBe('409 IDEMPOTENCY_MISMATCH');
     expect(someone.status).toBe(201);
     expect(someone.json.metadata.id).not.toBe(first.json.metadata.id);
+  });
+
+  it('is held by a run that crashed for a minute of real time, and free after it', async () => {
+    const { once } = await import('../../functions/kit/idempotency.ts');
+    const { realTime } = await import('../../adapters/rollout/real-time.ts');
+    const { table, clock } = world.state;
+    const write = { key: 'crash', identity: 'me', operation: 'op', content: 'c' };
+    // Nothing is known of what an unexpected error left behind: the key stays taken.
+    await expect(once(table, clock, write, () => Promise.reject(new Error('crash')))).rejects.toThrow('crash');
+    const repeat = () => once(table, clock, write, async () => ({ status: 200 }));
+    await expect(repeat()).rejects.toMatchObject({ code: 'IN_PROGRESS', retryAfter: 60 });
+    const now = realTime.nowMs();
+    const later = vi.spyOn(realTime, 'nowMs').mockReturnValue(now + 61_000);
+    expect(await repeat()).toEqual({ status: 200 });
+    later.mockRestore();
+    await expect(once(table, clock, { ...write, content: 'other' }, async () => ({ status: 200 }))).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_MISMATCH',
+    });
   });
 
   it('is free again after a refusal', async () => {
