@@ -67,15 +67,20 @@ export function endRollback(promotion: Promotion, at: string, restored: string |
   );
 }
 
-/** It failed. `touched` says whether the environment may be in a state nobody planned. */
-export function fail(promotion: Promotion, at: string, failure: Failure, touched: boolean): PromotionChange {
-  const promoting = promotion.phase === 'promoting' || promotion.phase === 'rolling_back';
+/** `touched`: the environment may be in a state nobody planned. `holds`: the run has the environment's lock and frees it. */
+export interface FailedRun {
+  touched: boolean;
+  holds: boolean;
+}
+
+/** It failed. */
+export function fail(promotion: Promotion, at: string, failure: Failure, { touched, holds }: FailedRun): PromotionChange {
   return engineChange(
     promotion,
     withPhase(promotion, 'failed', { failure }),
     { type: 'promotion.failed', action: 'failed', data: { code: failure.code, touched }, error: failure.message },
     {
-      ...(promoting
+      ...(holds
         ? {
             environment: {
               kind: 'release' as const,

@@ -10,7 +10,7 @@ import type { SmokeProbe } from '../../core/rollout/ports.ts';
 import { abortedSteps } from '../../core/rollout/step.ts';
 import { imageToRestore } from '../../core/rollout/way-back.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
-import { type CaughtFailure, readFailure } from '../promotion/fail.task.ts';
+import { type CaughtFailure, readFailure } from '../promotion/read-failure.ts';
 import { awaitReady, look, moveDeployment } from './move-workload.ts';
 import { approvedPlan, holdingLock, type Place, placeOf, type RolloutWorld } from './rollout-world.ts';
 import { runSmoke } from './run-smoke.ts';
@@ -28,7 +28,7 @@ const HANDS_OFF: ReadonlySet<string> = new Set(['LOCK_LOST', 'CLUSTER_CONFLICT',
 export function rollBack(world: RolloutWorld) {
   return async (event: RunEvent & { failure?: CaughtFailure }): Promise<NextStep> => {
     let promotion = await world.promotions.head(event.requestId);
-    if (!promotion || promotion.attempt !== event.attempt || isFinal(promotion.phase)) return { next: 'end' };
+    if (!promotion || promotion.attempt !== event.attempt || isFinal(promotion.phase)) return endOf(promotion);
     if (promotion.phase === 'promoting') promotion = await begin(world, promotion, event.failure);
     if (promotion.phase !== 'rolling_back') return { next: 'end' };
     const plan = await approvedPlan(world, promotion);
@@ -40,11 +40,17 @@ export function rollBack(world: RolloutWorld) {
     const ended =
       unhealthy === undefined
         ? endRollback(promotion, at(), plan.rollbackTarget)
-        : fail(promotion, at(), { code: 'STABLE_UNHEALTHY', message: unhealthy, step: 'rollback' }, true);
-    await world.promotions.commit(ended);
+        : fail(promotion, at(), { code: 'STABLE_UNHEALTHY', message: unhealthy, step: 'rollback' }, { touched: true, holds: true });
+    const after = await world.promotions.commit(ended);
     await world.environments.wakeWaiters(promotion.to, promotion.artifact);
-    return { next: 'end' };
+    return endOf(after);
   };
+}
+
+/** The run ends as the request did. */
+function endOf(promotion: Promotion | undefined): NextStep {
+  if (promotion?.phase === 'rolled_back') return { next: 'rolled-back' };
+  return { next: promotion?.phase === 'failed' ? 'failed' : 'end' };
 }
 
 /** The task before ended without recording why: what the state machine caught is the reason. */

@@ -44,6 +44,8 @@ function deployment(namespace: string, track: 'stable' | 'canary', image: string
     metadata: { name: `${WORKLOAD}-${track}`, namespace, labels, annotations: { 'greenlight.dev/version': version } },
     spec: {
       replicas,
+      // Ready pods never fall below the replicas, forward or back.
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: '50%' } },
       selector: { matchLabels: labels },
       template: {
         metadata: { labels },
