@@ -55,7 +55,7 @@ export interface VerifyOptions {
   key: KeyObject;
   /** Checkpoints kept outside the log, as notes. */
   anchors?: readonly Uint8Array[];
-  /** Newest heartbeat may be this old, and heartbeats this far apart. */
+  /** Newest heartbeat may be this old, and heartbeats this and an hour apart. */
   maxAgeMs?: number;
   now: Date;
   /** Called after each batch with the lines so far. */
@@ -64,6 +64,8 @@ export interface VerifyOptions {
 
 /** The sealer beats every 55 minutes and runs every minute; more than 65 means that it stood still. */
 const LONGEST_SILENCE_MS = 65 * 60_000;
+/** An hour's outage of the sealer, with all sealed after it, is no fault of the log, even where an age is wanted. */
+const OUTAGE_MS = 60 * 60_000;
 
 class Found extends Error {
   readonly invalid: Invalid;
@@ -286,11 +288,12 @@ class Walk {
         const since = lastHeartbeat === undefined ? 'there is no heartbeat' : `the newest heartbeat is of ${lastHeartbeat}`;
         fail({ reason: 'STALE', from: this.tree.size, detail: `${since}: the sealer stands still, or the end was cut off` });
       }
-      if (milliseconds > maxAgeMs) {
+      if (milliseconds > maxAgeMs + OUTAGE_MS) {
         fail({ reason: 'HEARTBEAT_GAP', from: index, to: index, detail: `${minutes(milliseconds)} minutes without a heartbeat` });
       }
       this.isTailProven = true;
-    } else if (milliseconds > LONGEST_SILENCE_MS) {
+    }
+    if (milliseconds > LONGEST_SILENCE_MS) {
       this.notices.push(`the sealer stood still for ${minutes(milliseconds)} minutes before line ${index}`);
     }
   }

@@ -215,13 +215,24 @@ describe('AUD-11: sizes', () => {
 });
 
 describe('heartbeats', () => {
-  const silent = makeLines(101).map((line, index) => (index === 100 ? line.replace('T10:01:40', 'T12:01:40') : line));
+  const MAX_AGE = 65 * 60_000;
+  const now = new Date('2026-03-01T12:30:00Z');
+  const silentUntil = (time: string) =>
+    makeLog(
+      makeLines(101).map((line, index) => (index === 100 ? line.replace('T10:01:40', time) : line)),
+      keys,
+    );
 
-  it('that are missing for long are told, and refused when an age is wanted', async () => {
-    const objects = makeLog(silent, keys);
-    expect(await check(objects)).toMatchObject({ valid: true, notices: [expect.stringContaining('stood still for 120 minutes')] });
-    const now = new Date('2026-03-01T12:05:00Z');
-    expect(await check(objects, { now, maxAgeMs: 65 * 60_000 })).toMatchObject({ invalid: { reason: 'HEARTBEAT_GAP', from: 100 } });
+  it('that are missing for long are told, and tolerated for an hour of outage', async () => {
+    const noted = { valid: true, notices: [expect.stringContaining('stood still for 119 minutes')] };
+    expect(await check(silentUntil('T12:00:40'))).toMatchObject(noted);
+    expect(await check(silentUntil('T12:00:40'), { now, maxAgeMs: MAX_AGE })).toMatchObject(noted);
+  });
+
+  it('that are missing for longer are refused when an age is wanted', async () => {
+    expect(await check(silentUntil('T12:06:40'))).toMatchObject({ valid: true });
+    const verdict = await check(silentUntil('T12:06:40'), { now, maxAgeMs: MAX_AGE });
+    expect(verdict).toMatchObject({ valid: false, invalid: { reason: 'HEARTBEAT_GAP', from: 100 } });
   });
 
   it('must exist when an age is wanted', async () => {
