@@ -22,13 +22,13 @@ export interface EgressRequest {
   redirects?: number;
 }
 
-export interface EgressAnswer {
+interface EgressAnswer {
   status: number;
   headers: http.IncomingHttpHeaders;
   body: Buffer;
 }
 
-export interface EgressStream {
+interface EgressStream {
   status: number;
   headers: http.IncomingHttpHeaders;
   /** Errors and silence of more than 60 s end it with an error. The reader consumes or destroys it. */
@@ -44,8 +44,9 @@ export interface StreamedBody {
 const DEFAULT_DEADLINE_MS = 10_000;
 const DEFAULT_MAX_BYTES = 64 * 1024;
 const MOST_REDIRECTS = 3;
-/** A transfer without a byte for this long is dead. */
+/** A transfer without a byte for this long is dead. A registry that takes an upload is silent while it stores what it got. */
 const SILENCE_MS = 60_000;
+const UPLOAD_SILENCE_MS = 300_000;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** Headers that belong to one origin. */
 const CREDENTIALS = new Set(['authorization', 'cookie', 'proxy-authorization']);
@@ -134,7 +135,7 @@ function send({ method, url, allowed, headers, body, upload, signal }: Sending):
     const length = upload?.length ?? (body === undefined ? undefined : Buffer.byteLength(body));
     const sent: Record<string, string | number> = { 'user-agent': 'greenlight', ...headers };
     if (length !== undefined) sent['content-length'] = length;
-    const options = { method, headers: sent, signal, timeout: SILENCE_MS };
+    const options = { method, headers: sent, signal, timeout: upload ? UPLOAD_SILENCE_MS : SILENCE_MS };
     const outgoing =
       url.protocol === 'https:'
         ? https.request(url, { ...options, agent: allowed ? AGENTS.allowedHttps : AGENTS.public })

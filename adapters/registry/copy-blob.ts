@@ -13,14 +13,21 @@ export async function copyBlob(source: Repository, target: Repository, digest: s
   return retrying(async () => {
     const started = await beginUpload(source, target, digest);
     if (started === 'mounted') return 0;
+    // Neighbours are mounted without asking first, so only now it shows whether the blob was there already.
+    if (areNeighbours(source, target) && (await target.blobSize(digest)) === size) return 0;
     await upload(source, target, digest, size, started);
     return size;
   });
 }
 
+/** Two repositories of one registry: blobs are mounted between them. */
+export function areNeighbours(source: Repository, target: Repository): boolean {
+  return source.origin === target.origin && source.name !== target.name;
+}
+
 /** Opens an upload at the target and answers its address, or mounts the blob. */
 async function beginUpload(source: Repository, target: Repository, digest: string): Promise<string> {
-  const isNeighbour = source.origin === target.origin && source.name !== target.name;
+  const isNeighbour = areNeighbours(source, target);
   const query = isNeighbour ? `?${new URLSearchParams({ mount: digest, from: source.name })}` : '';
   const answer = await callRegistryOnce(target.access, {
     method: 'POST',
@@ -32,7 +39,7 @@ async function beginUpload(source: Repository, target: Repository, digest: strin
 }
 
 /** `location` comes from the target: bytes and credentials go to its own origin, below its API, or nowhere. */
-export function uploadAddress(target: Repository, location: string | undefined): string {
+function uploadAddress(target: Repository, location: string | undefined): string {
   const refuse = (why: string): never => {
     throw new Fault('REGISTRY_REFUSED', `the upload is refused: ${why}; nothing was sent there`);
   };

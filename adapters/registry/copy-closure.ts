@@ -3,7 +3,7 @@ import { Fault } from '../../core/errors.ts';
 import { type Content, closureRoot } from '../../core/registry/closure-root.ts';
 import { OCI_INDEX } from '../../core/registry/manifest.ts';
 import type { CopyProgress } from '../../core/registry/ports.ts';
-import { copyBlob } from './copy-blob.ts';
+import { areNeighbours, copyBlob } from './copy-blob.ts';
 import { inParallel } from './in-parallel.ts';
 import { fallbackTag, type Repository } from './repository.ts';
 import { type Closure, type ClosureManifest, inPushOrder } from './source-closure.ts';
@@ -14,7 +14,7 @@ const REQUESTS_AT_ONCE = 8;
 
 /** `isLate` is asked before each blob: when true, the copy stops there and answers `done: false`. */
 export async function copyClosure(source: Repository, target: Repository, closure: Closure, isLate: () => boolean): Promise<CopyProgress> {
-  const missing = await missingAt(target, closure);
+  const missing = await missingAt(target, closure, areNeighbours(source, target));
   // The biggest first: a long transfer that begins last would outlive the deadline alone.
   const blobs = [...missing.blobs].sort((left, right) => right[1] - left[1]);
   let copiedBytes = 0;
@@ -44,18 +44,30 @@ export interface Missing {
   blobs: Map<string, number>;
 }
 
-/** What the target lacks. What it has under a digest is read and compared, so that this is the verification of everything that is not copied. */
-export async function missingAt(target: Repository, closure: Closure): Promise<Missing> {
+/**
+ * What the target lacks. What it has under a digest is read and compared, so that this is the verification of everything that is not copied. With
+ * `mayMount`, blobs of manifests that are missing count as missing unasked: to mount one costs no more than to ask for it.
+ */
+export async function missingAt(target: Repository, closure: Closure, mayMount = false): Promise<Missing> {
   const missing: Missing = { manifests: new Set(), blobs: new Map() };
   await inParallel(closure.manifests.values(), REQUESTS_AT_ONCE, async (entry) => {
     if (!(await isAt(target, entry))) missing.manifests.add(entry.digest);
   });
+  const asked = mayMount ? blobsOf(closure, missing.manifests) : undefined;
   await inParallel(closure.blobs, REQUESTS_AT_ONCE, async ([digest, size]) => {
-    const found = await target.blobSize(digest);
+    const found = asked && !asked.has(digest) ? undefined : await target.blobSize(digest);
     if (found === undefined) missing.blobs.set(digest, size);
     else if (found !== size) throw mismatch(digest, `has ${found} bytes there instead of ${size}`);
   });
   return missing;
+}
+
+/** Blobs that a manifest names which is not among `missing`. */
+function blobsOf(closure: Closure, missing: ReadonlySet<string>): Set<string> {
+  const present = [...closure.manifests.values()].filter(({ digest }) => !missing.has(digest));
+  return new Set(
+    present.flatMap(({ manifest }) => [...(manifest.config ? [manifest.config] : []), ...manifest.layers].map(({ digest }) => digest)),
+  );
 }
 
 async function isAt(target: Repository, entry: ClosureManifest): Promise<boolean> {
@@ -106,7 +118,7 @@ async function writeCosignTags(target: Repository, closure: Closure): Promise<vo
   }
 }
 
-export function contentsOf(closure: Closure): Content[] {
+function contentsOf(closure: Closure): Content[] {
   return [
     ...[...closure.manifests.values()].map(({ digest, bytes }) => ({ digest, size: bytes.length })),
     ...[...closure.blobs].map(([digest, size]) => ({ digest, size })),

@@ -28,7 +28,7 @@ export interface Manifest {
 /** Limits of ECR: 4 MiB manifests, 4,200 layers, 52,000 MiB per layer. An index beyond 1,000 entries is an attack on memory. */
 export const LARGEST_MANIFEST = 4 * 1024 * 1024;
 export const LARGEST_CONFIG = 4 * 1024 * 1024;
-export const LARGEST_BLOB = 52_000 * 1024 * 1024;
+const LARGEST_BLOB = 52_000 * 1024 * 1024;
 const MOST_LAYERS = 4_200;
 const MOST_CHILDREN = 1_000;
 

@@ -30,7 +30,7 @@ export async function handler(event: BuildEvent): Promise<{ arrival: string }> {
 }
 
 /** Exit code 0 in a build that succeeded passes, any other exit code fails; a build that never came to an exit code is errored. */
-export function outcomeOfBuild(detail: BuildEvent['detail']): GateOutcome {
+function outcomeOfBuild(detail: BuildEvent['detail']): GateOutcome {
   const exported = new Map(detail['additional-information']?.['exported-environment-variables']?.map(({ name, value }) => [name, value]));
   const exit = exported.get('GATE_EXIT');
   // The end of the output is what says why.

@@ -79,6 +79,37 @@ describe('copy', () => {
     expect((await dev.registry.call('GET', `/v2/mirror/${REPOSITORY}/manifests/${digest}`)).status).toBe(200);
   });
 
+  test('needs at most 25 requests for eight layers in one registry, and 16 when all is there', async () => {
+    const dev = await startRegistry('dev');
+    const layers = Array.from({ length: 8 }, (_, index) => `layer ${index}`);
+    const { manifests } = await pushImage({
+      origin: dev.origin,
+      repository: REPOSITORY,
+      tag: '1.0.0',
+      labels: {},
+      platforms: ['linux/amd64'],
+      layers,
+    });
+    const inside = configurationOf('mirror', dev.origin, 'mirror');
+    const count = async () => {
+      const before = operations(dev).length;
+      await writer.copy(dev.configuration, inside, REPOSITORY, manifests[0]!, later());
+      return operations(dev).length - before;
+    };
+    expect(await count()).toBeLessThanOrEqual(25);
+    expect(await count()).toBeLessThanOrEqual(16);
+  });
+
+  test('sends blobs that a neighbour does not mount', async () => {
+    const dev = await startRegistry('dev', { ecrUploads: true });
+    const image = await dev.registry.pushImage(REPOSITORY, '1.0.0', 'content');
+    const [other, again] = [configurationOf('mirror', dev.origin, 'mirror'), configurationOf('mirror', dev.origin, 'again')];
+    expect(await writer.copy(dev.configuration, other, REPOSITORY, image.digest, later())).toMatchObject({ done: true });
+    // Blobs that no manifest names are not mounted by ECR: they are there already, or have to be sent.
+    await dev.registry.pushBlob(`again/${REPOSITORY}`, 'content');
+    expect(await writer.copy(dev.configuration, again, REPOSITORY, image.digest, later())).toMatchObject({ done: true });
+  });
+
   test('finds referrers by the fallback tag, and lists them there at a target without the referrers API', async () => {
     const [dev, prod] = [await startRegistry('dev', { referrers: false }), await startRegistry('prod', { referrers: false })];
     const at = { origin: dev.origin, repository: REPOSITORY };
