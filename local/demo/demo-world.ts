@@ -59,6 +59,8 @@ export const demoWorld = (people: readonly IssuerPerson[]): World => ({
       ...(await openServices(surroundings)),
       servers.gateOrigin,
       servers.slackOrigin,
+      // Sign-in exchanges its code there.
+      surroundings.issuer!.origin,
     ];
     return {
       OidcIssuer: surroundings.issuer!.origin,
