@@ -21,7 +21,10 @@ export async function copyClosure(source: Repository, target: Repository, closur
   let late = false;
   await inParallel(blobs, BLOBS_AT_ONCE, async ([digest, size]) => {
     late ||= isLate();
-    if (!late) copiedBytes += await copyBlob(source, target, digest, size);
+    if (late) return;
+    // Awaited first: `+=` would add to what the sum was before the other transfers ended.
+    const sent = await copyBlob(source, target, digest, size);
+    copiedBytes += sent;
   });
   if (late) return { done: false, copiedBytes };
   for (const entry of inPushOrder(closure)) {

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { afterEach, describe, expect, test } from 'vitest';
+import { registryReader } from '../../../adapters/registry/registry-reader.ts';
 import { realNow, registryWriter } from '../../../adapters/registry/registry-writer.ts';
 import { fallbackTag } from '../../../adapters/registry/repository.ts';
 import { attachSbom, pushImage, signImage } from '../../../local/demo/oci-image.ts';
@@ -28,7 +29,9 @@ describe('copy', () => {
   test('brings index, images, blobs, signature and SBOM to the target with the same bytes', async () => {
     const [dev, prod] = [await startRegistry('dev'), await startRegistry('prod')];
     const published = await publishTo(dev);
+    const { bytes } = await registryReader().estimate(dev.configuration, prod.configuration, REPOSITORY, published.digest);
     const progress = await writer.copy(dev.configuration, prod.configuration, REPOSITORY, published.digest, later());
+    expect(progress.copiedBytes).toBe(bytes);
     expect(progress).toMatchObject({ done: true, manifests: 5 });
     expect(progress.closureRoot).toMatch(/^sha256:[0-9a-f]{64}$/);
     for (const digest of [published.digest, ...published.manifests, published.sbom]) {
