@@ -11,10 +11,10 @@ import type { AuditVault } from './audit-vault.ts';
 import type { CheckpointSigner } from './checkpoint-signer.ts';
 import { type LogHead, type LogState, NO_HEAD } from './log-head.ts';
 
-export type HaltReason = 'HEAD_CORRUPT' | 'FOREIGN_BATCH' | 'EQUIVOCATION' | 'KEY_MISMATCH';
+type HaltReason = 'HEAD_CORRUPT' | 'FOREIGN_BATCH' | 'EQUIVOCATION' | 'KEY_MISMATCH';
 
 /** The log is not as this sealer left it. Nothing more is signed until somebody has looked; the alarm on the function's errors calls them. */
-export class SealerHalted extends Error {
+class SealerHalted extends Error {
   override readonly name = 'SealerHalted';
   readonly reason: HaltReason;
   constructor(reason: HaltReason, detail: string) {

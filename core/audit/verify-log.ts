@@ -9,7 +9,7 @@ import { type ListedObject, type LogFiles, NotPlainObject } from './log-files.ts
 import { append, EMPTY_TREE, leafHash, rootOf, type Tree } from './merkle.ts';
 import { type ChainFault, RequestChains } from './request-chains.ts';
 
-export type InvalidReason =
+type InvalidReason =
   | ChainFault['reason']
   | 'ROOT_MISMATCH'
   | 'GAP'
@@ -23,7 +23,7 @@ export type InvalidReason =
   | 'STALE'
   | 'HEARTBEAT_GAP';
 
-export interface Invalid {
+interface Invalid {
   reason: InvalidReason;
   /** First index that can be wrong, and the last of the range that was looked at; absent where no line is meant. */
   from?: number;
