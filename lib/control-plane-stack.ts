@@ -89,6 +89,8 @@ export class ControlPlaneStack extends Stack {
     // Gates.
     give('gates', { BUILD_PROJECT: commandGates.project.projectName }, commandGates.start(), secrets.read(), this.readParameters());
     groups.hooks.allow(secrets.read());
+    // A preview evaluates the gates that only read.
+    groups.request.allow(this.readParameters());
     events.onBuildFinished(commandGates.project.projectName, groups.build);
 
     // The log.

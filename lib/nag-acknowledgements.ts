@@ -34,7 +34,10 @@ const STATE: readonly Acknowledgement[] = [
 
 /** Wildcards in policies, by the pattern of the finding. */
 const WILDCARDS: readonly { finding: RegExp; reason: string }[] = [
-  { finding: /^Resource::\*$/, reason: 'ecr:GetAuthorizationToken, dynamodb:ListStreams, states:SendTask*, X-Ray and log delivery take no resource.' },
+  {
+    finding: /^Resource::\*$/,
+    reason: 'ecr:GetAuthorizationToken, dynamodb:ListStreams, states:SendTask*, X-Ray and log delivery take no resource.',
+  },
   {
     finding: /:ecr:.*:repository\//,
     reason: 'Repositories of the registries in greenlight.yaml: a new artifact must not need a deployment.',

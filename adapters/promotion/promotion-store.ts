@@ -190,6 +190,7 @@ export function writesOf(change: PromotionChange, clock: Clock): { writes: Write
 
 /** Page of heads over the tenants' listings, newest first. Tenants are few; each is one index query. */
 async function list(table: Table, query: PromotionQuery): Promise<PromotionPage> {
+  if (query.phases?.length === 0) return { items: [] };
   const conditions: string[] = [];
   const names: Record<string, string> = {};
   const values: Record<string, unknown> = {};
@@ -208,7 +209,7 @@ async function list(table: Table, query: PromotionQuery): Promise<PromotionPage>
       values[`:phase${index}`] = phase;
       return `:phase${index}`;
     });
-    conditions.push(placeholders.length === 0 ? 'attribute_not_exists(PK)' : `#phase IN (${placeholders.join(', ')})`);
+    conditions.push(`#phase IN (${placeholders.join(', ')})`);
   }
   const filter = conditions.length > 0 ? { expression: conditions.join(' AND '), names, values } : undefined;
   const found: { sort: string; promotion: Promotion }[] = [];

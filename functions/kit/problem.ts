@@ -1,8 +1,15 @@
 /** Errors on the wire: RFC 9457 problems. Refusals and faults speak for themselves; anything else is a bug and shows its request id only. */
-import { Fault, REFUSALS, Refusal, type RefusalCode } from '../../core/errors.ts';
+import { Fault, type FaultCode, REFUSALS, Refusal, type RefusalCode } from '../../core/errors.ts';
 import type { HttpAnswer } from './http.ts';
 import { log } from './log.ts';
 import { FAILURES, type ProblemCode } from './problem-codes.ts';
+
+/** Faults that say what is wrong with the artifact itself. */
+const REFUSED_CONTENT: Partial<Record<FaultCode, RefusalCode>> = {
+  MANIFEST_INVALID: 'AMBIGUOUS_MANIFEST',
+  DIGEST_MISMATCH: 'AMBIGUOUS_MANIFEST',
+  LIMIT: 'LIMIT',
+};
 
 /** Seconds after which a client may ask again when a dependency was away. */
 const RETRY_AFTER_FAULT = 2;
@@ -23,10 +30,17 @@ export function problem(error: unknown, requestId: string): HttpAnswer {
       headers: { ...error.headers, ...(error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) }) },
     };
   }
-  if (error instanceof Fault && (error.code === 'UNAVAILABLE' || error.code === 'AUDIT_UNAVAILABLE')) {
+  if (error instanceof Fault) {
     log.warn('dependency away', { requestId, error });
+    const refusal = REFUSED_CONTENT[error.code];
+    if (refusal)
+      return render(refusal, error.message, requestId, {
+        hint: error.hint ?? 'push the artifact again; what the registry holds cannot be promoted',
+      });
+    // Whatever a registry or cluster does wrong is its fault, not the caller's and not ours.
+    const code = error.code === 'AUDIT_UNAVAILABLE' ? 'AUDIT_UNAVAILABLE' : 'UNAVAILABLE';
     const hint = error.hint ?? 'try again in a moment; an Idempotency-Key makes that safe';
-    return { ...render(error.code, error.message, requestId, { hint }), headers: { 'retry-after': String(RETRY_AFTER_FAULT) } };
+    return { ...render(code, error.message, requestId, { hint }), headers: { 'retry-after': String(RETRY_AFTER_FAULT) } };
   }
   log.error('request failed', { requestId, error });
   const detail = 'something went wrong on our side; the log knows it by the request id';

@@ -102,7 +102,7 @@ describe('CAN-04: an API server that fails every fifth call', () => {
     await open({ healthy: 'false' });
     let calls = 0;
     lab.cluster.context.fault = async () => (++calls % 5 === 0 ? { status: 503, code: 'Injected', message: 'injected' } : undefined);
-    expect(await lab.run()).toEqual(['roll-back', 'end']);
+    expect(await lab.run()).toEqual(['roll-back', 'rolled-back']);
     expect(lab.head().phase).toBe('rolled_back');
   });
 });

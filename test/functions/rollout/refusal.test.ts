@@ -50,7 +50,7 @@ describe('CAN-10: a Deployment that is edited by hand', () => {
     await open({ healthy: 'false' });
     expect(await lab.rollOut()).toEqual({ next: 'roll-back' });
     await lab.editByHand('payment-api-stable', { replicas: REPLICAS });
-    expect(await lab.rollBack()).toEqual({ next: 'end' });
+    expect(await lab.rollBack()).toEqual({ next: 'rolled-back' });
     expect(lab.head().phase).toBe('rolled_back');
   });
 });
@@ -100,12 +100,12 @@ describe('the way back', () => {
     await open();
     await lab.rollOut();
     const caught = { Error: 'UNAVAILABLE', Cause: JSON.stringify({ errorMessage: 'the API is away' }) };
-    expect(await lab.rollBack(caught)).toEqual({ next: 'end' });
+    expect(await lab.rollBack(caught)).toEqual({ next: 'rolled-back' });
     expect(lab.head()).toMatchObject({
       phase: 'rolled_back',
       failure: { code: 'UNAVAILABLE', message: 'the API is away', step: 'canary:10' },
     });
-    expect(await lab.rollBack(caught)).toEqual({ next: 'end' });
+    expect(await lab.rollBack(caught)).toEqual({ next: 'rolled-back' });
     expect(lab.commits.filter(({ event }) => event.type === 'rollback.finished')).toHaveLength(1);
   });
 
@@ -113,7 +113,7 @@ describe('the way back', () => {
     await open({ stableHealthy: 'false', healthy: 'false' });
     let now = 0;
     lab.world.stopwatch = { nowMs: () => (now += 200), sleep: async () => void (await new Promise((resolve) => setTimeout(resolve, 10))) };
-    expect(await lab.run()).toEqual(['roll-back', 'end']);
+    expect(await lab.run()).toEqual(['roll-back', 'failed']);
     expect(lab.head()).toMatchObject({ phase: 'failed', failure: { code: 'STABLE_UNHEALTHY' } });
     expect(await lab.workload()).toMatchObject({ stable: { replicas: REPLICAS, image: lab.images.before }, canary: { replicas: 0 } });
     expect(lab.environment.holder).toBeUndefined();

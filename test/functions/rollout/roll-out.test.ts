@@ -46,7 +46,7 @@ describe('a direct rollout', () => {
 
   it('that fails its checks gets the old image back', async () => {
     await open({ strategy: 'direct', weights: [100], bakeSeconds: 0, healthy: 'false' });
-    expect(await lab.run()).toEqual(['roll-back', 'end']);
+    expect(await lab.run()).toEqual(['roll-back', 'rolled-back']);
     expect(lab.head().phase).toBe('rolled_back');
     expect((await lab.workload()).stable).toEqual({ image: lab.images.before, replicas: REPLICAS, ready: REPLICAS });
   });
@@ -56,10 +56,10 @@ const RESTORED = { replicas: REPLICAS, ready: REPLICAS };
 
 describe('CAN-01: a version that fails', () => {
   it.each([
-    ['at 10 % because it answers errors', { healthy: 'false' }, ['roll-back', 'end'], 'canary:10', 'SMOKE_FAILED'],
-    ['at 50 % because it breaks under load', { healthy: 'after-50' }, ['bake', 'roll-back', 'end'], 'canary:50', 'SMOKE_FAILED'],
-    ['at 100 %', { healthy: 'after-50', weights: [10, 100] }, ['bake', 'roll-back', 'end'], 'canary:100', 'SMOKE_FAILED'],
-    ['because it never becomes ready', { healthy: 'crash' }, ['roll-back', 'end'], 'canary:10', 'ROLLOUT_TIMEOUT'],
+    ['at 10 % because it answers errors', { healthy: 'false' }, ['roll-back', 'rolled-back'], 'canary:10', 'SMOKE_FAILED'],
+    ['at 50 % because it breaks under load', { healthy: 'after-50' }, ['bake', 'roll-back', 'rolled-back'], 'canary:50', 'SMOKE_FAILED'],
+    ['at 100 %', { healthy: 'after-50', weights: [10, 100] }, ['bake', 'roll-back', 'rolled-back'], 'canary:100', 'SMOKE_FAILED'],
+    ['because it never becomes ready', { healthy: 'crash' }, ['roll-back', 'rolled-back'], 'canary:10', 'ROLLOUT_TIMEOUT'],
   ])('%s is rolled back to the digest before', async (_name, options, answers, step, code) => {
     await open(options as LabOptions);
     expect(await lab.run()).toEqual(answers);
@@ -76,7 +76,7 @@ describe('CAN-01: a version that fails', () => {
 
   it('is rolled back to what the Deployment had when nothing was recorded there', async () => {
     await open({ weights: [100], healthy: 'false', rollbackTarget: null });
-    expect(await lab.run()).toEqual(['roll-back', 'end']);
+    expect(await lab.run()).toEqual(['roll-back', 'rolled-back']);
     expect((await lab.workload()).stable).toEqual({ image: lab.images.before, ...RESTORED });
   });
 });
