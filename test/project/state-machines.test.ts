@@ -101,13 +101,20 @@ it('hears the validator when a definition is wrong', () => {
 
 describe('promotion.asl.json ends', () => {
   const straight = promotionScript(3);
+  const back = { 'roll-back': [{ next: 'rolled-back' }] };
   const walks: [string, Script, string, string][] = [
     ['as promoted after a canary', straight, 'SUCCEEDED', 'Promoted'],
     ['without rollout when the gates block', { ...straight, 'settle-gates': [{ next: 'end' }] }, 'SUCCEEDED', 'Ended without rollout'],
     ['without rollout when it is rejected', { ...straight, begin: [{ next: 'end' }] }, 'SUCCEEDED', 'Ended without rollout'],
-    ['rolled back when a step says so', { ...straight, 'roll-out': [{ next: 'roll-back' }] }, 'FAILED', 'Rolled back'],
-    ['rolled back when a step breaks', { ...straight, 'roll-out': [{ errorType: 'Sandbox.Timedout' }] }, 'FAILED', 'Rolled back'],
+    ['rolled back when a step says so', { ...straight, 'roll-out': [{ next: 'roll-back' }], ...back }, 'FAILED', 'Rolled back'],
+    ['rolled back when a step breaks', { ...straight, 'roll-out': [{ errorType: 'Sandbox.Timedout' }], ...back }, 'FAILED', 'Rolled back'],
     ['as failed when the copy breaks', { ...straight, copy: [{ errorType: 'DIGEST_MISMATCH' }] }, 'FAILED', 'Failed'],
+    [
+      'as failed when the way back says so',
+      { ...straight, 'roll-out': [{ next: 'roll-back' }], 'roll-back': [{ next: 'failed' }] },
+      'FAILED',
+      'Failed',
+    ],
     [
       'as failed when the way back breaks',
       { ...straight, 'roll-out': [{ next: 'roll-back' }], 'roll-back': [{ errorType: 'ROLLBACK_FAILED' }] },

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+/** Real clients against `npm start`: one after the other, because each file starts the whole stack. */
+export default defineConfig({
+  test: {
+    include: ['test/conformance/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 240_000,
+    pool: 'forks',
+    fileParallelism: false,
+  },
+});
