@@ -74,7 +74,7 @@ describe('CAN-05, CRASH-06: a rollout that is killed', () => {
   ] as const)('on its way back at write %i (%s it) is rolled back all the same', async (write, when) => {
     await open({ weights: [10, 100], healthy: 'false' });
     killAt(lab.world, write, when);
-    expect(await runThrough()).toBe('end');
+    expect(await runThrough()).toBe('rolled-back');
     expect(lab.head().phase).toBe('rolled_back');
     expect(await lab.workload()).toMatchObject({ stable: { image: lab.images.before, ready: REPLICAS }, canary: { replicas: 0 } });
     expect(lab.commits.filter(({ event }) => event.type === 'rollback.finished')).toHaveLength(1);
