@@ -1,8 +1,8 @@
 /** Looks at the world itself: whether registries and cluster are as the API says. */
 import type { DemoEndpoints } from './demo-cloud.ts';
 import { expect } from './demo-record.ts';
+import { INDEX_TYPE, MANIFEST_TYPE } from './image-content.ts';
 import { KubernetesAdmin } from './kubernetes-admin.ts';
-import { INDEX_TYPE, MANIFEST_TYPE } from './payment-image.ts';
 import { WORKLOAD } from './workload.ts';
 
 export interface PushedImage {

@@ -1,6 +1,6 @@
 /** Pushes images, signatures and SBOMs as docker, cosign and oras do. */
 import { createPrivateKey, sign } from 'node:crypto';
-import { type Content, content, contentOf, type Descriptor, type Image, MANIFEST_TYPE } from './payment-image.ts';
+import { type Content, content, contentOf, type Descriptor, type Image, MANIFEST_TYPE } from './image-content.ts';
 
 /** A repository at `127.0.0.1:PORT`. */
 export interface Repository {

@@ -60,4 +60,6 @@ function readArguments(): { json: boolean } {
   }
 }
 
+// The notice of the SDK about Node 20 is not for who watches a demo.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 process.exitCode = await demo(readArguments().json);
