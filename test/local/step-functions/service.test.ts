@@ -173,9 +173,7 @@ test('asks IAM for the machine, the execution, the passed role, or the machine t
   expect(checks('SendTaskSuccess', { taskToken: tokens[0] })).toEqual([{ action: 'states:SendTaskSuccess', resource: '*' }]);
   await send(new SendTaskSuccessCommand({ taskToken: tokens[0]!, output: '1' }));
   await client.ended(arn);
-  expect(checks('SendTaskHeartbeat', { taskToken: tokens[0] })).toEqual([
-    { action: 'states:SendTaskHeartbeat', resource: '*' },
-  ]);
+  expect(checks('SendTaskHeartbeat', { taskToken: tokens[0] })).toEqual([{ action: 'states:SendTaskHeartbeat', resource: '*' }]);
   expect(checks('SendTaskSuccess', { taskToken: 'x' })).toEqual([{ action: 'states:SendTaskSuccess', resource: '*' }]);
   expect(checks('CreateStateMachine', { name: 'n', roleArn: 'arn:aws:iam::000000000000:role/r' })).toEqual([
     { action: 'states:CreateStateMachine', resource: 'arn:aws:states:eu-central-1:000000000000:stateMachine:n' },
