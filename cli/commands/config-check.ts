@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
+import type { Configuration } from '../../core/environment/configuration.ts';
 import { type ConfigurationProblem, readConfiguration } from '../../core/environment/configuration-file.ts';
 import { EXIT, usageFailure } from '../failure.ts';
 import { oneLine } from '../output.ts';
@@ -18,26 +19,32 @@ export function configVerb(context: VerbContext): Command {
     examples: ['config check greenlight.yaml', 'config check greenlight.yaml --complete', 'config check environments.yaml --json'],
     local: true,
     run: runCheck,
-  }).option('--complete', 'demand everything that a deployment needs');
+  }).option('--complete', 'demand everything that a deployment needs (default for files with environments, catalog and people)');
   return new Command('config').description('Works on configuration files').addCommand(check);
 }
 
 async function runCheck({ output, around }: Session, [file]: string[], { complete = false }: CheckOptions): Promise<number> {
   const text = readText(resolve(around.cwd, file!), file!);
-  const part = readConfiguration(text, { complete });
-  if (!part.ok) {
-    output.document({ ok: false, file, problems: part.problems, warnings: [] });
-    for (const problem of part.problems) output.line(lineOf(file!, problem));
-    output.talk(`${file}: ${part.problems.length} problem${part.problems.length === 1 ? '' : 's'}`);
+  const part = readConfiguration(text, { complete: false });
+  const whole = readConfiguration(text);
+  const demanded = complete || (part.ok && isWhole(part.configuration)) ? whole : part;
+  if (!demanded.ok) {
+    output.document({ ok: false, file, problems: demanded.problems, warnings: [] });
+    for (const problem of demanded.problems) output.line(lineOf(file!, problem));
+    output.talk(`${file}: ${demanded.problems.length} problem${demanded.problems.length === 1 ? '' : 's'}`);
     return EXIT.usage;
   }
-  const whole = complete ? part : readConfiguration(text);
   const missing = whole.ok ? [] : whole.problems;
-  output.document({ ok: true, file, complete: whole.ok, problems: [], warnings: part.warnings, missing });
-  for (const warning of part.warnings) output.talk(`${output.paint('warn', 'warning')}: ${oneLine(warning)}`);
+  output.document({ ok: true, file, complete: whole.ok, problems: [], warnings: demanded.warnings, missing });
+  for (const warning of demanded.warnings) output.talk(`${output.paint('warn', 'warning')}: ${oneLine(warning)}`);
   for (const problem of missing) output.talk(`to deploy it alone: ${lineOf(file!, problem)}`);
   output.line(`${file}: ${whole.ok ? 'valid' : 'valid as a part of a configuration'}`);
   return EXIT.done;
+}
+
+/** Who names environments, artifacts and people means a deployment, not a block of one. */
+function isWhole({ environments, artifacts, people }: Configuration): boolean {
+  return [environments, artifacts, people].every((named) => Object.keys(named).length > 0);
 }
 
 function readText(path: string, file: string): string {

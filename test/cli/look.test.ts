@@ -1,0 +1,144 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { greenlight, type ScriptedApi, scriptApi } from './command-line.ts';
+
+let api: ScriptedApi | undefined;
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cli-'));
+});
+afterEach(async () => {
+  await api?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const occupant = (version: string, requestId: string, at: string) => ({ version, digest: `sha256:${version}`, requestId, at });
+
+async function scriptEnvironments(): Promise<void> {
+  const current = occupant('1.2.2', 'PR-2026-0001', '2024-01-10T09:00:00.000Z');
+  const prod = {
+    artifact: 'payment-api',
+    current,
+    previous: null,
+    health: 'healthy',
+    flags: { out_of_date: true },
+    pending: [],
+    history: [
+      { ...current, outcome: 'succeeded' },
+      { ...occupant('1.2.1', 'PR-2025-0009', '2023-12-10T09:00:00.000Z'), outcome: 'succeeded' },
+    ],
+  };
+  const staging = { ...prod, current: occupant('1.2.3', 'PR-2026-0002', '2024-01-14T10:30:00.000Z'), flags: {}, history: [] };
+  const items = [
+    { environment: 'staging', artifacts: [staging] },
+    { environment: 'prod', artifacts: [prod] },
+  ];
+  api = await scriptApi((request) => {
+    if (request === 'GET /v1/environments') return { body: { items } };
+    const found = items.find(({ environment }) => request === `GET /v1/environments/${environment}`);
+    return found && { body: found };
+  });
+}
+
+describe('status and list', () => {
+  it('shows what runs where as the seed does', async () => {
+    await scriptEnvironments();
+    const { exitCode, stdout } = await greenlight(['status', '--environment=all'], { env: api!.env });
+    expect(exitCode).toBe(0);
+    expect(stdout).toBe(`Promotion Status: payment-api
+
+staging
+  Current: 1.2.3-staging
+  Status: ✓ Healthy
+  Updated: 2024-01-14 10:30:00Z
+  Pending approvals: None
+  History: none
+
+prod
+  Current: 1.2.2-prod
+  Status: ⚠ Out-of-date
+  Updated: 2024-01-10 09:00:00Z
+  Latest available: 1.2.3
+  Pending approvals: None
+  History: 1.2.1-prod (2023-12-10 09:00:00Z, succeeded)
+
+`);
+  });
+
+  it('lists the tags of an environment, and knows no other', async () => {
+    await scriptEnvironments();
+    const { stdout } = await greenlight(['list', '--environment=prod'], { env: api!.env });
+    expect(stdout.split('\n')).toMatchObject([
+      expect.stringMatching(/^\* payment-api:1\.2\.2-prod/),
+      expect.stringMatching(/^ {2}payment-api:1\.2\.1-prod/),
+      '',
+    ]);
+    expect((await greenlight(['status', 'moon'], { env: api!.env })).exitCode).toBe(1);
+  });
+
+  it('is coloured on a terminal only, and never with NO_COLOR', async () => {
+    await scriptEnvironments();
+    const coloured = async (tty: boolean, env: object) =>
+      (await greenlight(['status'], { tty, env: { ...api!.env, ...env } })).stdout.includes('\u001b[');
+    expect([await coloured(true, {}), await coloured(true, { NO_COLOR: '1' }), await coloured(false, {})]).toEqual([true, false, false]);
+  });
+});
+
+describe('config check', () => {
+  const check = (text: string, ...more: string[]) => {
+    writeFileSync(join(folder, 'part.yaml'), text);
+    return greenlight(['config', 'check', 'part.yaml', ...more], { cwd: folder });
+  };
+
+  it('accepts the configuration of this repository as a whole', async () => {
+    const root = new URL('../..', import.meta.url).pathname;
+    expect(await greenlight(['config', 'check', 'greenlight.yaml', '--complete'], { cwd: root })).toMatchObject({ exitCode: 0 });
+  });
+
+  it('names line and suggestion of every mistake', async () => {
+    const { exitCode, stdout } = await check('environments:\n  prod:\n    require_aproval: true\n');
+    expect(exitCode).toBe(2);
+    expect(stdout).toMatch(/^part\.yaml:3: .*unknown key "require_aproval" \(did you mean "require_approval"\?\)\n$/);
+    const { stdout: json } = await check('environments: 7\n', '--json');
+    expect(JSON.parse(json)).toMatchObject({ ok: false, problems: [{ line: 1 }] });
+  });
+
+  it('checks what is plainly a whole deployment as a whole', async () => {
+    const root = new URL('../..', import.meta.url).pathname;
+    const text = readFileSync(join(root, 'greenlight.yaml'), 'utf8').replace('gates: [policy]', 'gates: [polcy]');
+    expect(await check(text)).toMatchObject({ exitCode: 2, stdout: expect.stringMatching(/polcy.*did you mean "policy"/) });
+  });
+
+  it('accepts one block alone, and says what a deployment needs besides', async () => {
+    const block = 'environments:\n  dev: { registry: dev }\n  prod: { registry: prod, gates: [polcy] }\n';
+    const part = await check(block);
+    expect(part).toMatchObject({ exitCode: 0, stdout: 'part.yaml: valid as a part of a configuration\n' });
+    expect(part.stderr).toMatch(/to deploy it alone: part\.yaml:3: .*polcy/);
+    expect((await check(block, '--complete')).exitCode).toBe(2);
+  });
+});
+
+describe('tokens', () => {
+  it('does not use a password that others can read', async () => {
+    const password = join(folder, 'password');
+    writeFileSync(password, 'secret\n');
+    chmodSync(password, 0o644);
+    writeFileSync(
+      join(folder, 'endpoints.json'),
+      JSON.stringify({ api: 'http://127.0.0.1:9', registries: {}, issuer: 'https://127.0.0.1:9', issuerPasswordFile: password }),
+    );
+    const token = () => greenlight(['token', '--as', 'dev@example.com', '--data', folder]);
+    expect(await token()).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('chmod 600') });
+    chmodSync(password, 0o600);
+    expect(await token()).toMatchObject({ exitCode: 6, stderr: expect.stringContaining('cannot be reached') });
+  });
+
+  it('names the start that is missing', async () => {
+    expect(await greenlight(['token', '--as', 'dev@example.com', '--data', folder])).toMatchObject({
+      exitCode: 6,
+      stderr: expect.stringContaining('npm start'),
+    });
+  });
+});

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { greenlight } from './command-line.ts';
+
+const VERBS = [
+  'publish',
+  'promote',
+  'approve',
+  'deny',
+  'approval status',
+  'explain',
+  'cancel',
+  'status',
+  'list',
+  'audit verify',
+  'config check',
+  'token',
+  'login',
+];
+
+describe('usage', () => {
+  it.each(VERBS)('shows three pasteable examples of %s that parse', async (verb) => {
+    const { exitCode, stdout, stderr } = await greenlight([...verb.split(' '), '-h']);
+    expect([exitCode, stderr]).toEqual([0, '']);
+    const examples = stdout.split('Examples:\n')[1]!.trim().split('\n');
+    expect(examples).toHaveLength(3);
+    for (const example of examples) {
+      const words = example
+        .trim()
+        .match(/"[^"]*"|\S+/g)!
+        .map((word) => word.replaceAll('"', ''));
+      expect(words[0]).toBe('greenlight');
+      const ran = await greenlight(words.slice(1), { cwd: '/nonexistent' });
+      expect(ran.stderr, example).not.toMatch(/unknown (option|command)|missing required|too many arguments/);
+    }
+  });
+
+  it.each([
+    [['frobnicate']],
+    [['rollback', '1.0', 'prod', '--to=0.9']],
+    [['promote', '1.1.0', 'prod', '--frobnicate']],
+    [['promote', '1.1.0']],
+    [['promote', '1.1.0', 'dev', 'over', 'prod']],
+    [['promote', '', 'prod']],
+    [['promote', '1.1.0', 'prod', '--justification=']],
+    [['promote', '1.1.0', 'prod', '--timeout', 'soon']],
+    [['promote', '1.1.0', 'prod', '--impact', 'none']],
+    [['approve']],
+    [['approve', 'PR-2026-0001', 'prod', 'extra']],
+    [['deny', 'PR-2026-0001']],
+    [['deny', 'PR-2026-0001', '--reason=']],
+    [['token']],
+    [['list']],
+    [['status', 'prod', '--environment', 'dev']],
+    [['publish', '../../etc', '.']],
+    [['config', 'check', '/nonexistent.yaml']],
+    [['audit', 'verify', '/nonexistent']],
+    [['audit', 'verify', '/nonexistent', '--key', '/nonexistent']],
+    [['promote', '-1.0', 'prod']],
+  ])('refuses %j with exit 2 and says why on stderr', async (argv) => {
+    const { exitCode, stdout, stderr } = await greenlight(argv);
+    expect(exitCode).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).not.toBe('');
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it('lists what exists when a command does not', async () => {
+    const { stderr } = await greenlight(['frobnicate']);
+    for (const verb of VERBS) expect(stderr).toContain(verb.split(' ')[0]);
+  });
+
+  it('shows help on stdout wherever it is asked for', async () => {
+    for (const argv of [['-h'], ['--help'], ['promote', '1.0', '--help'], ['platform', 'promote', '-h'], ['deny', '-h']]) {
+      const { exitCode, stdout, stderr } = await greenlight(argv);
+      expect([exitCode, stderr], argv.join(' ')).toEqual([0, '']);
+      expect(stdout).toContain('Usage:');
+    }
+  });
+
+  it('says which API it needs, and who is meant, where nothing is set', async () => {
+    const nowhere = await greenlight(['status']);
+    expect([nowhere.exitCode, nowhere.stderr]).toEqual([2, expect.stringContaining('GREENLIGHT_API')]);
+    const nobody = await greenlight(['status'], { env: { GREENLIGHT_API: 'http://127.0.0.1:9' } });
+    expect([nobody.exitCode, nobody.stderr]).toEqual([3, expect.stringContaining('GREENLIGHT_TOKEN')]);
+  });
+});
