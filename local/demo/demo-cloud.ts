@@ -37,14 +37,15 @@ export async function startDemoCloud(folder: string, timeScale: number, abort: A
   const dataFolder = join(folder, 'data');
   const logFile = join(folder, 'start.log');
   const words = ['--import', 'tsx', 'local/start.ts', '--port', '0', '--data', dataFolder, '--time-scale', String(timeScale)];
-  const child = spawn(process.execPath, words, { cwd: ROOT, stdio: ['ignore', 'pipe', openSync(logFile, 'a')] });
-  // The child must not outlive a demo that ends in an unforeseen way.
-  const kill = () => child.kill('SIGKILL');
+  const child = spawn(process.execPath, words, { cwd: ROOT, stdio: ['ignore', 'pipe', openSync(logFile, 'a')], detached: true });
+  // Nothing may outlive a demo that ends in an unforeseen way. The child leads a group: while it starts, it has children of its own.
+  const kill = () => killGroup(child);
   process.once('exit', kill);
   try {
     await ready(child, logFile, abort);
   } catch (error) {
-    await stop(child);
+    killGroup(child);
+    await gone(child);
     throw error;
   }
   return {
@@ -79,11 +80,23 @@ function ready(child: ChildProcess, logFile: string, abort: AbortSignal): Promis
   });
 }
 
+/** Lets work under way end, then makes sure. */
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
   child.kill('SIGTERM');
-  const limit = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
-  await gone;
+  const limit = setTimeout(() => killGroup(child), STOP_LIMIT_MS);
+  await gone(child);
   clearTimeout(limit);
+  killGroup(child);
+}
+
+async function gone(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // The group is empty.
+  }
 }

@@ -1,6 +1,6 @@
 /**
  * `npm run demo [-- --json]`: the main job from end to end on a machine with nothing but Node. Exit 0 only when every step did what it should;
- * then nothing is left. Otherwise the data folder with its logs is kept and named.
+ * then, and after Ctrl-C, nothing is left. Otherwise the data folder with its logs is kept and named.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,6 +27,8 @@ async function demo(json: boolean): Promise<number> {
     process.once('SIGINT', stop);
     process.once('SIGTERM', stop);
   });
+  // During the start nobody waits for it yet.
+  interruption.catch(() => undefined);
   let cloud: DemoCloud | undefined;
   let problem: string | undefined;
   try {
@@ -42,11 +44,15 @@ async function demo(json: boolean): Promise<number> {
     await cloud?.stop();
   }
   const ok = problem === undefined && record.ok;
-  if (ok) rmSync(folder, { recursive: true, force: true });
+  const kept = !ok && !interrupted.signal.aborted;
+  if (!kept) rmSync(folder, { recursive: true, force: true });
   const { steps, timeline, seconds } = record;
-  if (json) process.stdout.write(`${JSON.stringify({ ok, seconds, steps, timeline, ...(ok ? {} : { problem, folder }) }, null, 2)}\n`);
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify({ ok, seconds, steps, timeline, ...(ok ? {} : { problem }), ...(kept ? { folder } : {}) }, null, 2)}\n`,
+    );
   else if (ok) process.stdout.write(`\nAll ${steps.length} steps did what they should, in ${seconds} s. Nothing is left running.\n`);
-  else process.stdout.write(`\nNot done: ${problem}\nLogs and data: ${folder} (start.log, data)\n`);
+  else process.stdout.write(`\nNot done: ${problem}\n${kept ? `Logs and data: ${folder} (start.log, data)\n` : ''}`);
   if (interrupted.signal.aborted) return 130;
   return ok ? 0 : 1;
 }
