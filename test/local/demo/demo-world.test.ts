@@ -7,7 +7,7 @@ import { App, CfnOutput, CfnParameter, RemovalPolicy, Stack } from 'aws-cdk-lib'
 import { type CfnKey, Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type StartedCloud, startCloud } from '../../../local/cloud.ts';
 import { demoWorld } from '../../../local/demo/demo-world.ts';
 import { KubernetesAdmin } from '../../../local/demo/kubernetes-admin.ts';
@@ -15,15 +15,15 @@ import { KubernetesAdmin } from '../../../local/demo/kubernetes-admin.ts';
 let folder: string;
 let cloud: StartedCloud | undefined;
 
-beforeEach(() => {
+function open(): void {
   folder = mkdtempSync(join(tmpdir(), 'demo-world-'));
   synthesize('export const handler = async () => ({});');
-});
-afterEach(async () => {
-  await cloud?.close();
-  cloud = undefined;
+}
+
+async function close(): Promise<void> {
+  await stop();
   rmSync(folder, { recursive: true, force: true });
-});
+}
 
 /** What the seed needs of the stacks, and nothing else. */
 function synthesize(adopt: string): void {
@@ -77,73 +77,87 @@ async function stop(): Promise<void> {
   cloud = undefined;
 }
 
-it('runs payment-api 1.0.0 in three environments, from three registries that hold the same signed digest', async () => {
-  const { endpoints, given } = await start();
-  const registries = endpoints.registries as Record<string, string>;
-  const cluster = new KubernetesAdmin(text(endpoints.kubeconfig));
-  const digests = new Set<string>();
-  for (const environment of ['dev', 'staging', 'prod']) {
-    const app = (endpoints.apps as Record<string, string>)[`${environment}/payment-api`]!;
-    const { digest, version } = (await (await fetch(`${app}/version`)).json()) as { digest: string; version: string };
-    expect(version).toBe('1.0.0');
-    digests.add(digest);
-    for (const tag of [`1.0.0-${environment}`, `latest-${environment}`, `${digest.replace(':', '-')}.sig`]) {
-      const head = await fetch(`http://${registries[environment]}/v2/payment-api/manifests/${tag}`, { method: 'HEAD' });
-      expect(head.status, `${environment} ${tag}`).toBe(200);
+describe('a fresh world', () => {
+  let started: StartedCloud & Told;
+  beforeAll(async () => {
+    open();
+    started = await start();
+  });
+  afterAll(close);
+
+  it('runs payment-api 1.0.0 in three environments, from three registries that hold the same signed digest', async () => {
+    const { endpoints, given } = started;
+    const registries = endpoints.registries as Record<string, string>;
+    const cluster = new KubernetesAdmin(text(endpoints.kubeconfig));
+    const digests = new Set<string>();
+    for (const environment of ['dev', 'staging', 'prod']) {
+      const app = (endpoints.apps as Record<string, string>)[`${environment}/payment-api`]!;
+      const { digest, version } = (await (await fetch(`${app}/version`)).json()) as { digest: string; version: string };
+      expect(version).toBe('1.0.0');
+      digests.add(digest);
+      for (const tag of [`1.0.0-${environment}`, `latest-${environment}`, `${digest.replace(':', '-')}.sig`]) {
+        const head = await fetch(`http://${registries[environment]}/v2/payment-api/manifests/${tag}`, { method: 'HEAD' });
+        expect(head.status, `${environment} ${tag}`).toBe(200);
+      }
+      const stable = await cluster.get<Deployment>('apps/v1', 'Deployment', environment, 'payment-api-stable');
+      expect(stable!.metadata.annotations['greenlight.dev/version']).toBe('1.0.0');
+      const canary = await cluster.get<Deployment>('apps/v1', 'Deployment', environment, 'payment-api-canary');
+      expect(canary!.spec.replicas).toBe(0);
+      expect(given['AllowedOrigins']!.split(',')).toContain(app);
     }
-    const stable = await cluster.get<Deployment>('apps/v1', 'Deployment', environment, 'payment-api-stable');
-    expect(stable!.metadata.annotations['greenlight.dev/version']).toBe('1.0.0');
-    const canary = await cluster.get<Deployment>('apps/v1', 'Deployment', environment, 'payment-api-canary');
-    expect(canary!.spec.replicas).toBe(0);
-    expect(given['AllowedOrigins']!.split(',')).toContain(app);
-  }
-  expect(digests.size).toBe(1);
-  expect((await fetch(`http://${registries['prod']}/v2/payment-api/blobs/uploads/`, { method: 'POST' })).status).toBe(401);
+    expect(digests.size).toBe(1);
+    expect((await fetch(`http://${registries['prod']}/v2/payment-api/blobs/uploads/`, { method: 'POST' })).status).toBe(401);
+  });
+
+  it('gives the stacks the key that signs, and the files that verify', async () => {
+    const { endpoints, given } = started;
+    const { privateKey, publicKey } = endpoints.signing as { privateKey: string; publicKey: string };
+    const signature = sign('sha256', Buffer.from('x'), createPrivateKey(readFileSync(privateKey)));
+    expect(verify('sha256', Buffer.from('x'), createPublicKey(readFileSync(publicKey)), signature)).toBe(true);
+    expect(given['TrustedSigningKeyPem']).toBe(readFileSync(publicKey, 'utf8'));
+    expect(createPublicKey(readFileSync(text(endpoints.auditPublicKey))).asymmetricKeyType).toBe('ed25519');
+    expect(given['OidcIssuer']).toBe(endpoints.issuer);
+  });
+
+  it('hands the Slack webhook over as a secret, and shows what was posted there', async () => {
+    const { endpoints } = started;
+    const { accessKeyId, secretAccessKey } = endpoints.awsAdmin as { accessKeyId: string; secretAccessKey: string };
+    const settings = { endpoint: text(endpoints.aws), region: 'eu-central-1', credentials: { accessKeyId, secretAccessKey } };
+    const client = new SecretsManagerClient(settings);
+    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: 'greenlight/slack-webhook' }));
+    expect((await fetch(SecretString!, { method: 'POST', body: JSON.stringify({ text: 'hello' }) })).status).toBe(200);
+    expect(await (await fetch(`${endpoints.slack}/messages`)).json()).toContainEqual({ text: 'hello' });
+  });
+
+  it('does not let versions pass that are labelled so', async () => {
+    const { given } = started;
+    const ask = async (version: string) => {
+      const answer = await fetch(given['HttpGateAddress']!, { method: 'POST', body: JSON.stringify({ artifact: { version } }) });
+      return ((await answer.json()) as { status: string }).status;
+    };
+    expect([await ask('1.1.0'), await ask('1.1.0-gate-fails')]).toEqual(['passed', 'failed']);
+  });
 });
 
-it('gives the stacks the key that signs, and the files that verify', async () => {
-  const { endpoints, given } = await start();
-  const { privateKey, publicKey } = endpoints.signing as { privateKey: string; publicKey: string };
-  const signature = sign('sha256', Buffer.from('x'), createPrivateKey(readFileSync(privateKey)));
-  expect(verify('sha256', Buffer.from('x'), createPublicKey(readFileSync(publicKey)), signature)).toBe(true);
-  expect(given['TrustedSigningKeyPem']).toBe(readFileSync(publicKey, 'utf8'));
-  expect(createPublicKey(readFileSync(text(endpoints.auditPublicKey))).asymmetricKeyType).toBe('ed25519');
-  expect(given['OidcIssuer']).toBe(endpoints.issuer);
-});
+describe('a world that is started again', () => {
+  beforeEach(open);
+  afterEach(close);
 
-it('hands the Slack webhook over as a secret, and shows what was posted there', async () => {
-  const { endpoints } = await start();
-  const { accessKeyId, secretAccessKey } = endpoints.awsAdmin as { accessKeyId: string; secretAccessKey: string };
-  const settings = { endpoint: text(endpoints.aws), region: 'eu-central-1', credentials: { accessKeyId, secretAccessKey } };
-  const client = new SecretsManagerClient(settings);
-  const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: 'greenlight/slack-webhook' }));
-  expect((await fetch(SecretString!, { method: 'POST', body: JSON.stringify({ text: 'hello' }) })).status).toBe(200);
-  expect(await (await fetch(`${endpoints.slack}/messages`)).json()).toContainEqual({ text: 'hello' });
-});
+  it('keeps ports and keys over a restart, and does not seed twice', async () => {
+    const first = (await start()).endpoints;
+    const key = readFileSync((first.signing as { privateKey: string }).privateKey, 'utf8');
+    await stop();
+    synthesize('export const handler = async () => { throw new Error("adopted twice"); };');
+    const second = await start();
+    expect({ ...second.endpoints, pid: 0 }).toEqual({ ...first, pid: 0 });
+    expect(readFileSync((second.endpoints.signing as { privateKey: string }).privateKey, 'utf8')).toBe(key);
+  });
 
-it('keeps ports and keys over a restart, and does not seed twice', async () => {
-  const first = (await start()).endpoints;
-  const key = readFileSync((first.signing as { privateKey: string }).privateKey, 'utf8');
-  await stop();
-  synthesize('export const handler = async () => { throw new Error("adopted twice"); };');
-  const second = await start();
-  expect({ ...second.endpoints, pid: 0 }).toEqual({ ...first, pid: 0 });
-  expect(readFileSync((second.endpoints.signing as { privateKey: string }).privateKey, 'utf8')).toBe(key);
-});
-
-it('does not become ready while the engine cannot adopt, and goes on from there at the next start', async () => {
-  synthesize('export const handler = async () => { throw new Error("no table"); };');
-  await expect(start()).rejects.toThrow('no table');
-  synthesize('export const handler = async () => ({});');
-  const { endpoints } = await start();
-  expect((endpoints.apps as Record<string, string>)['prod/payment-api']).toMatch(/^http/);
-});
-
-it('does not let versions pass that are labelled so', async () => {
-  const { given } = await start();
-  const ask = async (version: string) => {
-    const answer = await fetch(given['HttpGateAddress']!, { method: 'POST', body: JSON.stringify({ artifact: { version } }) });
-    return ((await answer.json()) as { status: string }).status;
-  };
-  expect([await ask('1.1.0'), await ask('1.1.0-gate-fails')]).toEqual(['passed', 'failed']);
+  it('does not become ready while the engine cannot adopt, and goes on from there at the next start', async () => {
+    synthesize('export const handler = async () => { throw new Error("no table"); };');
+    await expect(start()).rejects.toThrow('no table');
+    synthesize('export const handler = async () => ({});');
+    const { endpoints } = await start();
+    expect((endpoints.apps as Record<string, string>)['prod/payment-api']).toMatch(/^http/);
+  });
 });
