@@ -27,7 +27,7 @@ export function promotionScript(steps: number | undefined): Script {
 }
 
 /** Dollars of everything but Step Functions, for one promotion with three gates, two approvers and their mails. */
-export function otherCosts(walk: Walk): number {
+function otherCosts(walk: Walk): number {
   // One commit: head (at most 4 KB), outbox line, history line, wake or notice: 4 + 1 + 1 + 1 write units, twice as much inside a transaction.
   const unitsPerCommit = 14;
   // requested, gates started and finished (3), approval requested, two decisions, approved, started, copied, tagged, each step, finished.

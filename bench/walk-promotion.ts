@@ -37,7 +37,7 @@ const SCALE = 0.001;
 const WALK_LIMIT_MS = 30_000;
 
 /** The state machine with its functions' names filled in, as the deployment does it. */
-export function promotionDefinition(): string {
+function promotionDefinition(): string {
   const file = readFileSync(join(ROOT, 'statemachines', 'promotion.asl.json'), 'utf8');
   return file.replaceAll(/\$\{(\w+)\}/g, (_, name: string) => `${FUNCTION}${name}`);
 }
