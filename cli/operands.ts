@@ -4,7 +4,7 @@ import { usageFailure } from './failure.ts';
 
 const ARROWS = new Set(['to', '→', '->']);
 /** Stands for `->`, which would be read as an option. */
-export const ARROW = '→';
+const ARROW = '→';
 
 export interface Route {
   version: string;

@@ -95,7 +95,7 @@ export async function readById(client: ApiClient, id: string): Promise<RequestVi
   throw new CommandFailure(EXIT.no, `there is no request ${id}`, { code: 'NOT_FOUND', hint: 'greenlight status shows what is pending' });
 }
 
-export async function environmentNames(client: ApiClient): Promise<string[]> {
+async function environmentNames(client: ApiClient): Promise<string[]> {
   const { items } = await client.get<EnvironmentList>('/v1/environments');
   return items.map(({ environment }) => environment);
 }
