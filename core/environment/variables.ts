@@ -28,6 +28,8 @@ export const VARIABLES = {
   MAIL_CONFIGURATION_SET: 'MAIL_CONFIGURATION_SET',
   /** Origins that may be plain http or not public, comma-separated: set by whoever deploys, never by a user. */
   ALLOWED_ORIGINS: 'ALLOWED_ORIGINS',
+  /** Seconds after which a copy re-enters; optional, for scaled-down runs. */
+  COPY_DEADLINE_SECONDS: 'COPY_DEADLINE_SECONDS',
   /** CodeBuild project that runs command gates. */
   BUILD_PROJECT: 'BUILD_PROJECT',
 } as const;
