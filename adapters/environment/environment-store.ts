@@ -8,6 +8,9 @@ import type { Clock } from '../../core/promotion/ports.ts';
 import { digestSort, environmentKey, HEAD, historySort, OUTBOX, WAKE, waiterSort } from '../state/keys.ts';
 import { type Item, type Table, WriteConflict } from '../state/table.ts';
 
+/** A run that waits looks again after an hour at the latest and registers anew: the row of one that gave up must not stay for ever. */
+const WAITER_SECONDS = 2 * 3_600;
+
 export function environmentStore(table: Table, clock: Clock): EnvironmentStore {
   return {
     async get(environment, artifact) {
@@ -23,8 +26,10 @@ export function environmentStore(table: Table, clock: Clock): EnvironmentStore {
       return item?.['body'] as Occupant | undefined;
     },
     async wait(environment, artifact, requestId, attempt) {
-      const now = clock.now().toISOString();
-      await table.put({ PK: environmentKey(environment, artifact), SK: waiterSort(requestId), at: now, body: { requestId, attempt } });
+      const now = clock.now();
+      const ttl = Math.ceil(now.getTime() / 1000) + WAITER_SECONDS;
+      const body = { requestId, attempt };
+      await table.put({ PK: environmentKey(environment, artifact), SK: waiterSort(requestId), at: now.toISOString(), ttl, body });
     },
     async wakeWaiters(environment, artifact) {
       const waiters = await table.all({ pk: environmentKey(environment, artifact), prefix: 'WAITER#' });

@@ -75,21 +75,27 @@ export function openTable(name: string = requiredVariable('TABLE_NAME'), client 
 
   const query = async (options: QueryOptions): Promise<Page> => {
     const [partition, sort] = options.index ? ['GPK', 'GSK'] : ['PK', 'SK'];
-    const answer = await client.send(
-      new QueryCommand({
-        TableName: name,
-        ...(options.index ? { IndexName: options.index } : { ConsistentRead: true }),
-        KeyConditionExpression: options.prefix === undefined ? '#pk = :pk' : '#pk = :pk AND begins_with(#sk, :prefix)',
-        ...(options.filter ? { FilterExpression: options.filter.expression } : {}),
-        ExpressionAttributeNames: { '#pk': partition, ...(options.prefix === undefined ? {} : { '#sk': sort }), ...options.filter?.names },
-        ExpressionAttributeValues: marshall(
-          { ':pk': options.pk, ...(options.prefix === undefined ? {} : { ':prefix': options.prefix }), ...options.filter?.values },
-          MARSHALL,
-        ),
-        ScanIndexForward: !options.descending,
-        ...(options.limit === undefined ? {} : { Limit: options.limit }),
-        ...(options.startKey ? { ExclusiveStartKey: marshall(options.startKey) } : {}),
-      }),
+    const answer = await answered(() =>
+      client.send(
+        new QueryCommand({
+          TableName: name,
+          ...(options.index ? { IndexName: options.index } : { ConsistentRead: true }),
+          KeyConditionExpression: options.prefix === undefined ? '#pk = :pk' : '#pk = :pk AND begins_with(#sk, :prefix)',
+          ...(options.filter ? { FilterExpression: options.filter.expression } : {}),
+          ExpressionAttributeNames: {
+            '#pk': partition,
+            ...(options.prefix === undefined ? {} : { '#sk': sort }),
+            ...options.filter?.names,
+          },
+          ExpressionAttributeValues: marshall(
+            { ':pk': options.pk, ...(options.prefix === undefined ? {} : { ':prefix': options.prefix }), ...options.filter?.values },
+            MARSHALL,
+          ),
+          ScanIndexForward: !options.descending,
+          ...(options.limit === undefined ? {} : { Limit: options.limit }),
+          ...(options.startKey ? { ExclusiveStartKey: marshall(options.startKey) } : {}),
+        }),
+      ),
     );
     const lastKey = answer.LastEvaluatedKey ? unmarshall(answer.LastEvaluatedKey) : undefined;
     return { items: (answer.Items ?? []).map((item) => unmarshall(item)), ...(lastKey ? { lastKey } : {}) };
@@ -97,7 +103,7 @@ export function openTable(name: string = requiredVariable('TABLE_NAME'), client 
 
   return {
     async get(pk, sk) {
-      const answer = await client.send(new GetItemCommand({ TableName: name, Key: key(pk, sk), ConsistentRead: true }));
+      const answer = await answered(() => client.send(new GetItemCommand({ TableName: name, Key: key(pk, sk), ConsistentRead: true })));
       return answer.Item ? unmarshall(answer.Item) : undefined;
     },
     query,
@@ -112,12 +118,10 @@ export function openTable(name: string = requiredVariable('TABLE_NAME'), client 
       return items;
     },
     async put(item, condition) {
-      await conflicts(() =>
-        client.send(new PutItemCommand({ TableName: name, Item: marshall(item, MARSHALL), ...conditionOf(condition) })),
-      );
+      await answered(() => client.send(new PutItemCommand({ TableName: name, Item: marshall(item, MARSHALL), ...conditionOf(condition) })));
     },
     async update(write) {
-      const answer = await conflicts(() =>
+      const answer = await answered(() =>
         client.send(
           new UpdateItemCommand({
             TableName: name,
@@ -130,7 +134,7 @@ export function openTable(name: string = requiredVariable('TABLE_NAME'), client 
       return unmarshall(answer.Attributes ?? {});
     },
     async remove(pk, sk, condition) {
-      await conflicts(() => client.send(new DeleteItemCommand({ TableName: name, Key: key(pk, sk), ...conditionOf(condition) })));
+      await answered(() => client.send(new DeleteItemCommand({ TableName: name, Key: key(pk, sk), ...conditionOf(condition) })));
     },
     async transact(writes) {
       const TransactItems = writes.map((write): TransactWriteItem => {
@@ -141,7 +145,7 @@ export function openTable(name: string = requiredVariable('TABLE_NAME'), client 
         const condition = { ConditionExpression: write.condition.expression, ...conditionOf(write.condition) };
         return { ConditionCheck: { TableName: name, Key: key(write.check.pk, write.check.sk), ...condition } };
       });
-      await conflicts(() => client.send(new TransactWriteItemsCommand({ TransactItems })));
+      await answered(() => client.send(new TransactWriteItemsCommand({ TransactItems })));
     },
   };
 }
@@ -175,25 +179,36 @@ export class WriteConflict extends VersionConflict {
   }
 }
 
-/** Translates what DynamoDB says of a lost race; everything else that AWS answers is a fault of the world. */
-async function conflicts<Answer>(send: () => Promise<Answer>): Promise<Answer> {
+/** Translates a lost race into a WriteConflict and an outage into the fault UNAVAILABLE; anything else is a mistake of ours and stays as it is. */
+async function answered<Answer>(send: () => Promise<Answer>): Promise<Answer> {
   try {
     return await send();
   } catch (error) {
     if (error instanceof ConditionalCheckFailedException) throw new WriteConflict(0, error);
-    if (error instanceof TransactionCanceledException) {
-      const reasons = error.CancellationReasons ?? [];
-      const index = reasons.findIndex((reason) => reason.Code === 'ConditionalCheckFailed' || reason.Code === 'TransactionConflict');
-      if (index >= 0) throw new WriteConflict(index, error);
+    const reasons = error instanceof TransactionCanceledException ? (error.CancellationReasons ?? []) : [];
+    const index = reasons.findIndex(({ Code }) => Code === 'ConditionalCheckFailed' || Code === 'TransactionConflict');
+    if (index >= 0) throw new WriteConflict(index, error);
+    if (isUnavailable(error) || reasons.some(({ Code }) => Code !== undefined && BUSY.has(Code))) {
+      throw new Fault('UNAVAILABLE', 'the state table does not answer', { cause: error });
     }
-    if (isUnavailable(error)) throw new Fault('UNAVAILABLE', 'the state table does not answer', { cause: error });
     throw error;
   }
 }
 
+/** Words of DynamoDB for "too much at once", as names of errors and as reasons of a cancelled transaction. */
+const BUSY: ReadonlySet<string> = new Set([
+  'ThrottlingException',
+  'ThrottlingError',
+  'ProvisionedThroughputExceeded',
+  'ProvisionedThroughputExceededException',
+  'RequestLimitExceeded',
+]);
+
+/** An answer of 5xx, throttling, or no answer at all: then there is no status, but a system error or a time-out. */
 function isUnavailable(error: unknown): boolean {
-  const { name, $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
-  return ($metadata?.httpStatusCode ?? 0) >= 500 || name === 'ThrottlingException' || name === 'ProvisionedThroughputExceededException';
+  const { name, code, $metadata } = error as { name?: string; code?: string; $metadata?: { httpStatusCode?: number } };
+  if (($metadata?.httpStatusCode ?? 0) >= 500 || BUSY.has(name ?? '')) return true;
+  return name === 'TimeoutError' || /^(?:ECONN|EPIPE|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH)/.test(code ?? '');
 }
 
 /** Value of an environment variable that the stack must set. */

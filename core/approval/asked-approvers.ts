@@ -6,14 +6,16 @@ import type { Promotion } from '../promotion/promotion.ts';
 import type { Decision } from './decision.ts';
 import { type EligiblePerson, eligibleFor } from './eligible.ts';
 import { approvalProgress } from './progress.ts';
+import { standingDecisions } from './standing.ts';
 
 /** Each person once. The same rules as `decide`, so that nobody is asked in vain. */
 export function askedApprovers(
   configuration: Configuration,
-  promotion: Pick<Promotion, 'tenant' | 'requester' | 'editors' | 'planHash'>,
+  promotion: Pick<Promotion, 'phase' | 'tenant' | 'requester' | 'editors' | 'planHash'>,
   plan: Pick<Plan, 'approvals'>,
-  decisions: readonly Decision[],
+  given: readonly Decision[],
 ): EligiblePerson[] {
+  const decisions = standingDecisions(configuration, promotion, given);
   const progress = approvalProgress(plan.approvals, decisions, promotion.planHash);
   const open = progress.stages.findIndex((stage) => stage.status === 'pending');
   const rules = plan.approvals[open]?.rules.filter((_rule, index) => !progress.stages[open]?.rules[index]?.met) ?? [];

@@ -27,6 +27,7 @@ export interface DecisionInput {
 export interface DecisionFacts {
   promotion: Promotion;
   plan: Plan;
+  /** Those that still count, by `standingDecisions`. */
   decisions: readonly Decision[];
   membership: Membership;
   /** Hash of the gate results as they stand. */
@@ -48,7 +49,7 @@ export function decide(facts: DecisionFacts, input: DecisionInput): DecisionOutc
     (decision) => decision.planHash === promotion.planHash && !decision.withdrawn && isSamePerson(decision.actor, input.actor),
   );
   if (previous && (input.planHash === undefined || input.planHash === previous.planHash)) {
-    if (previous.decision === input.decision) return { kind: 'unchanged' };
+    if (previous.decision === input.decision) return repeated(facts, input);
     throw new Refusal('ALREADY_DECIDED', `you decided "${previous.decision}" on this plan already`, {
       hint: 'withdraw your decision first, if the request still waits for approval',
     });
@@ -106,6 +107,36 @@ export function decide(facts: DecisionFacts, input: DecisionInput): DecisionOutc
       ...(closes
         ? { wake: { kind: 'resume' as const, requestId: promotion.id, attempt: promotion.attempt, wait: 'approval' as const } }
         : {}),
+    },
+  };
+}
+
+/**
+ * The same decision again changes nothing, unless nothing is missing any more: an approval that was void while its person was out of the team
+ * counts again afterwards, and somebody has to close.
+ */
+function repeated({ promotion, plan, decisions, now }: DecisionFacts, input: DecisionInput): DecisionOutcome {
+  const { complete } = approvalProgress(plan.approvals, decisions, promotion.planHash);
+  if (promotion.phase !== 'pending_approval' || now >= promotion.expiresAt || !complete) return { kind: 'unchanged' };
+  const after = withPhase(promotion, 'approved', {
+    approvedAt: now,
+    ...(plan.execute === 'manual' ? { waitingOn: 'confirm' as const } : {}),
+  });
+  return {
+    kind: 'change',
+    change: {
+      before: promotion,
+      after,
+      event: {
+        type: 'approval.closed',
+        actor: input.actor,
+        auth: input.auth,
+        channel: input.channel,
+        data: { phase: after.phase, repeated: true },
+        history: { action: 'approved' },
+      },
+      notices: [{ type: 'approval.closed', data: { outcome: after.phase } }],
+      wake: { kind: 'resume', requestId: promotion.id, attempt: promotion.attempt, wait: 'approval' },
     },
   };
 }

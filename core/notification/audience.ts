@@ -57,7 +57,8 @@ export function audienceOf(type: NoticeType, facts: AudienceFacts): Recipient[] 
     const key = recipient.email.toLowerCase();
     if (!recipients.has(key)) recipients.set(key, recipient);
   };
-  if (type === 'approval.requested' || (type === 'approval.decided' && promotion.phase === 'pending_approval')) {
+  // A notice that comes late must not ask for what nobody can give any more.
+  if ((type === 'approval.requested' || type === 'approval.decided') && promotion.phase === 'pending_approval') {
     for (const { key, email } of askedApprovers(configuration, promotion, plan, decisions)) add({ email, approverKey: key });
   }
   if (TO_REQUESTER.has(type)) add({ email: promotion.requester.email });

@@ -1,8 +1,7 @@
 /** May the rollout start now? Read again at the last moment: decisions, people, plan, time, environment. */
-import { isSamePerson } from '../access/identity.ts';
-import { membershipOfKey } from '../access/membership.ts';
 import type { Decision } from '../approval/decision.ts';
 import { approvalProgress } from '../approval/progress.ts';
+import { standingDecisions } from '../approval/standing.ts';
 import type { Configuration } from '../environment/configuration.ts';
 import { type EnvironmentRecord, holderOf } from '../environment/environment.ts';
 import { type PromotionChange, withPhase } from './change.ts';
@@ -47,7 +46,7 @@ export function begin(facts: BeginFacts): BeginOutcome {
     return { kind: 'stop', change: failed(promotion, 'PLAN_CHANGED', 'the stored plan does not have the hash that was approved') };
   if (promotion.phase === 'pending_approval') return { kind: 'approval' };
 
-  const standing = standingDecisions(facts);
+  const standing = standingDecisions(facts.configuration, promotion, facts.decisions);
   const progress = approvalProgress(plan.approvals, standing, promotion.planHash);
   if (!progress.complete) {
     return {
@@ -69,18 +68,6 @@ export function begin(facts: BeginFacts): BeginOutcome {
   const holder = holderOf(promotion.id, promotion.attempt);
   if (facts.environment?.holder && facts.environment.holder !== holder) return waiting(promotion, 'lock');
   return start(facts, holder);
-}
-
-/** Approvals of people who may still approve: membership is read now, not when they decided. */
-function standingDecisions(facts: BeginFacts): Decision[] {
-  const { promotion, configuration } = facts;
-  return facts.decisions.flatMap((decision) => {
-    if (decision.decision === 'reject') return [decision];
-    if (isSamePerson(decision.actor, promotion.requester) || promotion.editors.includes(decision.actor.key)) return [];
-    const membership = membershipOfKey(configuration, decision.actor.key);
-    if (!membership.verbs.has('approve')) return [];
-    return [{ ...decision, teams: membership.teams, roles: membership.roles }];
-  });
 }
 
 function start(facts: BeginFacts, holder: string): BeginOutcome {

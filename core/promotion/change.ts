@@ -120,6 +120,8 @@ export function withPhase(promotion: Promotion, phase: Phase, changes: Partial<P
   }
   const next: Promotion = { ...promotion, ...changes, phase };
   if (changes.waitingOn === undefined) delete next.waitingOn;
+  // An approval that no longer counts must not be shown as one.
+  if (phase === 'validating' || phase === 'pending_approval') delete next.approvedAt;
   if (changes.step === undefined && phase !== 'promoting' && phase !== 'rolling_back') delete next.step;
   return next;
 }

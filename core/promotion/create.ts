@@ -97,17 +97,18 @@ export function refuseUneditable(promotion: Promotion): void {
 /** New plan, new attempt at the gates; every decision on the old plan is void because it names another hash. */
 export function edit(promotion: Promotion, input: EditInput): PromotionChange {
   refuseUneditable(promotion);
-  const planHash = planHashOf(input.plan);
   const attempt = promotion.attempt + 1;
+  const plan: Plan = { ...input.plan, edition: attempt };
+  const planHash = planHashOf(plan);
   const editors = promotion.requester.key === input.actor.key ? promotion.editors : [...new Set([...promotion.editors, input.actor.key])];
   const after = withPhase(promotion, 'validating', {
     planHash,
-    digest: input.plan.digest,
-    releaseVersion: input.plan.version,
+    digest: plan.digest,
+    releaseVersion: plan.version,
     requestedVersion: input.requestedVersion,
     impact: input.spec.request.impactAssessment,
-    scheduledDate: input.plan.scheduledDate,
-    expiresAt: deadline(input.plan, input.now),
+    scheduledDate: plan.scheduledDate,
+    expiresAt: deadline(plan, input.now),
     editors,
     attempt,
   });
@@ -115,13 +116,13 @@ export function edit(promotion: Promotion, input: EditInput): PromotionChange {
     before: promotion,
     after,
     texts: { spec: input.spec },
-    plan: input.plan,
+    plan,
     event: {
       type: 'promotion.edited',
       actor: input.actor,
       auth: input.auth,
       channel: input.channel,
-      data: { voided: promotion.planHash, version: input.plan.version, text: input.plan.textHash },
+      data: { voided: promotion.planHash, version: plan.version, text: plan.textHash },
       history: { action: 'edited' },
     },
     wake: [

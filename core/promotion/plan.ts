@@ -51,6 +51,8 @@ export interface Plan {
   requester: string;
   /** Hash of the texts and claims: an edit of what approvers read voids their approval too. */
   textHash: string;
+  /** Attempt that an edit began; absent in the first plan. An edit back to an earlier plan must not revive the decisions on that one. */
+  edition?: number;
 }
 
 /** `sha256:<hex>` over the canonical form. */

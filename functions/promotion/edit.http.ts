@@ -32,7 +32,8 @@ export function editRequest(registries: RegistryReader): TwoPhaseHandler<Promoti
           refuseUneditable(promotion);
           // The requester stays: an editor is added to who may not decide, and takes nobody's place.
           const { plan } = await draftPlan({ ...call, body }, registries, promotion.requester.key);
-          if (planHashOf(plan) === promotion.planHash) return;
+          const edition = (await promotions.plan(promotion.id, promotion.planHash))?.edition;
+          if (planHashOf({ ...plan, ...(edition === undefined ? {} : { edition }) }) === promotion.planHash) return;
           const spec = specOf(body, plan.from, plan.to);
           await promotions.commit(
             edit(promotion, { plan, spec, requestedVersion: body.target.version, now: clock.now(), ...actingOf(call) }),

@@ -2,7 +2,7 @@
 
 import { holderOf } from '../../core/environment/environment.ts';
 import { fail as failPromotion } from '../../core/promotion/finish.ts';
-import { isFinal } from '../../core/promotion/phase.ts';
+import { mayBecome } from '../../core/promotion/phase.ts';
 import { changing } from '../../core/promotion/ports.ts';
 import { clock, environments, promotions } from '../kit/state.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
@@ -14,7 +14,7 @@ export async function fail(event: RunEvent & { step?: string; failure?: CaughtFa
   const released = await changing(
     () => promotions.head(event.requestId),
     async (promotion) => {
-      if (!promotion || promotion.attempt !== event.attempt || isFinal(promotion.phase)) return undefined;
+      if (!promotion || promotion.attempt !== event.attempt || !mayBecome(promotion.phase, 'failed')) return undefined;
       const touched = promotion.phase === 'rolling_back' || step === 'rollback' || step === 'finish' || step === 'canary';
       const failure = { ...readFailure(event.failure), step };
       const environment = await environments.get(promotion.to, promotion.artifact);

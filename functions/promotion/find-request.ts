@@ -2,11 +2,12 @@
 import type { Actor } from '../../core/access/identity.ts';
 import { belongsToTenant, type Membership, maySee } from '../../core/access/membership.ts';
 import type { Decision } from '../../core/approval/decision.ts';
+import { standingDecisions } from '../../core/approval/standing.ts';
 import { Refusal } from '../../core/errors.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { HttpCall } from '../kit/http.ts';
-import { promotions } from '../kit/state.ts';
+import { configuration, promotions } from '../kit/state.ts';
 import { type RenderedRequest, renderRequest } from './render-request.ts';
 
 const ID = /^PR-[0-9]{4}-[0-9]{4,9}$/;
@@ -28,11 +29,11 @@ export function findOfCall(call: HttpCall<unknown, unknown>): Promise<Promotion>
   return findRequest(call.params['id']!, call.params['env']!, call.caller);
 }
 
-/** Plan that stands and decisions of a request. */
+/** Plan that stands and the decisions that still count. */
 export async function planAndDecisions(promotion: Promotion): Promise<{ plan: Plan; decisions: Decision[] }> {
   const [plan, decisions] = await Promise.all([promotions.plan(promotion.id, promotion.planHash), promotions.decisions(promotion.id)]);
   if (!plan) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
-  return { plan, decisions };
+  return { plan, decisions: standingDecisions(await configuration(), promotion, decisions) };
 }
 
 /** The request in full, as the caller may see it, read after whatever was just written. */

@@ -6,8 +6,10 @@ import type { NextStep, RunEvent } from '../kit/task.ts';
 export async function wait(event: RunEvent & { kind: 'approval' | 'turn'; taskToken: string }): Promise<NextStep> {
   await wakes.keepToken(event.requestId, event.attempt, event.kind, event.taskToken);
   const promotion = await promotions.head(event.requestId);
+  // An edit begins another attempt: the run of the old one has nothing to wait for, whatever phase the new one is in.
   const stillWaits =
-    promotion !== undefined && (event.kind === 'approval' ? promotion.phase === 'pending_approval' : await waitsForItsTurn(promotion));
+    promotion?.attempt === event.attempt &&
+    (event.kind === 'approval' ? promotion.phase === 'pending_approval' : await waitsForItsTurn(promotion));
   if (!stillWaits) await wakes.add({ kind: 'resume', requestId: event.requestId, attempt: event.attempt, wait: event.kind });
   return { next: 'begin' };
 }
