@@ -35,6 +35,7 @@ const environment = z.strictObject({
   approval_timeout_days: z.number().int().min(1).max(30).optional(),
   approval_valid: duration.optional(),
   rollout: rollout.optional(),
+  smoke: z.boolean().optional(),
   execute: z.enum(['auto', 'manual']).optional(),
   preview: z.enum(['optional', 'required']).optional(),
   claims: z.enum(['asserted', 'verified']).optional(),

@@ -62,6 +62,8 @@ export interface RolloutConfiguration {
   strategy: 'direct' | 'canary';
   weights: number[];
   bakeSeconds: number;
+  /** Whether the workload's smoke checks judge each step; readiness and the digest of the pods always do. */
+  smoke: boolean;
 }
 
 export interface EnvironmentConfiguration {

@@ -236,6 +236,8 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
         'write approvals, or require_approval: true with approval_teams',
       );
     if (gateNames.length === 0) refuse([...at, 'gates'], `${name} is production and needs at least one gate`);
+    if (environment.smoke === false)
+      refuse([...at, 'smoke'], `${name} is production: its rollouts are judged by smoke checks`, 'remove smoke: false');
     if (environment.link_may_decide)
       refuse([...at, 'link_may_decide'], 'a mailed link alone never decides on production', 'remove link_may_decide');
   }
@@ -264,6 +266,7 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
       strategy: rollout === 'direct' ? 'direct' : 'canary',
       weights,
       bakeSeconds: rollout === 'direct' ? 0 : seconds(rollout.bake, 0, 'rollout'),
+      smoke: environment.smoke ?? true,
     },
     execute: environment.execute ?? 'auto',
     preview: environment.preview ?? 'optional',

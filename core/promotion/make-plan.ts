@@ -89,9 +89,9 @@ export function makePlan(facts: PlanFacts): Plan {
 
 function rolloutOf(configuration: Configuration, to: string, workload: string | undefined): RolloutPlan {
   const environment = configuration.environments[to]!;
-  if (workload === undefined || environment.cluster === undefined) return { strategy: 'none', weights: [], bakeSeconds: 0 };
-  const { strategy, weights, bakeSeconds } = environment.rollout;
-  return { strategy, weights, bakeSeconds, cluster: environment.cluster, namespace: environment.namespace, workload };
+  if (workload === undefined || environment.cluster === undefined) return { strategy: 'none', weights: [], bakeSeconds: 0, smoke: false };
+  const { strategy, weights, bakeSeconds, smoke } = environment.rollout;
+  return { strategy, weights, bakeSeconds, smoke, cluster: environment.cluster, namespace: environment.namespace, workload };
 }
 
 /** `spec` of the request as it is stored and rendered: defaults filled in. */

@@ -21,6 +21,7 @@ export interface RolloutPlan {
   /** Weights in percent, ending with 100. */
   weights: number[];
   bakeSeconds: number;
+  smoke: boolean;
   cluster?: string;
   namespace?: string;
   workload?: string;
@@ -65,6 +66,10 @@ export function stepsOf(plan: Plan): string[] {
   const rollout =
     plan.rollout.strategy === 'none'
       ? []
-      : plan.rollout.weights.flatMap((weight) => [`canary:${weight}`, 'smoke', ...(plan.rollout.bakeSeconds > 0 ? ['bake'] : [])]);
+      : plan.rollout.weights.flatMap((weight) => [
+          `canary:${weight}`,
+          ...(plan.rollout.smoke ? ['smoke'] : []),
+          ...(plan.rollout.bakeSeconds > 0 ? ['bake'] : []),
+        ]);
   return ['copying', 'verifying_copy', 'tagging', ...rollout];
 }

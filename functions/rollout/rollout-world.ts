@@ -63,7 +63,7 @@ export async function placeOf(world: RolloutWorld, plan: Plan, holder: Holder): 
   return {
     cluster: await world.connect(cluster),
     namespace,
-    workload,
+    workload: plan.rollout.smoke ? workload : { ...workload, smoke: [] },
     holder,
     stable: `${workload.name}-stable`,
     canary: `${workload.name}-canary`,

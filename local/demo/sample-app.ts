@@ -1,7 +1,7 @@
 /**
  * The demo's workload: what a container of `payment-api` answers. The image label `greenlight.demo.healthy` says how it fares:
- * `true` or absent: well; `false`: ready, but `/api/health` answers 500; `after-50`: well below half of the pods, 500 from half on, but
- * never in `dev` and `staging`, which are not busy enough to show what is wrong; `crash`: never starts.
+ * `true` or absent: well; `false`: ready, but `/api/health` answers 500; `after-50`: well below half of the pods, 500 from half on;
+ * `crash`: never starts.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ContainerImage, PodInfo, RunningContainer } from '../kubernetes/node/container.ts';
@@ -19,8 +19,7 @@ const LOGIN_PAGE = `<!doctype html>
 export function runSampleApp(image: ContainerImage, pod: PodInfo): RunningContainer {
   const behaviour = image.labels[HEALTH_LABEL] ?? 'true';
   if (behaviour === 'crash') return { crash: 'payment-api: cannot start: the image is labelled to crash' };
-  const isBusy = pod.namespace !== 'dev' && pod.namespace !== 'staging';
-  const healthy = () => (behaviour === 'after-50' ? !isBusy || pod.share() < 0.5 : behaviour !== 'false');
+  const healthy = () => (behaviour === 'after-50' ? pod.share() < 0.5 : behaviour !== 'false');
   return { handle: (request, response) => answer(request, response, image, pod, healthy) };
 }
 

@@ -28,7 +28,7 @@ describe('the configuration of the demo', () => {
     expect(staging).toMatchObject({
       gates: ['policy'],
       approvals: [{ rules: [{ role: 'cpi', min: 1 }] }],
-      rollout: { strategy: 'direct' },
+      rollout: { strategy: 'direct', smoke: false },
       execute: 'auto',
       preview: 'optional',
     });
@@ -43,7 +43,7 @@ describe('the configuration of the demo', () => {
           ],
         },
       ],
-      rollout: { strategy: 'canary', weights: [10, 50, 100], bakeSeconds: 5 },
+      rollout: { strategy: 'canary', weights: [10, 50, 100], bakeSeconds: 5, smoke: true },
       execute: 'auto',
       preview: 'optional',
       linkMayDecide: false,
@@ -267,6 +267,8 @@ describe('a mistake in the file', () => {
   it('HOOK-13: production without gates or without approval', () => {
     const text = readFileSync(join(root, 'greenlight.yaml'), 'utf8');
     expect(problemsOf(text.replace('gates: [policy, signature, http]', 'gates: []'), true)[0]?.message).toContain('at least one gate');
-    expect(problemsOf(text.replace(/approvals:\n\s+- \{ name: approval.*\n/, 'approvals: []\n'), true)[0]?.message).toContain('human approval');
+    expect(problemsOf(text.replace(/approvals:\n\s+- \{ name: approval.*\n/, 'approvals: []\n'), true)[0]?.message).toContain(
+      'human approval',
+    );
   });
 });

@@ -89,6 +89,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     strategy: options.strategy ?? 'canary',
     weights,
     bakeSeconds: options.bakeSeconds ?? 5,
+    smoke: true,
     cluster: 'demo',
     namespace: 'prod',
     workload: 'payment-api',
