@@ -1,6 +1,6 @@
 /** Values that the configuration only refers to: `ssm:/name` (parameter) and `secret:name` (secret). */
-import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { SSMClient } from '@aws-sdk/client-ssm';
 import type { Reference } from '../core/environment/configuration.ts';
 import { Fault } from '../core/errors.ts';
 
@@ -40,13 +40,16 @@ async function read(reference: Reference): Promise<string> {
   throw new Fault('UNAVAILABLE', `${reference} is empty`, { hint: `put a value at ${reference}` });
 }
 
+/** The clients are loaded when a reference is first met: most calls of a function meet none, and the SSM client alone is 85 kB. */
 async function readParameter(name: string): Promise<string | undefined> {
+  const { GetParameterCommand, SSMClient } = await import('@aws-sdk/client-ssm');
   parameters ??= new SSMClient({});
   const answer = await parameters.send(new GetParameterCommand({ Name: name, WithDecryption: true }));
   return answer.Parameter?.Value;
 }
 
 async function readSecret(name: string): Promise<string | undefined> {
+  const { GetSecretValueCommand, SecretsManagerClient } = await import('@aws-sdk/client-secrets-manager');
   secrets ??= new SecretsManagerClient({});
   const answer = await secrets.send(new GetSecretValueCommand({ SecretId: name }));
   return answer.SecretString;

@@ -1,5 +1,5 @@
 /** No effect before evidence: waits until what a request recorded is in the locked, signed log. */
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import type { LambdaClient } from '@aws-sdk/client-lambda';
 import type { Evidence } from '../../core/audit/ports.ts';
 import { VARIABLES } from '../../core/environment/variables.ts';
 import { Fault } from '../../core/errors.ts';
@@ -17,8 +17,11 @@ export type CallSealer = (signal: AbortSignal) => Promise<void>;
 
 /** Function named by the environment variable `SEALER_FUNCTION`. */
 function callSealer(): CallSealer {
-  const client = new LambdaClient({ maxAttempts: 2 });
+  let client: LambdaClient | undefined;
   return async (signal) => {
+    // Loaded only when something is not sealed yet: the client is 74 kB.
+    const { InvokeCommand, LambdaClient } = await import('@aws-sdk/client-lambda');
+    client ??= new LambdaClient({ maxAttempts: 2 });
     const command = new InvokeCommand({ FunctionName: requiredVariable(VARIABLES.SEALER_FUNCTION), InvocationType: 'RequestResponse' });
     const answer = await client.send(command, { abortSignal: signal });
     if (answer.FunctionError)

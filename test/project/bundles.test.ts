@@ -21,14 +21,11 @@ const MORE_ENTRY: Partial<Record<FunctionName, number>> = {
   hooks: 340_000,
   public: 240_000,
   gates: 390_000,
-  begin: 170_000,
-  copy: 250_000,
   rollout: 295_000,
   adopt: 270_000,
-  wake: 185_000,
   deliver: 285_000,
 };
-const MORE_LOADED: Partial<Record<FunctionName, number>> = { request: 650_000, gates: 580_000, hooks: 530_000 };
+const MORE_LOADED: Partial<Record<FunctionName, number>> = { request: 650_000 };
 
 interface Bundle {
   name: FunctionName;
