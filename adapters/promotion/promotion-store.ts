@@ -1,5 +1,5 @@
 /** Promotions in DynamoDB. One transaction per change: head, event, history line, and what follows from them. */
-import { ulid } from 'ulid';
+import { monotonicFactory } from 'ulid';
 import type { Decision } from '../../core/approval/decision.ts';
 import { auditLine, eventId, lineHash } from '../../core/audit/line.ts';
 import type { GateResult } from '../../core/gate/gate.ts';
@@ -28,8 +28,12 @@ import {
 } from '../state/keys.ts';
 import type { Item, Table, Write } from '../state/table.ts';
 
-/** Outbox and wake rows are ordered by ulid; the time part comes from the clock port, so order follows the virtual clock too. */
-const rowId = (clock: Clock): string => ulid(clock.now().getTime());
+/**
+ * Outbox, wake and notice rows are ordered by ulid; the time part comes from the clock port, so order follows the virtual clock too. Rows of one
+ * change share their instant: monotonic ids keep them in the order of the change, or people read "approved" before they read by whom.
+ */
+const nextUlid = monotonicFactory();
+const rowId = (clock: Clock): string => nextUlid(clock.now().getTime());
 
 export function promotionStore(table: Table, clock: Clock): PromotionStore {
   const store: PromotionStore = {
