@@ -8,7 +8,7 @@ import type { EnvironmentChange } from '../environment/environment.ts';
 import { Fault } from '../errors.ts';
 import type { GateResult } from '../gate/gate.ts';
 import type { Phase } from './phase.ts';
-import { mayBecome } from './phase.ts';
+import { isFinal, mayBecome } from './phase.ts';
 import type { Plan } from './plan.ts';
 import type { Promotion, PromotionTexts } from './promotion.ts';
 
@@ -113,9 +113,9 @@ export interface PromotionChange {
   useLink?: string;
 }
 
-/** New head with another phase; an illegal transition is a bug, never a user's fault. */
+/** New head in a phase, which may be the same unless it is final; an illegal transition is a bug, never a user's fault. */
 export function withPhase(promotion: Promotion, phase: Phase, changes: Partial<Promotion> = {}): Promotion {
-  if (promotion.phase !== phase && !mayBecome(promotion.phase, phase)) {
+  if (isFinal(promotion.phase) || (promotion.phase !== phase && !mayBecome(promotion.phase, phase))) {
     throw new Fault('PLAN_CHANGED', `a promotion in phase ${promotion.phase} cannot become ${phase}`);
   }
   const next: Promotion = { ...promotion, ...changes, phase };

@@ -1,0 +1,207 @@
+import { describe, expect, it } from 'vitest';
+import { standingDecisions } from '../../../core/approval/standing.ts';
+import type { Configuration } from '../../../core/environment/configuration.ts';
+import type { EnvironmentRecord } from '../../../core/environment/environment.ts';
+import { type BeginFacts, begin, expired } from '../../../core/promotion/begin.ts';
+import { PHASES, type Phase } from '../../../core/promotion/phase.ts';
+import { planHashOf } from '../../../core/promotion/plan.ts';
+import { actor, DIGEST, decisionBy, demoConfiguration, keyOf, NOW, prodPlan, promotionIn, requestBody } from './fixture.ts';
+
+const { plan } = prodPlan();
+const environment: EnvironmentRecord = {
+  environment: 'prod',
+  artifact: 'payment-api',
+  tenant: 'tenant-finance',
+  current: { version: '1.0.0', digest: DIGEST, requestId: 'adopted', at: NOW.toISOString() },
+  health: 'healthy',
+  fence: 4,
+  revision: 9,
+};
+
+function facts(phase: Phase, more: Partial<BeginFacts> = {}): BeginFacts {
+  const promotion = more.promotion ?? promotionIn(phase);
+  return {
+    promotion,
+    plan,
+    decisions: [decisionBy('lead', promotion), decisionBy('security', promotion)],
+    configuration: demoConfiguration(),
+    environment,
+    evidenceHolds: true,
+    now: NOW,
+    ...more,
+  };
+}
+
+/** The demo with one person changed. */
+function configurationWith(subject: string, change: Partial<Configuration['people'][number]>): Configuration {
+  const configuration = demoConfiguration();
+  Object.assign(configuration.people.find((person) => person.subject === subject)!, change);
+  return configuration;
+}
+
+describe('what follows from the phase alone', () => {
+  it.each(PHASES)('%s', (phase) => {
+    const expected: Partial<Record<Phase, string>> = {
+      requested: 'gates',
+      validating: 'gates',
+      pending_approval: 'approval',
+      approved: 'start',
+    };
+    const outcome = begin(facts(phase));
+    expect(outcome.kind).toBe(expected[phase] ?? 'stop');
+    if (outcome.kind !== 'start') expect('change' in outcome && outcome.change).toBeFalsy();
+  });
+
+  it('promoting goes on for the holder of the lock, and stops for who has lost it', () => {
+    const held = { ...environment, holder: 'PR-2026-0007-1' };
+    expect(begin(facts('promoting', { environment: held }))).toEqual({ kind: 'start' });
+    expect(begin(facts('promoting', { environment: { ...held, holder: 'PR-2026-0007-2' } }))).toEqual({ kind: 'stop' });
+    expect(begin(facts('promoting', { environment: undefined }))).toEqual({ kind: 'stop' });
+  });
+});
+
+describe('the start', () => {
+  it('takes the lock of the environment with the next fence, in the same change', () => {
+    const outcome = begin(facts('approved'));
+    expect(outcome).toMatchObject({
+      kind: 'start',
+      change: {
+        after: { phase: 'promoting', step: 'copying', fence: 5 },
+        environment: { kind: 'acquire', environment: 'prod', artifact: 'payment-api', holder: 'PR-2026-0007-1', fence: 5 },
+        event: { type: 'promotion.started', data: { rollbackTarget: DIGEST, fence: 5 } },
+      },
+    });
+    expect(begin(facts('approved', { environment: undefined }))).toMatchObject({ change: { after: { fence: 1 } } });
+  });
+
+  it('may take its own lock again', () => {
+    expect(begin(facts('approved', { environment: { ...environment, holder: 'PR-2026-0007-1' } })).kind).toBe('start');
+  });
+});
+
+describe('what keeps an approved request from starting', () => {
+  it('the deadline, whatever it waits for', () => {
+    const promotion = promotionIn('approved', { waitingOn: 'confirm' });
+    const outcome = begin(facts('approved', { promotion, now: new Date(promotion.expiresAt) }));
+    expect(outcome).toMatchObject({ kind: 'stop', change: { after: { phase: 'expired' }, event: { type: 'promotion.expired' } } });
+    const before = new Date(Date.parse(promotion.expiresAt) - 1);
+    expect(begin(facts('approved', { promotion, now: before })).kind).toBe('wait');
+    expect(begin(facts('pending_approval', { now: new Date(promotion.expiresAt) }))).toMatchObject({
+      change: { after: { phase: 'expired' } },
+    });
+  });
+
+  it('a stored plan that does not have the hash that was approved', () => {
+    const outcome = begin(facts('approved', { plan: { ...plan, digest: `sha256:${'c'.repeat(64)}` } }));
+    expect(outcome).toMatchObject({ kind: 'stop', change: { after: { phase: 'failed', failure: { code: 'PLAN_CHANGED' } } } });
+    const other = begin(facts('approved', { plan: { ...plan, approvals: [] } }));
+    expect(other).toMatchObject({ change: { after: { failure: { code: 'PLAN_CHANGED' } } } });
+  });
+
+  it('evidence that is gone', () => {
+    const outcome = begin(facts('approved', { evidenceHolds: false }));
+    expect(outcome).toMatchObject({ kind: 'stop', change: { after: { phase: 'failed', failure: { code: 'EVIDENCE_MISMATCH' } } } });
+  });
+
+  it('the scheduled date: it waits until then and says so once', () => {
+    const scheduled = prodPlan(demoConfiguration(), requestBody({}, { scheduledDate: '2026-11-21T00:00:00Z' })).plan;
+    const promotion = promotionIn('approved', { scheduledDate: scheduled.scheduledDate, planHash: planHashOf(scheduled) });
+    const base = { plan: scheduled, promotion };
+    const outcome = begin(facts('approved', base));
+    expect(outcome).toMatchObject({
+      kind: 'wait',
+      waitingOn: 'schedule',
+      until: '2026-11-21T00:00:00.000Z',
+      change: { after: { phase: 'approved', waitingOn: 'schedule' }, event: { type: 'promotion.waiting' } },
+    });
+    const again = begin(facts('approved', { ...base, promotion: { ...promotion, waitingOn: 'schedule' } }));
+    expect(again).toEqual({ kind: 'wait', waitingOn: 'schedule', until: '2026-11-21T00:00:00.000Z' });
+    expect(begin(facts('approved', { ...base, now: new Date('2026-11-21T00:00:00Z') })).kind).toBe('start');
+  });
+
+  it('the lock of another run', () => {
+    const busy = { ...environment, holder: 'PR-2026-0002-1' };
+    expect(begin(facts('approved', { environment: busy }))).toMatchObject({
+      kind: 'wait',
+      waitingOn: 'lock',
+      change: { after: { phase: 'approved', waitingOn: 'lock' } },
+    });
+    const promotion = promotionIn('approved', { waitingOn: 'lock' });
+    expect(begin(facts('approved', { environment: busy, promotion }))).toEqual({ kind: 'wait', waitingOn: 'lock' });
+    expect(begin(facts('approved', { environment: { ...environment, holder: 'PR-2026-0007-2' } })).kind).toBe('wait');
+  });
+
+  it("a person's word that is still to come", () => {
+    const promotion = promotionIn('approved', { waitingOn: 'confirm' });
+    expect(begin(facts('approved', { promotion }))).toEqual({ kind: 'wait', waitingOn: 'confirm' });
+  });
+});
+
+describe('SELF-13: an approval counts only while its person may approve', () => {
+  const gone: [string, Configuration][] = [
+    ['was removed from the team', configurationWith('lead', { teams: [] })],
+    ['was disabled', configurationWith('lead', { disabled: true })],
+    ['lost the role', configurationWith('lead', { roles: ['viewer'] })],
+    ['belongs to another tenant now', configurationWith('lead', { tenants: ['tenant-retail'] })],
+    ['has another account with the same address', configurationWith('lead', { subject: 'lead-new' })],
+  ];
+
+  it.each(gone)('one who %s voids it: the request waits for another approver', (_name, configuration) => {
+    expect(begin(facts('approved', { configuration }))).toMatchObject({
+      kind: 'approval',
+      change: {
+        after: { phase: 'pending_approval' },
+        event: { type: 'approval.voided', history: { action: 'approval_voided' } },
+        notices: [{ type: 'approval.requested' }],
+      },
+    });
+  });
+
+  it('no approval of who requested or edited it counts, however it came there', () => {
+    const decisions = (promotion = promotionIn('approved')) => [decisionBy('lead', promotion), decisionBy('security', promotion)];
+    const edited = promotionIn('approved', { editors: [keyOf('security')] });
+    expect(begin(facts('approved', { promotion: edited, decisions: decisions(edited) })).kind).toBe('approval');
+    const asked = promotionIn('approved', { requester: { ...actor('other'), email: 'l.e.a.d+x@EXAMPLE.com' } });
+    expect(begin(facts('approved', { promotion: asked, decisions: decisions(asked) })).kind).toBe('approval');
+  });
+
+  it('nor one on another plan, one that was taken back, or one that is missing', () => {
+    const promotion = promotionIn('approved');
+    const lead = decisionBy('lead', promotion);
+    const kinds = [
+      [lead],
+      [lead, decisionBy('security', promotion, { planHash: `sha256:${'0'.repeat(64)}` })],
+      [lead, decisionBy('security', promotion, { withdrawn: true })],
+      [lead, decisionBy('security', promotion, { decision: 'reject' })],
+      [lead, { ...lead, teams: ['security'] }],
+    ].map((decisions) => begin(facts('approved', { promotion, decisions })).kind);
+    expect(kinds).toEqual(Array.from({ length: 5 }, () => 'approval'));
+  });
+
+  it('takes back that it was approved', () => {
+    const promotion = promotionIn('approved', { approvedAt: NOW.toISOString() });
+    const outcome = begin(facts('approved', { promotion, configuration: gone[0]![1] }));
+    expect('change' in outcome && outcome.change?.after.approvedAt).toBeUndefined();
+  });
+
+  it('gives the groups of now to those that stand, and leaves finished requests as they were', () => {
+    const promotion = promotionIn('pending_approval');
+    const decisions = [decisionBy('lead', promotion, { teams: ['security'] }), decisionBy('security', promotion, { decision: 'reject' })];
+    const standing = standingDecisions(configurationWith('security', { disabled: true }), promotion, decisions);
+    expect(standing.map(({ teams, decision }) => [teams, decision])).toEqual([
+      [['platform-leads'], 'approve'],
+      [['security'], 'reject'],
+    ]);
+    const nobody = { ...demoConfiguration(), people: [] };
+    for (const phase of PHASES) {
+      const isOpen = ['requested', 'validating', 'blocked', 'pending_approval', 'approved'].includes(phase);
+      expect(standingDecisions(nobody, promotionIn(phase), decisions), phase).toHaveLength(isOpen ? 1 : 2);
+    }
+  });
+});
+
+it('an expiry tells the people and wakes the run, whichever wait it is in', () => {
+  const { notices, wake } = expired(promotionIn('pending_approval'));
+  expect(notices).toEqual([{ type: 'approval.closed', data: { outcome: 'expired' } }]);
+  expect(wake).toEqual({ kind: 'resume', requestId: 'PR-2026-0007', attempt: 1 });
+});

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { endRollback, fail, startRollback, succeed } from '../../../core/promotion/finish.ts';
+import { PHASES } from '../../../core/promotion/phase.ts';
+import { DIGEST, NOW, OTHER_DIGEST, promotionIn } from './fixture.ts';
+
+const at = NOW.toISOString();
+const promoting = promotionIn('promoting', { step: 'canary:10', fence: 5 });
+const place = { environment: 'prod', artifact: 'payment-api', holder: 'PR-2026-0007-1' };
+const failure = { code: 'SMOKE_FAILED', message: 'login page answers 500', step: 'canary:10' };
+
+describe('the end of a rollout', () => {
+  it('that succeeded says what runs now and what ran before', () => {
+    const previous = { version: '1.0.0', digest: OTHER_DIGEST, requestId: 'adopted', at };
+    const change = succeed(promoting, at, previous);
+    expect(change.after).toMatchObject({ phase: 'succeeded', deployedAt: at });
+    expect(change.after.step).toBeUndefined();
+    expect(change.environment).toEqual({
+      kind: 'occupy',
+      ...place,
+      occupant: { version: '1.1.0', digest: DIGEST, requestId: 'PR-2026-0007', at },
+      previous,
+      history: { version: '1.1.0', digest: DIGEST, requestId: 'PR-2026-0007', at, outcome: 'succeeded' },
+    });
+    expect(change.event.data).toMatchObject({ previous: OTHER_DIGEST, version: '1.1.0' });
+    expect(succeed(promoting, at, undefined).environment).not.toHaveProperty('previous');
+  });
+
+  it('that failed first goes back, holding the lock, and then gives it back in health', () => {
+    const started = startRollback(promoting, failure);
+    expect(started.after).toMatchObject({ phase: 'rolling_back', failure, step: 'canary:10' });
+    expect(started.environment).toBeUndefined();
+    const ended = endRollback(started.after, at, OTHER_DIGEST);
+    expect(ended.after).toMatchObject({ phase: 'rolled_back', failure });
+    expect(ended.environment).toMatchObject({
+      kind: 'release',
+      ...place,
+      health: 'healthy',
+      rolledBack: { digest: DIGEST },
+      history: { outcome: 'rolled_back' },
+    });
+    expect(ended.event).toMatchObject({ type: 'rollback.finished', data: { restored: OTHER_DIGEST }, history: { error: failure.message } });
+  });
+
+  it('that failed for good marks the environment only if it was touched, and frees only its own lock', () => {
+    const touched = fail(promoting, at, failure, { touched: true, holds: true });
+    expect(touched.environment).toMatchObject({ kind: 'release', ...place, health: 'failed', history: { outcome: 'failed' } });
+    expect(fail(promoting, at, failure, { touched: false, holds: true }).environment).not.toHaveProperty('health');
+    expect(fail(promoting, at, failure, { touched: true, holds: false }).environment).toBeUndefined();
+  });
+
+  it('keeps what broke out of the locked event, which names its code', () => {
+    for (const change of [startRollback(promoting, failure), fail(promoting, at, failure, { touched: true, holds: true })]) {
+      expect(change.event.data['code']).toBe('SMOKE_FAILED');
+      expect(JSON.stringify(change.event.data)).not.toContain('500');
+      expect(change.event.history.error).toBe(failure.message);
+    }
+  });
+});
+
+it('no end can be reached from a phase that it does not belong to', () => {
+  const reach = (run: (promotion: ReturnType<typeof promotionIn>) => unknown) =>
+    PHASES.filter((phase) => {
+      try {
+        run(promotionIn(phase));
+        return true;
+      } catch {
+        return false;
+      }
+    });
+  expect(reach((promotion) => succeed(promotion, at, undefined))).toEqual(['promoting']);
+  expect(reach((promotion) => startRollback(promotion, failure))).toEqual(['promoting', 'rolling_back']);
+  expect(reach((promotion) => endRollback(promotion, at, null))).toEqual(['rolling_back']);
+  expect(reach((promotion) => fail(promotion, at, failure, { touched: false, holds: false }))).toEqual([
+    ...['requested', 'validating', 'pending_approval', 'approved', 'promoting', 'rolling_back'],
+  ]);
+});
