@@ -64,9 +64,22 @@ async function main(): Promise<void> {
   const options = readArguments(process.argv.slice(2));
   const data = openDataFolder(options.data, { fresh: options.fresh });
   process.once('exit', () => data.release());
+  endWithParent();
   // A service that forgets a rejection must not take the others down; the message tells where it came from.
   process.on('unhandledRejection', (reason) => console.error('unhandled rejection:', reason));
   await run(options, data);
+}
+
+/** How often to look whether npm still lives, in real milliseconds. */
+const PARENT_CHECK_MS = 250;
+
+/** `kill -9` of `npm start` kills npm alone: what it started must not live on and hold the data folder. Only under npm, whose child this is. */
+function endWithParent(): void {
+  if (process.env['npm_lifecycle_event'] !== 'start') return;
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) process.exit(137);
+  }, PARENT_CHECK_MS).unref();
 }
 
 async function run(options: Arguments, data: DataFolder): Promise<void> {
