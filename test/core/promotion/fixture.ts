@@ -21,11 +21,12 @@ export const NOW = new Date('2026-11-20T12:00:00.000Z');
 
 const FILE = readFileSync(join(import.meta.dirname, '../../../greenlight.yaml'), 'utf8');
 
+const DEMO = readConfiguration(FILE);
+
 /** A fresh copy, so that a test may change it. */
 export function demoConfiguration(): Configuration {
-  const result = readConfiguration(FILE);
-  if (!result.ok) throw new Error(JSON.stringify(result.problems));
-  return { ...result.configuration, issuer: ISSUER };
+  if (!DEMO.ok) throw new Error(JSON.stringify(DEMO.problems));
+  return { ...structuredClone(DEMO.configuration), issuer: ISSUER };
 }
 
 export const keyOf = (subject: string): string => identityKey({ issuer: ISSUER, subject });
