@@ -2,13 +2,14 @@
 import { sessions } from '../../adapters/access/sessions.ts';
 import { Refusal } from '../../core/errors.ts';
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
+import { isFromOwnPage } from '../kit/own-page.ts';
 import { clock, table } from '../kit/state.ts';
 import { cookie, cookieName, SESSION_COOKIE } from './cookies.ts';
 
 export async function logout(call: HttpCall): Promise<HttpAnswer> {
   const value = call.cookies[cookieName(call.origin, SESSION_COOKIE)];
   if (value !== undefined) {
-    if (call.headers['origin'] !== call.origin) {
+    if (!isFromOwnPage(call.headers, call.origin)) {
       throw new Refusal('CSRF', 'signing out must come from our own pages', { hint: 'use the button on the page' });
     }
     await sessions(table, clock).close(value);

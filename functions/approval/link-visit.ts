@@ -10,6 +10,7 @@ import type { Configuration } from '../../core/environment/configuration.ts';
 import { Refusal } from '../../core/errors.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
+import { isFromOwnPage } from '../kit/own-page.ts';
 import { countFailure } from '../kit/sign-in-limit.ts';
 import { clock, people, promotions, table } from '../kit/state.ts';
 import { page, refusalPage } from './link-page.ts';
@@ -97,8 +98,7 @@ export async function requireCsrf(call: HttpCall, claims: LinkClaims, given: str
 
 /** A form of another site must not decide. Browsers say where a form comes from; who says nothing is refused. */
 export function requireOwnOrigin(call: HttpCall): void {
-  const { origin, 'sec-fetch-site': site } = call.headers;
-  if (origin === call.origin || (origin === undefined && site === 'same-origin')) return;
+  if (isFromOwnPage(call.headers, call.origin)) return;
   throw new Refusal('CSRF', 'this form did not come from our own page', { hint: 'open the link from the mail and use its form' });
 }
 

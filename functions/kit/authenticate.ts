@@ -8,6 +8,7 @@ import type { Configuration } from '../../core/environment/configuration.ts';
 import { Refusal } from '../../core/errors.ts';
 import { cookieName, SESSION_COOKIE } from '../access/cookies.ts';
 import type { Caller } from './http.ts';
+import { isFromOwnPage } from './own-page.ts';
 import { countFailure } from './sign-in-limit.ts';
 import { clock, configuration, people, table } from './state.ts';
 
@@ -82,7 +83,7 @@ async function callerOf(identity: Identity, config: Configuration): Promise<Call
 /** A cookie comes along with requests that other pages make: a write needs the origin that only our own pages send. */
 function refuseForeignOrigin({ method, headers }: Credentials): void {
   if (method === 'GET') return;
-  if (headers['origin'] !== requiredVariable('API_ORIGIN')) {
+  if (!isFromOwnPage(headers, requiredVariable('API_ORIGIN'))) {
     throw new Refusal('CSRF', 'a write with a session cookie must come from our own pages', { hint: 'send a bearer token instead' });
   }
 }

@@ -189,10 +189,22 @@ describe('signing in', () => {
     const cookies = [cookieOf(ended, 'session')!];
     expect((await world.call('GET', LIST, { cookies })).status).toBe(200);
     const body = requestBody();
-    for (const headers of [{}, { origin: 'https://evil.example' }, { origin: 'null' }]) {
+    const foreign: Record<string, string>[] = [
+      {},
+      { origin: 'https://evil.example' },
+      { origin: 'https://evil.example', 'sec-fetch-site': 'same-origin' },
+      { origin: 'null' },
+      { origin: 'null', 'sec-fetch-site': 'cross-site' },
+      { origin: 'null', 'sec-fetch-site': 'same-site' },
+    ];
+    for (const headers of foreign) {
       expect(outcome(await world.call('POST', LIST, { cookies, body, headers }))).toBe('403 CSRF');
     }
-    expect((await world.call('POST', LIST, { cookies, body, headers: { origin: ORIGIN } })).status).toBe(201);
+    // What browsers send from a page with `Referrer-Policy: no-referrer`, as ours are.
+    const hidden = { origin: 'null', 'sec-fetch-site': 'same-origin' };
+    for (const headers of [{ origin: ORIGIN }, hidden]) {
+      expect((await world.call('POST', LIST, { cookies, body, headers })).status).toBe(201);
+    }
     const leave = { cookies, headers: { 'content-type': 'application/x-www-form-urlencoded' } };
     expect(outcome(await world.call('POST', '/v1/logout', leave))).toBe('403 CSRF');
     expect((await world.call('POST', '/v1/logout', { ...leave, headers: { ...leave.headers, origin: ORIGIN } })).status).toBe(303);
