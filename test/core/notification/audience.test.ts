@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import type { Decision } from '../../../core/approval/decision.ts';
+import { audienceOf } from '../../../core/notification/audience.ts';
+import type { NoticeType } from '../../../core/promotion/change.ts';
+import type { Phase } from '../../../core/promotion/phase.ts';
+import type { Promotion } from '../../../core/promotion/promotion.ts';
+import { actor, decisionBy, demoConfiguration, keyOf, prodPlan, promotionIn } from '../promotion/fixture.ts';
+
+const { plan } = prodPlan();
+
+function audience(
+  type: NoticeType,
+  phase: Phase,
+  more: { promotion?: Partial<Promotion>; decisions?: string[]; change?: (c: ReturnType<typeof demoConfiguration>) => void } = {},
+) {
+  const configuration = demoConfiguration();
+  more.change?.(configuration);
+  const promotion = promotionIn(phase, more.promotion);
+  const decisions: Decision[] = (more.decisions ?? []).map((subject) => decisionBy(subject, promotion));
+  return audienceOf(type, { configuration, promotion, plan, decisions });
+}
+const withLink = (recipients: ReturnType<typeof audience>) =>
+  recipients.filter(({ approverKey }) => approverKey !== undefined).map(({ email }) => email);
+
+describe('a link goes', () => {
+  it('to each person whose approval is asked, bound to that person', () => {
+    expect(audience('approval.requested', 'pending_approval')).toEqual([
+      { email: 'lead@example.com', approverKey: keyOf('lead') },
+      { email: 'security@example.com', approverKey: keyOf('security') },
+    ]);
+  });
+
+  it('not to those who have decided, and again to one whose approval counts no more', () => {
+    expect(withLink(audience('approval.decided', 'pending_approval', { decisions: ['lead'] }))).toEqual(['security@example.com']);
+    const moved = audience('approval.requested', 'pending_approval', {
+      decisions: ['lead', 'security'],
+      change: ({ people }) => {
+        people.find(({ subject }) => subject === 'lead')!.teams = [];
+        people.find(({ subject }) => subject === 'qa')!.teams = ['platform-leads'];
+      },
+    });
+    expect(withLink(moved)).toEqual(['qa@example.com']);
+  });
+
+  it('never to the requester, another account of theirs, or an editor', () => {
+    const requester = { ...actor('somebody'), email: 'L.e.a.d+alias@EXAMPLE.com' };
+    expect(withLink(audience('approval.requested', 'pending_approval', { promotion: { requester } }))).toEqual(['security@example.com']);
+    const edited = audience('approval.requested', 'pending_approval', { promotion: { editors: [keyOf('security')] } });
+    expect(withLink(edited)).toEqual(['lead@example.com']);
+  });
+
+  it('never to a list, also not one that has an approver on it', () => {
+    const recipients = audience('approval.requested', 'pending_approval', {
+      change: ({ notifications }) => {
+        notifications.recipients = {
+          approval_requested: ['all@example.com'],
+          'approval.requested': ['LEAD@example.com', 'ops@example.com'],
+        };
+      },
+    });
+    expect(withLink(recipients)).toEqual(['lead@example.com', 'security@example.com']);
+    expect(recipients.map(({ email }) => email)).toEqual([...withLink(recipients), 'ops@example.com', 'all@example.com']);
+  });
+
+  it.each<[NoticeType, Phase]>([
+    ['approval.requested', 'validating'],
+    ['approval.requested', 'cancelled'],
+    ['approval.requested', 'approved'],
+    ['approval.decided', 'approved'],
+    ['approval.decided', 'rejected'],
+    ['approval.closed', 'approved'],
+    ['promotion.requested', 'requested'],
+    ['promotion.started', 'promoting'],
+    ['promotion.succeeded', 'succeeded'],
+  ])('to nobody with %s in phase %s', (type, phase) => {
+    expect(withLink(audience(type, phase, { decisions: ['lead'] }))).toEqual([]);
+  });
+});
+
+describe('news go', () => {
+  it('to the requester, and to who decided once the rollout begins', () => {
+    expect(audience('approval.closed', 'approved', { decisions: ['lead'] })).toEqual([{ email: 'dev@example.com' }]);
+    for (const type of ['promotion.started', 'promotion.succeeded', 'promotion.failed', 'rollback.started', 'rollback.finished'] as const) {
+      const emails = audience(type, 'promoting', { decisions: ['lead', 'security'] }).map(({ email }) => email);
+      expect(emails, type).toEqual(['dev@example.com', 'lead@example.com', 'security@example.com']);
+    }
+  });
+
+  it('to nobody about single gates and steps', () => {
+    for (const type of ['gate.finished', 'rollout.step', 'promotion.requested'] as const) expect(audience(type, 'promoting')).toEqual([]);
+  });
+
+  it('once to each address, however it is spelled', () => {
+    const recipients = audience('promotion.succeeded', 'succeeded', {
+      decisions: ['lead'],
+      change: ({ notifications }) => {
+        notifications.recipients = { promotion_succeeded: ['DEV@example.com', 'ops@example.com', 'OPS@example.com'] };
+      },
+    });
+    expect(recipients.map(({ email }) => email)).toEqual(['dev@example.com', 'lead@example.com', 'ops@example.com']);
+  });
+});
