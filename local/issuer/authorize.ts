@@ -1,5 +1,5 @@
 /** Authorization endpoint: code flow with PKCE (S256) only. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { AuthorizationCodes } from './authorization-codes.ts';
 import type { People } from './people.ts';
 import { readForm } from './read-form.ts';
@@ -33,10 +33,17 @@ export function showSignIn(services: AuthorizeServices, parameters: URLSearchPar
   else showPage(services, parameters, request, response, 200);
 }
 
+/**
+ * A page of another origin has no business posting our form. Our page sends no referrer, and then browsers say `Origin: null` even to ourselves;
+ * `Sec-Fetch-Site`, which no page can set, tells. Both headers are attacker-controlled outside of browsers, where there is nothing to protect.
+ */
+function isOwnForm({ origin, 'sec-fetch-site': site }: IncomingHttpHeaders, issuer: string): boolean {
+  return origin === undefined || origin === issuer || (origin === 'null' && site === 'same-origin');
+}
+
 /** POST signs in: redirects with a code, or shows the page again. */
 export async function signIn(services: AuthorizeServices, message: IncomingMessage, response: ServerResponse): Promise<void> {
-  // The form is ours: a page of another origin has no business posting it.
-  if (message.headers.origin !== undefined && message.headers.origin !== services.issuer) {
+  if (!isOwnForm(message.headers, services.issuer)) {
     return sendMessagePage(response, 403, 'Refused', 'This form belongs to another origin.');
   }
   const form = await readForm(message);

@@ -233,6 +233,14 @@ describe('the local issuer', () => {
       headers: { origin: 'http://127.0.0.1:1' },
     });
     expect(foreign.status).toBe(403);
+    // The page sends no referrer: a browser then hides the origin, and only it can say where the form stood.
+    const hidden = (site: string) => ({
+      form: { ...authorization(), subject: 'u-lead', password: password() },
+      headers: { origin: 'null', 'sec-fetch-site': site },
+    });
+    expect((await call('POST', '/authorize', hidden('cross-site'))).status).toBe(403);
+    expect((await call('POST', '/authorize', hidden('same-site'))).status).toBe(403);
+    expect((await call('POST', '/authorize', hidden('same-origin'))).status).toBe(303);
     expect((await call('GET', `/authorize?${new URLSearchParams(authorization())}&state=2`)).status).toBe(400);
     expect((await call('POST', '/token', { form: 'client_id=console&client_id=console' })).status).toBe(400);
     expect((await call('POST', '/token', { form: { client_id: 'other', grant_type: 'password' } })).status).toBe(401);
