@@ -1,4 +1,5 @@
 /** Loopback ports of the local cloud: bound to 127.0.0.1 only, chosen once per data folder, guarded against foreign hosts and origins. */
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { createServer as createHttpServer } from 'node:http';
@@ -51,7 +52,8 @@ export class Listeners {
 
   async listen(name: string, handler: RequestListener, options: ListenOptions = {}): Promise<Listening> {
     const guarded: RequestListener = (request, response) => {
-      if (!isLocalRequest(request)) return refuse(response);
+      const foreign = foreignPart(request);
+      if (foreign) return refuse(response, foreign);
       if (options.now) response.setHeader('date', options.now().toUTCString());
       handler(request, response);
     };
@@ -98,14 +100,19 @@ function readPorts(file: string): Record<string, number> {
 const LOCAL_NAME = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
 
 /** A page of another site may reach 127.0.0.1 by DNS rebinding: `host` and `origin` are attacker-controlled and must both be local. */
-function isLocalRequest(request: IncomingMessage): boolean {
-  const { host, origin } = request.headers;
-  if (host === undefined || !LOCAL_NAME.test(host)) return false;
-  if (origin === undefined) return true;
-  return origin === 'null' || LOCAL_NAME.test(origin.replace(/^https?:\/\//, ''));
+function foreignPart(request: IncomingMessage): 'host' | 'origin' | undefined {
+  const { host, origin, 'sec-fetch-site': site } = request.headers;
+  if (host === undefined || !LOCAL_NAME.test(host)) return 'host';
+  if (origin === undefined || LOCAL_NAME.test(origin.replace(/^https?:\/\//, ''))) return undefined;
+  // A page that hides its origin: local ones do (their policy is to send no referrer), and so does a sandboxed frame of anybody.
+  return origin === 'null' && site !== 'cross-site' ? undefined : 'origin';
 }
 
-function refuse(response: ServerResponse): void {
-  response.writeHead(403, { 'content-type': 'application/json' });
-  response.end(JSON.stringify({ message: 'Forbidden: this host or origin may not use the local cloud' }));
+/** In the words of an API's problem and of AWS (`message`), so that every client behind any port can show it. */
+function refuse(response: ServerResponse, part: 'host' | 'origin'): void {
+  const detail = `this ${part} may not use the local cloud`;
+  const code = part === 'origin' ? 'CSRF' : 'FORBIDDEN';
+  response.writeHead(403, { 'content-type': 'application/problem+json', 'x-content-type-options': 'nosniff' });
+  const problem = { type: 'about:blank', title: 'Forbidden', status: 403, code, detail, requestId: randomUUID() };
+  response.end(JSON.stringify({ ...problem, message: `Forbidden: ${detail}` }));
 }
