@@ -11,7 +11,7 @@ import { checkSchema } from '../kit/check-schema.ts';
 import type { Caller, HttpAnswer, HttpCall } from '../kit/http.ts';
 import { approveBody } from '../routes.ts';
 import { decideRequest } from './decide-request.ts';
-import { page, recordedPage } from './link-page.ts';
+import { page, recordedPage, signInAddress } from './link-page.ts';
 import { approverOf, asPage, csrfFor, requestOf, requireCsrf, requireOwnOrigin, visit } from './link-visit.ts';
 
 /** Order of refusals: CSRF (origin), BAD_LINK, 410, CSRF (form), CONFIRMATION_REQUIRED, 303, 403 (person), 409. */
@@ -67,10 +67,8 @@ function commentOf(form: Record<string, string>, decision: 'approve' | 'reject')
   return (checkSchema(approveBody, { comment: text }, 'body') as { comment?: string }).comment;
 }
 
-/** The way back leads to the link's page, with its token: only our own sign-in sees it, and it keeps it on the server. */
 function signInFirst(token: string): HttpAnswer {
-  const back = encodeURIComponent(`/v1/approvals/link?t=${token}`);
-  return { status: 303, headers: { location: `/v1/login?return=${back}`, 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' } };
+  return { status: 303, headers: { location: signInAddress(token), 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' } };
 }
 
 function refuseOtherPerson(signedIn: Caller, claims: LinkClaims, promotion: Promotion): void {

@@ -23,13 +23,23 @@ const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 
 /** Headers of every page of a link: it must not be framed, cached, indexed, or leak its address. */
 const HEADERS = {
-  'content-security-policy': `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
+  'content-security-policy': pagePolicy("'self'"),
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
   'cross-origin-opener-policy': 'same-origin',
   'x-robots-tag': 'noindex',
 };
+
+/** Browsers hold a form to `formTargets` (origins, separated by spaces) through every redirect that answers it. */
+function pagePolicy(formTargets: string): string {
+  return `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; form-action ${formTargets}; frame-ancestors 'none'; base-uri 'none'`;
+}
+
+/** Headers of a page whose form may be answered with the way to the sign-in page at `origin`. */
+export function leadingTo(origin: string): Record<string, string> {
+  return { 'content-security-policy': pagePolicy(`'self' ${origin}`) };
+}
 
 export function page(status: number, title: string, body: Html, extra: Partial<HttpAnswer> = {}): HttpAnswer {
   // The style is our own constant; its hash in the policy must match it to the byte.
@@ -44,6 +54,11 @@ export function page(status: number, title: string, body: Html, extra: Partial<H
     headers: { ...HEADERS, ...headers },
     ...others,
   };
+}
+
+/** Where signing in begins. The way back leads to the link's page, with its token: only our own sign-in sees it, and it keeps it on the server. */
+export function signInAddress(token: string): string {
+  return `/v1/login?return=${encodeURIComponent(`/v1/approvals/link?t=${token}`)}`;
 }
 
 export interface DecisionPageFacts {
@@ -87,7 +102,9 @@ export function decisionPage(facts: DecisionPageFacts): Html {
   ];
   const list = rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`);
   const signIn = facts.mustSignIn
-    ? [html`<p>You will be asked to sign in: a mailed link alone does not decide on ${promotion.to}.</p>`]
+    ? [
+        html`<p>A mailed link alone does not decide on ${promotion.to}: <a href="${signInAddress(facts.token)}">sign in first</a>, or you will be asked to.</p>`,
+      ]
     : [];
   return html`<dl>${list}</dl>${signIn}
 <form method="post" action="/v1/approvals/link">

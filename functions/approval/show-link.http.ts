@@ -1,11 +1,11 @@
 /** `GET /v1/approvals/link?t=…`: shows what is asked. It never decides: scanners open every link of a mail. */
 import { confirmationOf } from '../../core/approval/link-token.ts';
-import { Refusal } from '../../core/errors.ts';
+import { Fault, Refusal } from '../../core/errors.ts';
 import { isFinal } from '../../core/promotion/phase.ts';
-import { identify } from '../kit/authenticate.ts';
+import { deployedVerifier, identify } from '../kit/authenticate.ts';
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
 import { promotions } from '../kit/state.ts';
-import { decisionPage, page } from './link-page.ts';
+import { decisionPage, leadingTo, page } from './link-page.ts';
 import { approverOf, asPage, csrfFor, requestOf, visit } from './link-visit.ts';
 
 export function showLink(call: HttpCall): Promise<HttpAnswer> {
@@ -49,6 +49,21 @@ export function showLink(call: HttpCall): Promise<HttpAnswer> {
       csrf,
       mustSignIn,
     });
-    return page(200, `Decide on ${promotion.artifact} ${promotion.releaseVersion}`, body, { cookies });
+    return page(200, `Decide on ${promotion.artifact} ${promotion.releaseVersion}`, body, {
+      cookies,
+      headers: mustSignIn ? await signInHeaders() : {},
+    });
   });
+}
+
+/** The form's answer leads to the sign-in page, perhaps on another origin, and browsers ask the page whether it may. */
+async function signInHeaders(): Promise<Record<string, string>> {
+  try {
+    const { authorizationEndpoint } = await deployedVerifier().discover();
+    return authorizationEndpoint === undefined ? {} : leadingTo(new URL(authorizationEndpoint).origin);
+  } catch (error) {
+    // The page can still be read while nobody can sign in.
+    if (error instanceof Fault) return {};
+    throw error;
+  }
 }
