@@ -153,6 +153,3 @@ export interface CallRecord {
   decision: 'allowed' | 'denied' | 'implicitDeny';
   resource: string;
 }
-
-/** Every service module exports one of these. */
-export type ServiceFactory = (context: CloudContext) => LocalService | Promise<LocalService>;

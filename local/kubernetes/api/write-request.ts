@@ -1,7 +1,6 @@
 /** POST, PUT and PATCH of objects: decoding, the four patch types, status and scale. */
-import { badRequest, forbidden, KubeError, notFound } from '../kube-error.ts';
+import { badRequest, KubeError, notFound } from '../kube-error.ts';
 import type { Fields, KubeObject } from '../kube-object.ts';
-import type { ResourceKind } from '../resource-kinds.ts';
 import { decodeObject, type FieldValidation } from './decode-object.ts';
 import { applyJsonPatch, applyMergePatch } from './json-patch.ts';
 import type { ObjectApi, WriteOptions } from './object-api.ts';
@@ -161,9 +160,4 @@ function unsupportedPatch(): KubeError {
     'UnsupportedMediaType',
     `the body of the request was in an unknown format - accepted media types include: ${list}`,
   );
-}
-
-/** A review or another object that this API only answers may not be written by patch. */
-export function refuseUnstored(kind: ResourceKind, verb: string): void {
-  if (!kind.stored && verb !== 'create') throw forbidden(kind, '', 'the server does not allow this method on the requested resource');
 }
