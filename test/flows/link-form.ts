@@ -43,7 +43,7 @@ export interface SendOptions {
 }
 
 /** Sends the form; by default what an approver sends who agrees. Problems are answered as JSON. */
-export function sendLink(cloud: FlowCloud, form: LinkForm, options: SendOptions = {}): Promise<Answer> {
+export function sendLink(cloud: Pick<FlowCloud, 'api' | 'endpoints'>, form: LinkForm, options: SendOptions = {}): Promise<Answer> {
   const { as, decision = 'approve', comment = '', fields = {}, headers = {}, without = [] } = options;
   const all = { t: form.t, csrf: form.csrf, confirm: form.confirm, decision, comment, ...fields };
   const given = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);

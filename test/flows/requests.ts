@@ -5,6 +5,9 @@ import { buildPaymentImage } from '../../local/demo/payment-image.ts';
 import { attachSbom, pushImage, signImage } from '../../local/demo/push-image.ts';
 import { type Answer, type FlowCloud, textOf } from './cloud.ts';
 
+/** What a client uses of a cloud, in this process or another. */
+type Client = Pick<FlowCloud, 'api' | 'endpoints' | 'until'>;
+
 export const WORKLOAD = 'payment-api';
 
 export interface PushedImage {
@@ -15,12 +18,7 @@ export interface PushedImage {
 }
 
 /** Pushes an image of two platforms with an SBOM to dev; signed unless told otherwise. `healthy` is what the sample app does. */
-export async function push(
-  cloud: FlowCloud,
-  version: string,
-  healthy: string,
-  { signed = true, name = WORKLOAD } = {},
-): Promise<PushedImage> {
+export async function push(cloud: Client, version: string, healthy: string, { signed = true, name = WORKLOAD } = {}): Promise<PushedImage> {
   const to = { address: cloud.endpoints.registries.dev, name };
   const image = await buildPaymentImage(version, healthy);
   await pushImage(to, image, [version]);
@@ -29,7 +27,7 @@ export async function push(
 }
 
 /** Signs with the key that the demo's policy trusts. */
-export function sign(cloud: FlowCloud, digest: string, name = WORKLOAD): Promise<string> {
+export function sign(cloud: Client, digest: string, name = WORKLOAD): Promise<string> {
   return signImage({ address: cloud.endpoints.registries.dev, name }, digest, textOf(cloud.endpoints.signing.privateKey));
 }
 
@@ -70,12 +68,7 @@ export function bodyOf(version: string, wishes: Wishes = {}): Record<string, unk
 }
 
 /** Creates a request and answers its address. */
-export async function request(
-  cloud: FlowCloud,
-  environment: string,
-  version: string,
-  wishes: Wishes & { as?: string } = {},
-): Promise<string> {
+export async function request(cloud: Client, environment: string, version: string, wishes: Wishes & { as?: string } = {}): Promise<string> {
   const { as = 'dev', ...more } = wishes;
   const answer = await cloud.api('POST', `/v1/requests/${environment}`, { as, body: bodyOf(version, more) });
   expect(answer.status, answer.text).toBe(201);
@@ -87,7 +80,7 @@ export const idOf = (path: string): string => path.split('/').at(-1)!;
 const ENDS = ['blocked', 'succeeded', 'failed', 'rolled_back', 'rejected', 'expired', 'cancelled', 'superseded'];
 
 /** The request once it is in one of the phases; fails with its status when it ends in another. */
-export function reach(cloud: FlowCloud, path: string, ...phases: string[]): Promise<Answer['body']> {
+export function reach(cloud: Client, path: string, ...phases: string[]): Promise<Answer['body']> {
   return cloud.until(`${path}: ${phases.join(' or ')}`, async () => {
     const { body } = await cloud.api('GET', path, { as: 'dev' });
     if (phases.includes(body.status.phase)) return body;
@@ -97,13 +90,13 @@ export function reach(cloud: FlowCloud, path: string, ...phases: string[]): Prom
 }
 
 /** Creates a request and waits until it asks for approval. */
-export async function pending(cloud: FlowCloud, environment: string, version: string, wishes?: Wishes & { as?: string }): Promise<string> {
+export async function pending(cloud: Client, environment: string, version: string, wishes?: Wishes & { as?: string }): Promise<string> {
   const path = await request(cloud, environment, version, wishes);
   await reach(cloud, path, 'pending_approval');
   return path;
 }
 
-export async function approve(cloud: FlowCloud, path: string, ...people: string[]): Promise<void> {
+export async function approve(cloud: Client, path: string, ...people: string[]): Promise<void> {
   for (const as of people) {
     const answer = await cloud.api('POST', `${path}/approve`, { as, body: {} });
     expect(answer.status, answer.text).toBe(200);
@@ -111,14 +104,14 @@ export async function approve(cloud: FlowCloud, path: string, ...people: string[
 }
 
 /** Brings a version to staging. */
-export async function toStaging(cloud: FlowCloud, version: string, name = WORKLOAD): Promise<void> {
+export async function toStaging(cloud: Client, version: string, name = WORKLOAD): Promise<void> {
   const path = await pending(cloud, 'staging', version, { name });
   await approve(cloud, path, 'cpi');
   await reach(cloud, path, 'succeeded');
 }
 
 /** What must not change by a refusal. */
-export async function standing(cloud: FlowCloud, path: string): Promise<object> {
+export async function standing(cloud: Client, path: string): Promise<object> {
   const { metadata, status } = (await cloud.api('GET', path, { as: 'dev' })).body;
   return { version: metadata.version, phase: status.phase, history: status.history, approvals: status.approvals };
 }

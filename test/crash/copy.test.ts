@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { buildImage, type Image, INDEX_TYPE } from '../../local/demo/image-content.ts';
+import { pushImage } from '../../local/demo/push-image.ts';
+import type { CallRecord } from '../../local/service.ts';
+import { approve, idOf, pending, reach } from '../flows/requests.ts';
+import { CrashCloud } from './cloud.ts';
+import { expectEndedOnce, expectQuiet, linesOf } from './proof.ts';
+
+const NAME = 'big-tool';
+const LAYERS = 6;
+const LAYER_BYTES = 512 * 1024;
+/** So long takes the registry for each upload: a kill meets some that are done, some under way and some not begun. */
+const UPLOAD_MS = 800;
+
+let cloud: CrashCloud;
+let image: Image;
+beforeAll(async () => {
+  cloud = await CrashCloud.open();
+  image = await buildImage({ labels: {}, layersOf: () => Array.from({ length: LAYERS }, () => randomBytes(LAYER_BYTES)) });
+  await pushImage({ address: cloud.endpoints.registries.dev, name: NAME }, image, ['1.0.0']);
+});
+afterAll(() => cloud?.stop());
+
+const blobs = () => image.blobs.map(({ descriptor }) => descriptor.digest);
+
+/** Digests of the image that the registry of staging serves to anybody. */
+async function stored(): Promise<Set<string>> {
+  const there = async (digest: string) => {
+    const { status } = await fetch(`http://${cloud.endpoints.registries.staging}/v2/${NAME}/blobs/${digest}`, { method: 'HEAD' });
+    return status === 200 ? [digest] : [];
+  };
+  return new Set((await Promise.all(blobs().map(there))).flat());
+}
+
+/** Digests whose bytes a function sent to a registry, once per upload. */
+const uploads = (calls: CallRecord[]): string[] =>
+  calls
+    .filter(({ service, operation }) => service === 'registry' && operation === 'PUT upload')
+    .map(({ resource }) => resource.slice(resource.indexOf('@') + 1));
+
+it('sends no blob again that was there before the kills, and ends with the same bytes', async () => {
+  const path = await pending(cloud, 'staging', '1.0.0', { name: NAME });
+  await cloud.fault({ service: 'registry', operation: 'PUT upload', delayMs: UPLOAD_MS });
+  await approve(cloud, path, 'cpi');
+  let before = new Set<string>();
+  for (const wanted of [1, Math.ceil(blobs().length / 2)]) {
+    const atKill = await cloud.until(
+      `${wanted} stored blobs`,
+      async () => {
+        const now = await stored();
+        return now.size >= wanted && now.size > before.size ? now : undefined;
+      },
+      20,
+    );
+    expect(atKill.size, 'the kill must come while blobs are missing').toBeLessThan(blobs().length);
+    const sent = uploads(await cloud.calls()).filter((digest) => before.has(digest));
+    await cloud.kill();
+    expect(sent, 'sent again after the kill before').toEqual([]);
+    before = atKill;
+    await cloud.restart();
+    await cloud.fault({ service: 'registry', operation: 'PUT upload', delayMs: UPLOAD_MS });
+  }
+  await cloud.clearFaults();
+  await reach(cloud, path, 'succeeded');
+  const sent = uploads(await cloud.calls());
+  console.log(`[crash] ${blobs().length} blobs, ${before.size} stored at the second kill, ${sent.length} sent after it`);
+  expect(sent.filter((digest) => before.has(digest))).toEqual([]);
+  expect(new Set(sent).size).toBe(sent.length);
+  expect((await stored()).size).toBe(blobs().length);
+  for (const reference of [image.digest, '1.0.0-staging', 'latest-staging']) {
+    const address = `http://${cloud.endpoints.registries.staging}/v2/${NAME}/manifests/${reference}`;
+    const answer = await fetch(address, { headers: { accept: INDEX_TYPE } });
+    expect(Buffer.from(await answer.arrayBuffer()).equals(image.index.bytes), reference).toBe(true);
+  }
+  await expectQuiet(cloud);
+  const events = await expectEndedOnce(cloud, path, await linesOf(cloud));
+  for (const type of ['copy.finished', 'tag.written', 'promotion.succeeded']) {
+    expect(
+      events.filter((each) => each === type),
+      idOf(path),
+    ).toEqual([type]);
+  }
+});

@@ -1,0 +1,125 @@
+/** What must hold after any number of crashes, read where it lies: log bucket, state machine, table, mailbox, registry, cluster. */
+import { DynamoDBClient, ListTablesCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { ListExecutionsCommand, ListStateMachinesCommand, SFNClient } from '@aws-sdk/client-sfn';
+import { expect } from 'vitest';
+import { clientSettings } from '../../local/demo/aws-clients.ts';
+import { type LogLine, readSealedLog } from '../flows/audit-log.ts';
+import type { Answer } from '../flows/cloud.ts';
+import { idOf } from '../flows/requests.ts';
+import { type CrashCloud, LINK } from './cloud.ts';
+
+const FINAL = new Set(['succeeded', 'failed', 'rolled_back', 'rejected', 'expired', 'cancelled', 'superseded']);
+export const isFinal = (phase: string): boolean => FINAL.has(phase);
+
+const settings = (cloud: CrashCloud) => clientSettings({ ...cloud.endpoints, region: 'eu-central-1' });
+
+/** Seals, verifies the whole log, and answers the lines of each request, which are numbered from 1 without a gap or a double. */
+export async function linesOf(cloud: CrashCloud): Promise<Map<string, LogLine[]>> {
+  const log = await readSealedLog(cloud);
+  expect(log.exitCode, log.said).toBe(0);
+  const lines = new Map<string, LogLine[]>();
+  for (const line of log.lines) lines.set(line.rid, [...(lines.get(line.rid) ?? []), line]);
+  for (const [rid, own] of lines) {
+    own.sort((left, right) => left.seq - right.seq);
+    expect(
+      own.map(({ seq }) => seq),
+      `sequence of ${rid}`,
+    ).toEqual(own.map((_, index) => index + 1));
+  }
+  return lines;
+}
+
+/** Names and states of the runs of a request. */
+export async function runsOf(cloud: CrashCloud, id: string): Promise<{ name: string; status: string }[]> {
+  const client = new SFNClient(settings(cloud));
+  try {
+    const { stateMachines = [] } = await client.send(new ListStateMachinesCommand({}));
+    const found: { name: string; status: string }[] = [];
+    for (const { stateMachineArn } of stateMachines) {
+      let nextToken: string | undefined;
+      do {
+        const page = await client.send(new ListExecutionsCommand({ stateMachineArn, maxResults: 1000, ...(nextToken && { nextToken }) }));
+        for (const { name, status } of page.executions ?? []) if (name!.startsWith(`${id}-`)) found.push({ name: name!, status: status! });
+        nextToken = page.nextToken;
+      } while (nextToken);
+    }
+    return found;
+  } finally {
+    client.destroy();
+  }
+}
+
+/** How many rows wait in a queue of the table. */
+async function waiting(cloud: CrashCloud, queue: string): Promise<number> {
+  const client = new DynamoDBClient(settings(cloud));
+  try {
+    const { TableNames = [] } = await client.send(new ListTablesCommand({}));
+    let count = 0;
+    for (const TableName of TableNames) {
+      const { Count = 0 } = await client.send(
+        new QueryCommand({
+          TableName,
+          KeyConditionExpression: 'PK = :queue',
+          ExpressionAttributeValues: { ':queue': { S: queue } },
+          Select: 'COUNT',
+          ConsistentRead: true,
+        }),
+      );
+      count += Count;
+    }
+    return count;
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Nothing is left to seal, to wake or to deliver, however long it is waited. */
+export async function expectQuiet(cloud: CrashCloud): Promise<void> {
+  const left = await cloud.until('the end of all work', async () => {
+    const counts = {
+      outbox: await waiting(cloud, 'OUTBOX#0'),
+      wake: await waiting(cloud, 'WAKE#0'),
+      notice: await waiting(cloud, 'NOTICE#0'),
+    };
+    if (counts.outbox + counts.wake + counts.notice === 0) return counts;
+    await cloud.advance('PT1M');
+    return undefined;
+  });
+  expect(left).toEqual({ outbox: 0, wake: 0, notice: 0 });
+}
+
+/**
+ * One request that is over: one run for its one attempt, a line in the locked log for every line of its history and no other. Answers the types of
+ * its events in order.
+ */
+export async function expectEndedOnce(cloud: CrashCloud, path: string, lines: Map<string, LogLine[]>): Promise<string[]> {
+  const { status } = (await cloud.api('GET', path, { as: 'dev' })).body as Answer['body'];
+  const id = idOf(path);
+  expect(isFinal(status.phase), `${id} is ${status.phase}`).toBe(true);
+  const runs = await runsOf(cloud, id);
+  expect(
+    runs.map(({ name }) => name),
+    `runs of ${id}`,
+  ).toEqual([`${id}-1`]);
+  expect(runs[0]!.status, `run of ${id}`).not.toBe('RUNNING');
+  const own = lines.get(id) ?? [];
+  expect(
+    own.map(({ ts }) => ts),
+    `lines of ${id}`,
+  ).toEqual(status.history.map(({ at }: { at: string }) => at));
+  return own.map(({ type }) => type);
+}
+
+/** How many mails with a link each of these people got for a request. */
+export async function linkMails(cloud: CrashCloud, id: string, ...people: string[]): Promise<Record<string, number>> {
+  const mails = (await cloud.mails()).filter(({ subject, text }) => subject.includes(id) && LINK.test(text));
+  return Object.fromEntries(people.map((person) => [person, mails.filter(({ to }) => to.includes(`${person}@example.com`)).length]));
+}
+
+/** Everybody was asked, and at most `duplicates` of all those mails came twice. */
+export async function expectAsked(cloud: CrashCloud, id: string, people: string[], duplicates: number): Promise<void> {
+  const counts = Object.values(await linkMails(cloud, id, ...people));
+  const said = `mails for ${id}: ${JSON.stringify(counts)}`;
+  expect(Math.min(...counts), said).toBeGreaterThanOrEqual(1);
+  expect(counts.reduce((sum, count) => sum + count, 0) - people.length, said).toBeLessThanOrEqual(duplicates);
+}
