@@ -7,8 +7,8 @@ const NAME = /^[a-z][a-z0-9-]{0,38}$/;
 /** Repository names may have path segments. */
 const REPOSITORY = /^[a-z0-9]+(?:[._-][a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)*$/;
 const DIGEST = /^sha256:[a-f0-9]{64}$/;
-/** Characters that show nothing: white space, control, format and separator characters. */
-const INVISIBLE = /[\s\p{C}\p{Z}]/gu;
+/** Characters that show nothing: white space, control, format and separator characters, fillers, and the braille pattern without dots. */
+const INVISIBLE = /[\s\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 /** C0 and C1 controls but line feed and tab, lone surrogates, and bidirectional overrides: none of them is text. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|\p{Cs}/u;

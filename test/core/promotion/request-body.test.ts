@@ -87,6 +87,8 @@ describe('REST-10: a justification needs 20 characters that a reader sees', () =
     ['\u200b'.repeat(20), false],
     ['\u00a0\u2003\ufeff\u00ad'.repeat(20), false],
     [`nineteen characters${'\u200b'.repeat(50)}`, false],
+    // Hangul fillers and the braille pattern without dots are letters and symbols to Unicode, and nothing to the eye.
+    ['\u3164\u115f\uffa0\u2800'.repeat(20), false],
     ['漢字'.repeat(10), true],
     ['x'.repeat(20_000), true],
     ['x'.repeat(20_001), false],
