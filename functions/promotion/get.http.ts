@@ -28,13 +28,18 @@ async function ticket(facts: TicketFacts): Promise<string> {
   return ticketYaml(facts);
 }
 
-/** YAML when it is asked for and JSON is not asked for more. */
+const YAML_TYPES = ['application/yaml', 'application/x-yaml', 'text/yaml'];
+
+/** YAML when it is asked for by name and JSON is not asked for more; of two with the same weight the first. */
 function wantsYaml(call: HttpCall): boolean {
-  const accept = call.headers['accept'] ?? '';
-  const types = accept.split(',').map((part) => part.split(';')[0]!.trim().toLowerCase());
-  const yaml = types.findIndex((type) => type === 'application/yaml' || type === 'application/x-yaml' || type === 'text/yaml');
-  const json = types.indexOf('application/json');
-  return yaml >= 0 && (json < 0 || yaml < json);
+  const ranges = (call.headers['accept'] ?? '').split(',').map((part) => {
+    const [type, ...parameters] = part.split(';').map((piece) => piece.trim().toLowerCase());
+    const weight = parameters.find((parameter) => parameter.startsWith('q='));
+    return { type: type!, weight: weight === undefined ? 1 : Number(weight.slice(2)) || 0 };
+  });
+  const named = ranges.filter(({ type }) => type === 'application/json' || YAML_TYPES.includes(type));
+  const best = named.toSorted((one, other) => other.weight - one.weight)[0];
+  return best !== undefined && best.weight > 0 && best.type !== 'application/json';
 }
 
 /** 304 for a client that has this representation. Weak: what the caller may do can change without a write, so the tag covers the whole answer. */

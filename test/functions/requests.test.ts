@@ -166,6 +166,18 @@ describe('reading a request', () => {
     const id = await createRequest(world);
     const answer = await world.call('GET', `/v1/requests/staging/${id}`, { as: 'dev', headers: { accept: 'application/yaml' } });
     expect(answer.headers['content-type']).toBe('application/yaml');
+    for (const [accept, type] of [
+      ['text/yaml, application/json', 'application/yaml'],
+      ['application/json;q=0.1, application/yaml', 'application/yaml'],
+      ['application/json, application/yaml', 'application/json'],
+      ['application/yaml;q=0', 'application/json'],
+      ['application/yaml;q=0.5, */*', 'application/yaml'],
+      ['*/*', 'application/json'],
+      ['text/html;;,,q', 'application/json'],
+    ] as const) {
+      const other = await world.call('GET', `/v1/requests/staging/${id}`, { as: 'dev', headers: { accept } });
+      expect([accept, other.headers['content-type']]).toEqual([accept, type]);
+    }
     const ticket = parse(answer.text);
     expect(Object.keys(ticket)).toEqual(['apiVersion', 'kind', 'metadata', 'spec', 'status']);
     expect(ticket.metadata).toEqual({ id, createdAt: expect.any(String), createdBy: 'dev@example.com', tenant: 'tenant-finance' });
