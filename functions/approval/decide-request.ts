@@ -5,7 +5,7 @@ import { type DecisionInput, decide, refuseWrongPerson } from '../../core/approv
 import { Refusal } from '../../core/errors.ts';
 import { contentHash, sha256Hex } from '../../core/promotion/canonical-json.ts';
 import type { PromotionChange } from '../../core/promotion/change.ts';
-import { changing } from '../../core/promotion/ports.ts';
+import { changing, VersionConflict } from '../../core/promotion/ports.ts';
 import type { Promotion, PromotionAggregate } from '../../core/promotion/promotion.ts';
 import { clock, configuration, promotions } from '../kit/state.ts';
 import { planAndDecisions } from '../promotion/find-request.ts';
@@ -27,13 +27,25 @@ export function decideRequest(id: string, environment: string, input: DecisionIn
       const gatesHash = contentHash(gates.map(({ name, status, message, definitionHash }) => ({ name, status, message, definitionHash })));
       const now = clock.now().toISOString();
       const hashText = (text: string) => sha256Hex(text);
-      const outcome = decide({ promotion, plan, decisions, membership: member, gatesHash, now, hashText }, input);
+      const outcome = await ofOneMoment(promotion, () =>
+        decide({ promotion, plan, decisions, membership: member, gatesHash, now, hashText }, input),
+      );
       if (outcome.kind === 'change') await promotions.commit(withReason(outcome.change, await promotions.texts(id), input));
       const aggregate = await promotions.aggregate(id);
       if (!aggregate) throw new Error(`${id} vanished`);
       return aggregate;
     },
   );
+}
+
+/** A request as it was before somebody's decision and the decisions after it make no sense together: their refusal is not said, they are read again. */
+async function ofOneMoment<Result>(promotion: Promotion, rule: () => Result): Promise<Result> {
+  try {
+    return rule();
+  } catch (error) {
+    if (!(error instanceof Refusal) || (await promotions.head(promotion.id))?.version === promotion.version) throw error;
+    throw new VersionConflict(`${promotion.id} has changed while its decisions were read`);
+  }
 }
 
 /** Refuses who may not decide at all, before the body is looked at. The requester's own attempt is recorded. */
@@ -55,7 +67,7 @@ async function readHead(id: string, environment: string): Promise<Promotion> {
 }
 
 /** Nothing changes but the log: who requested a promotion tried to decide on it. */
-function recordSelfApproval(id: string, input: Decider): Promise<unknown> {
+export function recordSelfApproval(id: string, input: Decider): Promise<unknown> {
   return changing(
     () => promotions.head(id),
     async (promotion) => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { expectDescribed } from './described.ts';
 import { createRequest, eventsOf, openApproval, outcome, runGates } from './requests.ts';
 import { startWorld, type World } from './world.ts';
@@ -68,6 +68,17 @@ describe('approving', () => {
     expect(rejected.json.status).toMatchObject({ state: 'rejected', rejectedBy: 'cpi2@example.com', rejectionReason: reason });
     expect(outcome(await approve(id, 'admin'))).toBe('403 NOT_AN_APPROVER');
     expect(outcome(await approve(id, 'cpi'))).toMatch(/^(200|409 STATE_CONFLICT)$/);
+  });
+
+  it('tells who comes second that the request is over, also when the first comes between two reads', async () => {
+    const id = await openApproval(world);
+    const reading = vi.spyOn(world.state.promotions, 'decisions').mockImplementationOnce(async (wanted) => {
+      reading.mockRestore();
+      await world.call('POST', path(id, 'reject'), { as: 'cpi2', body: { reason: 'The rollback plan is not enough' } });
+      return world.state.promotions.decisions(wanted);
+    });
+    expect(outcome(await approve(id, 'cpi'))).toBe('409 STATE_CONFLICT');
+    expect(await eventsOf(world, id, 'approval.decided')).toBe(1);
   });
 
   it('SELF-10 takes an approval back while approval is open, and not after', async () => {
