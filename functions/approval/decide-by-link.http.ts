@@ -10,7 +10,7 @@ import { identify } from '../kit/authenticate.ts';
 import { checkSchema } from '../kit/check-schema.ts';
 import type { Caller, HttpAnswer, HttpCall } from '../kit/http.ts';
 import { approveBody } from '../routes.ts';
-import { decideRequest } from './decide-request.ts';
+import { decideRequest, recordSelfApproval } from './decide-request.ts';
 import { page, recordedPage, signInAddress } from './link-page.ts';
 import { approverOf, asPage, csrfFor, requestOf, requireCsrf, requireOwnOrigin, visit } from './link-visit.ts';
 
@@ -27,7 +27,7 @@ export function decideByLink(call: HttpCall<Record<string, string>>): Promise<Ht
     const signedIn = await identify({ headers: call.headers, cookies: call.cookies, sourceIp: call.sourceIp, method: 'POST' });
     const environment = call.configuration.environments[promotion.to];
     if (!environment?.linkMayDecide && !signedIn) return signInFirst(token);
-    if (signedIn) refuseOtherPerson(signedIn, claims, promotion);
+    if (signedIn) await refuseOtherPerson(signedIn, claims, promotion, decision);
     const approver = await approverOf(call.configuration, claims.approver);
     const input: DecisionInput = {
       decision,
@@ -71,9 +71,16 @@ function signInFirst(token: string): HttpAnswer {
   return { status: 303, headers: { location: signInAddress(token), 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' } };
 }
 
-function refuseOtherPerson(signedIn: Caller, claims: LinkClaims, promotion: Promotion): void {
+/** A forwarded link is nobody's but the addressee's. The requester's own attempt is recorded, as on every other channel. */
+async function refuseOtherPerson(
+  signedIn: Caller,
+  claims: LinkClaims,
+  promotion: Promotion,
+  decision: DecisionInput['decision'],
+): Promise<void> {
   if (signedIn.actor.key === claims.approver) return;
   if (isSamePerson(signedIn.actor, promotion.requester) || promotion.editors.includes(signedIn.actor.key)) {
+    await recordSelfApproval(promotion.id, { decision, actor: signedIn.actor, auth: signedIn.identity.auth, channel: 'link' });
     throw new Refusal('SELF_APPROVAL', 'who requested or edited a promotion cannot decide on it', { hint: 'ask another approver' });
   }
   throw new Refusal('WRONG_APPROVER', 'this link was sent to somebody else', { hint: 'use your own link, or decide on the request page' });
