@@ -78,6 +78,18 @@ function deadline(plan: Plan, now: Date): string {
   return new Date(from + plan.approvalTimeoutSeconds * 1000).toISOString();
 }
 
+/** Clocks of clients differ by so much; a date that is this little past means now. */
+const PAST_TOLERANCE_MS = 5 * 60_000;
+
+/** A promotion cannot begin before it is asked for. Refusal INVALID_DATE. */
+export function refusePastDate(scheduledDate: string | null | undefined, now: Date): void {
+  if (!scheduledDate || Date.parse(scheduledDate) >= now.getTime() - PAST_TOLERANCE_MS) return;
+  throw new Refusal('INVALID_DATE', 'scheduledDate is in the past', {
+    hint: 'leave it out to begin as soon as everything is approved',
+    errors: [{ path: '/request/scheduledDate', message: `must not be before ${now.toISOString()}` }],
+  });
+}
+
 export interface EditInput extends Acting {
   plan: Plan;
   spec: PromotionSpec;

@@ -1,6 +1,6 @@
 /** `POST /v1/requests/{env}`: asks for a promotion. */
 import { Refusal } from '../../core/errors.ts';
-import { create as createPromotion } from '../../core/promotion/create.ts';
+import { create as createPromotion, refusePastDate } from '../../core/promotion/create.ts';
 import { specOf } from '../../core/promotion/make-plan.ts';
 import { planHashOf } from '../../core/promotion/plan.ts';
 import type { RequestBody } from '../../core/promotion/request-body.ts';
@@ -18,6 +18,7 @@ export function create(registries: RegistryReader): TwoPhaseHandler<unknown, Req
 
 async function createNow(call: HttpCall<RequestBody>, registries: RegistryReader): Promise<HttpAnswer> {
   const { body, caller, configuration } = call;
+  refusePastDate(body.request.scheduledDate, clock.now());
   const { plan, environment } = await draftPlan(call, registries, caller.actor.key);
   await requirePreview(call, planHashOf(plan));
   if (environment?.current?.digest === plan.digest) {

@@ -1,6 +1,6 @@
 /** `PATCH /v1/requests/{env}/{id}`: changes what is asked for; the plan is made anew and decisions on the old one are void. */
 import { Refusal } from '../../core/errors.ts';
-import { edit, refuseUneditable } from '../../core/promotion/create.ts';
+import { edit, refusePastDate, refuseUneditable } from '../../core/promotion/create.ts';
 import { specOf } from '../../core/promotion/make-plan.ts';
 import { refuseChange } from '../../core/promotion/may-change.ts';
 import { planHashOf } from '../../core/promotion/plan.ts';
@@ -22,6 +22,7 @@ export function editRequest(registries: RegistryReader): TwoPhaseHandler<Promoti
       return promotion;
     },
     async handle(call, found) {
+      refusePastDate(call.body.request?.scheduledDate, clock.now());
       await changing(
         async () => (await promotions.head(found.id)) ?? found,
         async (promotion) => {

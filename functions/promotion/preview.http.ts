@@ -3,12 +3,14 @@ import { eligibleFor } from '../../core/approval/eligible.ts';
 import { groupOf } from '../../core/approval/stage.ts';
 import type { EnvironmentRecord } from '../../core/environment/environment.ts';
 import { type GateRunner, READ_ONLY_GATES } from '../../core/gate/ports.ts';
+import { refusePastDate } from '../../core/promotion/create.ts';
 import { specOf } from '../../core/promotion/make-plan.ts';
 import { type Plan, planHashOf, stepsOf } from '../../core/promotion/plan.ts';
 import { warningsOf } from '../../core/promotion/plan-warnings.ts';
 import type { RequestBody } from '../../core/promotion/request-body.ts';
 import type { RegistryReader } from '../../core/registry/ports.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
+import { clock } from '../kit/state.ts';
 import { draftPlan, findArtifact } from './draft-plan.ts';
 import { storePreview, unstoredExpiry } from './preview-row.ts';
 
@@ -30,6 +32,7 @@ export function preview(
 
 async function previewNow(call: PreviewCall, registries: RegistryReader, runner: GateRunner): Promise<HttpAnswer> {
   const { configuration, body, caller } = call;
+  refusePastDate(body.request.scheduledDate, clock.now());
   const { plan, version, environment } = await draftPlan(call, registries, caller.actor.key);
   const planHash = planHashOf(plan);
   const [gates, copy] = await Promise.all([tryGates(call, plan, planHash, runner), estimate(call, plan, registries)]);
