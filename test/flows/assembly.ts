@@ -42,6 +42,10 @@ export interface Assembly {
 /** Text of greenlight.yaml, changed by a test. */
 export type ConfigurationChange = (yaml: string) => string;
 
+/** Prod waits for a person's word, and for decisions one day instead of seven: the clock has less to walk through. */
+export const CAREFUL_PROD: ConfigurationChange = (yaml) =>
+  yaml.replace('approval_timeout_days: 7', 'approval_timeout_days: 1').replace('execute: auto', 'execute: manual');
+
 /** Builds and synthesizes unless that was done for these very sources; who comes second waits for the first. */
 export async function synthesize(change: ConfigurationChange = (yaml) => yaml): Promise<Assembly> {
   const configuration = change(readFileSync(join(ROOT, 'greenlight.yaml'), 'utf8'));
@@ -71,6 +75,20 @@ export function changeTemplate(assembly: Assembly, change: (template: Template) 
   change(template);
   writeFileSync(file, JSON.stringify(template));
   return { ...assembly, folder, dispose: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** What stands in the policies of the function's role: statements are changed in place. */
+export function statementsOf(template: Template, role: string): Statement[] {
+  const policies = Object.entries(template.Resources).filter(
+    ([id, { Type }]) => Type === 'AWS::IAM::Policy' && id.startsWith(`${role}Policy`),
+  );
+  if (policies.length !== 1) throw new Error(`${policies.length} policies of ${role}`);
+  return policies[0]![1].Properties.PolicyDocument.Statement as Statement[];
+}
+
+export interface Statement {
+  Action: string | string[];
+  Condition?: Record<string, Record<string, string[]>>;
 }
 
 export interface Template {

@@ -69,6 +69,7 @@ export class FlowCloud {
   static async start(assembly: Assembly): Promise<FlowCloud> {
     const folder = mkdtempSync(join(tmpdir(), 'greenlight-flow-'));
     const printed: string[] = [];
+    recordStandardError(printed);
     return new FlowCloud(folder, printed, await run(assembly, folder, printed));
   }
 
@@ -175,6 +176,16 @@ export class FlowCloud {
 async function run({ folder: assembly, people }: Assembly, folder: string, printed: string[]): Promise<StartedCloud> {
   const log = (message: string, fields?: object) => printed.push(`${message}${fields ? ` ${JSON.stringify(fields)}` : ''}`);
   return startCloud({ assembly, dataFolder: join(folder, 'data'), world: demoWorld(people), timeScale: TIME_SCALE, log });
+}
+
+/** The gateway prints what it denies, whoever else listens. */
+function recordStandardError(printed: string[]): void {
+  const write = process.stderr.write.bind(process.stderr);
+  process.stderr.write = ((text: string | Uint8Array, ...more: []) => {
+    const line = String(text);
+    printed.push(line);
+    return line.startsWith('denied: ') || write(text, ...more);
+  }) as typeof process.stderr.write;
 }
 
 /** Text of a file of the cloud's endpoints, e.g. a key. */
