@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SendTaskSuccessCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
-import { type AwsStub, mockClient } from 'aws-sdk-client-mock';
+import { mockClient } from 'aws-sdk-client-mock';
 import { vi } from 'vitest';
 import type { Decision } from '../../core/approval/decision.ts';
 import type { Configuration } from '../../core/environment/configuration.ts';
@@ -19,7 +19,7 @@ import { acting, DIGEST, demoConfiguration, ISSUER, keyOf, NOW, requestBody } fr
 export interface RunWorld {
   configuration: Configuration;
   state: typeof import('../../functions/kit/state.ts');
-  sfn: AwsStub<never, never, never>;
+  sfn: ReturnType<typeof mockStepFunctions>;
   /** Names of the runs that were started. */
   started: string[];
   /** Tokens that were completed, in order, each at most once. */
@@ -41,6 +41,8 @@ export interface RunWorld {
   wakes(promotion?: Pick<Promotion, 'id'>): Promise<string[]>;
   close(): Promise<void>;
 }
+
+const mockStepFunctions = () => mockClient(SFNClient);
 
 export async function startRunWorld(change: (configuration: Configuration) => void = () => {}): Promise<RunWorld> {
   vi.useFakeTimers({ toFake: ['Date'], now: NOW });
@@ -65,13 +67,13 @@ export async function startRunWorld(change: (configuration: Configuration) => vo
   const woken: string[] = [];
   const logged: string[] = [];
   for (const method of ['log', 'error'] as const) vi.spyOn(console, method).mockImplementation((line) => void logged.push(String(line)));
-  const sfn = mockClient(SFNClient);
+  const sfn = mockStepFunctions();
   const named = (name: string) => Object.assign(new Error(name), { name });
-  sfn.on(StartExecutionCommand).callsFake(({ name }: { name: string }) => {
+  sfn.on(StartExecutionCommand).callsFake(async ({ name }: { name: string }) => {
     if (started.includes(name)) throw named('ExecutionAlreadyExists');
     started.push(name);
   });
-  sfn.on(SendTaskSuccessCommand).callsFake(({ taskToken }: { taskToken: string }) => {
+  sfn.on(SendTaskSuccessCommand).callsFake(async ({ taskToken }: { taskToken: string }) => {
     if (woken.includes(taskToken)) throw named('TaskTimedOut');
     woken.push(taskToken);
   });
@@ -89,7 +91,7 @@ export async function startRunWorld(change: (configuration: Configuration) => vo
   const occupant = { version: '1.1.0', digest: DIGEST, requestId: 'PR-2026-0001', at: NOW.toISOString() };
   await environments.adopt('staging', 'payment-api', 'tenant-finance', occupant);
   return {
-    ...{ configuration, state, sfn: sfn as never, started, woken, gates, gateRuns, runner, logged },
+    ...{ configuration, state, sfn, started, woken, gates, gateRuns, runner, logged },
     setTime: (iso) => void vi.setSystemTime(iso),
     async create(more = {}, request = {}, to = 'prod') {
       const body = requestBody(more, request);

@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { membershipOfKey } from '../../../core/access/membership.ts';
+import { decide } from '../../../core/approval/decide.ts';
+import { expired } from '../../../core/promotion/begin.ts';
+import { isFinal, PHASES } from '../../../core/promotion/phase.ts';
+import type { Promotion } from '../../../core/promotion/promotion.ts';
+import { acting, decisionBy, keyOf, NOW } from '../../core/promotion/fixture.ts';
+import { type RunWorld, startRunWorld } from '../run-world.ts';
+
+let world: RunWorld;
+let reconcile: typeof import('../../../functions/promotion/reconcile.job.ts')['handler'];
+
+beforeAll(async () => {
+  world = await startRunWorld();
+  ({ handler: reconcile } = await import('../../../functions/promotion/reconcile.job.ts'));
+});
+afterAll(() => world.close());
+beforeEach(() => world.setTime(NOW.toISOString()));
+
+/** Ends what earlier tests left, so that each counts its own. */
+async function clear(): Promise<void> {
+  const phases = PHASES.filter((phase) => !isFinal(phase));
+  const { items } = await world.state.promotions.list({ environment: 'prod', tenants: ['tenant-finance'], phases, limit: 1000 });
+  for (const promotion of items) await world.put(promotion, { phase: 'cancelled' });
+  for (const wake of await world.state.wakes.pending()) await world.state.wakes.done(wake);
+}
+
+describe('the deadline', () => {
+  it('ends every request that may expire at that instant and not before, and tells its run', async () => {
+    await clear();
+    const requests = new Map<string, Promotion>();
+    for (const phase of PHASES) requests.set(phase, await world.put(await world.create(), { phase }));
+    const { expiresAt } = requests.get('approved')!;
+    world.setTime(new Date(Date.parse(expiresAt) - 1).toISOString());
+    expect(await reconcile()).toEqual({ expired: 0, woken: 0 });
+    world.setTime(expiresAt);
+    expect(await reconcile()).toEqual({ expired: 4, woken: 0 });
+    expect(await reconcile()).toEqual({ expired: 0, woken: 0 });
+    const gone = ['validating', 'blocked', 'pending_approval', 'approved'];
+    for (const [phase, request] of requests) {
+      const head = await world.head(request);
+      expect(head.phase, phase).toBe(gone.includes(phase) ? 'expired' : phase);
+      if (gone.includes(phase)) {
+        expect(await world.events(request)).toEqual(['promotion.requested', 'promotion.expired']);
+        expect(await world.wakes(request)).toContain('resume 1');
+      }
+    }
+  });
+
+  it('two jobs at once expire each request once', async () => {
+    await clear();
+    const requests = await Promise.all([1, 2, 3, 4].map(() => world.create()));
+    for (const request of requests) await world.put(request, { phase: 'pending_approval' });
+    world.setTime(requests[0]!.expiresAt);
+    const outcomes = await Promise.all([reconcile(), reconcile()]);
+    expect(outcomes[0]!.expired + outcomes[1]!.expired).toBe(4);
+    for (const request of requests) expect(await world.events(request)).toEqual(['promotion.requested', 'promotion.expired']);
+  });
+
+  it('RACE-02: approval and expiry at the same instant have exactly one winner, and the history agrees', async () => {
+    await clear();
+    const outcomes = { approved: 0, expired: 0 };
+    const membership = membershipOfKey(world.configuration, keyOf('security'));
+    for (let round = 0; round < 12; round++) {
+      const created = await world.create();
+      const promotion = await world.put(created, { phase: 'pending_approval' }, [decisionBy('lead', created)]);
+      const plan = (await world.state.promotions.plan(promotion.id, promotion.planHash))!;
+      const decisions = await world.state.promotions.decisions(promotion.id);
+      const facts = {
+        promotion,
+        plan,
+        decisions,
+        membership,
+        gatesHash: '',
+        now: new Date(Date.parse(promotion.expiresAt) - 1).toISOString(),
+      };
+      const outcome = decide({ ...facts, hashText: () => '' }, { ...acting('security'), decision: 'approve' });
+      if (outcome.kind !== 'change') throw new Error();
+      const changes = [outcome.change, expired(promotion)];
+      if (round % 2) changes.reverse();
+      const [first, second] = await Promise.allSettled(changes.map((change) => world.state.promotions.commit(change)));
+      expect([first!.status, second!.status].sort()).toEqual(['fulfilled', 'rejected']);
+      const { phase } = await world.head(promotion);
+      expect(await world.events(promotion)).toEqual([
+        'promotion.requested',
+        phase === 'approved' ? 'approval.decided' : 'promotion.expired',
+      ]);
+      expect(await world.state.promotions.decisions(promotion.id)).toHaveLength(phase === 'approved' ? 2 : 1);
+      outcomes[phase as 'approved']++;
+    }
+    expect(outcomes.approved + outcomes.expired).toBe(12);
+  });
+
+  it('takes no decision any more, from whoever comes late', async () => {
+    await clear();
+    const { decideRequest } = await import('../../../functions/approval/decide-request.ts');
+    const request = await world.put(await world.create(), { phase: 'pending_approval' });
+    world.setTime(request.expiresAt);
+    const approve = () => decideRequest(request.id, 'prod', { ...acting('lead'), decision: 'approve' });
+    await expect(approve()).rejects.toMatchObject({ code: 'EXPIRED' });
+    await reconcile();
+    await expect(approve()).rejects.toMatchObject({ code: 'EXPIRED' });
+    expect(await world.state.promotions.decisions(request.id)).toEqual([]);
+  });
+});
+
+describe('a run that sleeps in vain', () => {
+  it('is woken when its date has come, or the lock is free; nobody else is', async () => {
+    await clear();
+    const approved = async (more: Partial<Promotion>) => world.put(await world.create(), { phase: 'approved', ...more });
+    const due = await approved({ waitingOn: 'schedule', scheduledDate: NOW.toISOString() });
+    const ahead = await approved({ waitingOn: 'schedule', scheduledDate: '2026-11-20T12:00:00.001Z' });
+    const queued = await approved({ waitingOn: 'lock' });
+    const unconfirmed = await approved({ waitingOn: 'confirm' });
+    for (const wake of await world.state.wakes.pending()) await world.state.wakes.done(wake);
+    await world.state.table.put({
+      PK: 'ENV#prod#payment-api',
+      SK: 'HEAD',
+      environment: 'prod',
+      artifact: 'payment-api',
+      fence: 1,
+      revision: 1,
+      holder: 'x',
+    });
+    expect(await reconcile()).toEqual({ expired: 0, woken: 1 });
+    expect(await world.wakes(due)).toEqual(['resume 1 turn']);
+    expect([await world.wakes(ahead), await world.wakes(queued), await world.wakes(unconfirmed)]).toEqual([[], [], []]);
+    await world.state.table.remove('ENV#prod#payment-api', 'HEAD');
+    expect(await reconcile()).toEqual({ expired: 0, woken: 2 });
+    expect(await world.wakes(queued)).toEqual(['resume 1 turn']);
+    expect(await world.wakes(unconfirmed)).toEqual([]);
+  });
+});
+
+it('one request that cannot be read keeps no other from its end', async () => {
+  await clear();
+  const [broken, whole] = [await world.create(), await world.create()];
+  for (const request of [broken, whole]) await world.put(request, { phase: 'pending_approval' });
+  // The next history line of this one is taken: its transaction can never go through.
+  await world.state.table.put({ PK: `REQ#${broken.id}`, SK: 'EVENT#000002', body: {} });
+  world.setTime(whole.expiresAt);
+  expect((await reconcile()).expired).toBe(1);
+  expect((await world.head(whole)).phase).toBe('expired');
+});
