@@ -23,10 +23,17 @@ export interface NoticeRows {
   markSent(notice: NoticeRow, channel: string): Promise<void>;
   /** Remembers that something could not go out: `explain` says so. */
   markFailed(notice: NoticeRow, message: string): Promise<void>;
+  /** The notice that could not go out has gone out after all. */
+  markRepaired(notice: NoticeRow): Promise<void>;
+  /** Something of this request could not go out, and has not since. */
+  hasFailed(requestId: string): Promise<boolean>;
 }
 
 /** Marks are needed while their notice may be repeated. */
 const KEEP_SECONDS = 7 * 86_400;
+
+/** Sort key of the last notice that could not go out. */
+const FAILED = 'FAILED';
 
 export function noticeRows(table: Table): NoticeRows {
   const sort = (notice: NoticeRow, channel: string) => `SENT#${notice.row}#${sha256Hex(channel).slice(0, 16)}`;
@@ -50,7 +57,16 @@ export function noticeRows(table: Table): NoticeRows {
       await table.put({ PK: deliveryKey(notice.requestId), SK: sort(notice, channel), ttl: ttl(notice) });
     },
     async markFailed(notice, message) {
-      await table.put({ PK: deliveryKey(notice.requestId), SK: 'FAILED', ttl: ttl(notice), at: notice.at, type: notice.type, message });
+      const { row, at, type } = notice;
+      await table.put({ PK: deliveryKey(notice.requestId), SK: FAILED, ttl: ttl(notice), row, at, type, message });
+    },
+    async markRepaired(notice) {
+      const failed = await table.get(deliveryKey(notice.requestId), FAILED);
+      if (failed?.['row'] === notice.row) await table.put({ ...failed, repaired: true });
+    },
+    async hasFailed(requestId) {
+      const failed = await table.get(deliveryKey(requestId), FAILED);
+      return failed !== undefined && failed['repaired'] !== true;
     },
   };
 }

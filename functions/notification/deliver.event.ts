@@ -32,13 +32,15 @@ export async function handler(): Promise<{ delivered: number; failed: number }> 
   let failed = 0;
   for (const notice of await notices.pending()) {
     const problems = await deliver(notice, config);
-    if (problems.length === 0 || clock.now().getTime() - Date.parse(notice.at) > GIVE_UP_MS) await notices.done(notice);
-    if (problems.length === 0) delivered++;
-    else {
+    if (problems.length === 0) {
+      delivered++;
+      await notices.markRepaired(notice);
+    } else {
       failed++;
       log.error('notice not delivered', { requestId: notice.requestId, type: notice.type, problems });
       await notices.markFailed(notice, problems.join('; ').slice(0, 500));
     }
+    if (problems.length === 0 || clock.now().getTime() - Date.parse(notice.at) > GIVE_UP_MS) await notices.done(notice);
   }
   return { delivered, failed };
 }

@@ -1,5 +1,5 @@
 /** `GET …/explain`: what a request waits for, who can help, and when it could start. */
-import { deliveryKey } from '../../adapters/state/keys.ts';
+import { noticeRows } from '../../adapters/notification/notice-rows.ts';
 import { explain } from '../../core/approval/explain.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { TwoPhaseHandler } from '../kit/http.ts';
@@ -13,7 +13,7 @@ export const explainRequest: TwoPhaseHandler<Promotion> = {
       planAndDecisions(promotion),
       promotions.gates(promotion.id, promotion.attempt),
       environments.get(promotion.to, promotion.artifact),
-      table.get(deliveryKey(promotion.id), 'FAILED'),
+      noticeRows(table).hasFailed(promotion.id),
     ]);
     const now = clock.now().toISOString();
     const explanation = explain({ promotion, plan, gates, decisions, configuration, environment, now });

@@ -30,6 +30,12 @@ it('notices wait until they are done, and each channel is marked by itself', asy
     message: 'mail: not verified',
     type: 'promotion.requested',
   });
+  expect(await notices.hasFailed(promotion.id)).toBe(true);
+  await notices.markRepaired({ ...notice!, row: 'another' });
+  expect(await notices.hasFailed(promotion.id)).toBe(true);
+  await notices.markRepaired(notice!);
+  expect(await notices.hasFailed(promotion.id)).toBe(false);
+  expect(await notices.hasFailed('PR-2026-9999')).toBe(false);
   await notices.done(notice!);
   expect(await notices.pending()).toEqual([]);
 });
