@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Assembly, changeTemplate, type Statement, statementsOf, synthesize } from './assembly.ts';
 import { readSealedLog } from './audit-log.ts';
 import { FlowCloud } from './cloud.ts';
-import { approve, bodyOf, pending, push, reach, standing, toStaging } from './requests.ts';
+import { approve, pending, push, reach, request, standing, toStaging } from './requests.ts';
 
 /** An artifact without a workload: copied and tagged, no rollout. */
 const name = 'ledger';
@@ -13,14 +13,13 @@ let whole: Assembly;
 const changed: { dispose(): void }[] = [];
 beforeAll(async () => {
   whole = await synthesize();
-  cloud = await FlowCloud.start(whole);
 }, 180_000);
-afterEach(() => {
-  for (const assembly of changed.splice(0)) assembly.dispose();
+afterAll(async () => {
+  await cloud?.stop();
+  for (const assembly of changed) assembly.dispose();
 });
-afterAll(() => cloud?.stop());
 
-/** Goes on over the same data, with one permission less. */
+/** The stacks with one permission less, over the data that are there; what was missing before is given back. */
 async function without(role: string, take: (statements: Statement[]) => void): Promise<void> {
   const assembly = changeTemplate(whole, (template) => {
     const statements = statementsOf(template, role);
@@ -29,8 +28,10 @@ async function without(role: string, take: (statements: Statement[]) => void): P
     if (JSON.stringify(statements) === before) throw new Error(`${role} never had that permission`);
   });
   changed.push(assembly);
-  cloud.printed.length = 0;
-  await cloud.restart(assembly);
+  if (cloud) {
+    cloud.printed.length = 0;
+    await cloud.restart(assembly);
+  } else cloud = await FlowCloud.start(assembly);
 }
 
 const takeAction = (action: string) => (statements: Statement[]) => {
@@ -59,71 +60,62 @@ async function expectDenied(role: RegExp, action: string, resource: RegExp): Pro
   expect(named).toMatch(resource);
 }
 
-it('decides nothing without the permission to write decisions, and decides after it is given', { timeout: 120_000 }, async () => {
-  await push(cloud, '1.0.0', 'true', { name });
-  const path = await pending(cloud, 'staging', '1.0.0', { name });
-  const before = await standing(cloud, path);
+let undecided: string;
+it('decides nothing without the permission to write decisions', { timeout: 180_000 }, async () => {
   await without('Decide', takeKeys('dynamodb:PutItem', 'DECISION#*'));
-  const refused = await cloud.api('POST', `${path}/approve`, { as: 'cpi', body: {} });
+  await push(cloud, '1.0.0', 'true', { name });
+  undecided = await pending(cloud, 'staging', '1.0.0', { name });
+  const before = await standing(cloud, undecided);
+  const refused = await cloud.api('POST', `${undecided}/approve`, { as: 'cpi', body: {} });
   expect(refused.status, refused.text).toBeGreaterThanOrEqual(500);
   expect(refused.headers.get('content-type')).toContain('application/problem+json');
   expect(refused.body).toMatchObject({ status: refused.status, code: expect.any(String), requestId: expect.any(String) });
   expect(refused.text).not.toMatch(/arn:aws|AccessDenied/);
   await expectDenied(/decide/i, 'dynamodb:PutItem', TABLE);
   // Not half a decision: the transaction is whole or not at all.
-  expect(await standing(cloud, path)).toEqual(before);
-
-  await cloud.restart(whole);
-  await approve(cloud, path, 'cpi');
-  const end = await reach(cloud, path, 'succeeded');
-  expect(end.status.history.filter(({ action }: { action: string }) => action === 'approved')).toHaveLength(1);
+  expect(await standing(cloud, undecided)).toEqual(before);
 });
 
-it('promotes nothing without the permission to put images, frees the environment, and copies after it is given', {
-  timeout: 120_000,
-}, async () => {
+let unstarted: string;
+it('decides once that is given, and starts nothing without the permission to start runs', { timeout: 180_000 }, async () => {
+  await without('Wake', takeAction('states:StartExecution'));
+  await approve(cloud, undecided, 'cpi');
+  const end = await reach(cloud, undecided, 'succeeded');
+  expect(end.status.history.filter(({ action }: { action: string }) => action === 'approved')).toHaveLength(1);
+  expect((await cloud.calls()).filter(({ decision }) => decision !== 'allowed')).toEqual([]);
+
+  await push(cloud, '1.1.0', 'true', { name });
+  unstarted = await request(cloud, 'staging', '1.1.0', { name });
+  await cloud.until('the refusal', async () => ((await cloud.calls()).some(({ decision }) => decision !== 'allowed') ? true : undefined));
+  await expectDenied(/wake/i, 'states:StartExecution', /^arn:aws:states:[a-z0-9-]+:\d{12}:stateMachine:/);
+  expect(await standing(cloud, unstarted)).toMatchObject({ version: 1, phase: 'requested' });
+});
+
+it('starts what was left once that is given, and promotes nothing without the permission to put images', { timeout: 180_000 }, async () => {
   await without('Copy', takeAction('ecr:PutImage'));
-  const { digest } = await push(cloud, '1.1.0', 'true', { name });
-  const path = await pending(cloud, 'staging', '1.1.0', { name });
-  await approve(cloud, path, 'cpi');
-  const failed = await reach(cloud, path, 'failed');
+  await cloud.advance('PT2M');
+  await reach(cloud, unstarted, 'pending_approval');
+  await approve(cloud, unstarted, 'cpi');
+  const failed = await reach(cloud, unstarted, 'failed');
   expect(failed.status).toMatchObject({
     state: 'failed',
     failure: { step: 'copying', message: expect.stringMatching(/denied|not authorized/i) },
   });
   await expectDenied(/copy/i, 'ecr:PutImage', /^arn:aws:ecr:[a-z0-9-]+:111111111111:repository\/ledger(@sha256:[0-9a-f]{64})?$/);
-  const tag = (version: string) => fetch(`http://${cloud.endpoints.registries.staging}/v2/${name}/manifests/${version}-staging`);
-  expect((await tag('1.1.0')).status).toBe(404);
+  expect((await tagged('1.1.0')).status).toBe(404);
   const { artifacts } = (await cloud.api('GET', '/v1/environments/staging', { as: 'dev' })).body;
   const place = artifacts.find(({ artifact }: { artifact: string }) => artifact === name);
   expect(place).toMatchObject({ current: { version: '1.0.0' }, flags: { locked: false } });
+});
 
+it('copies once that is given, and kept a whole log through all of it', { timeout: 180_000 }, async () => {
   await cloud.restart(whole);
   await toStaging(cloud, '1.1.0', name);
-  expect((await tag('1.1.0')).headers.get('docker-content-digest')).toBe(digest);
-});
-
-it('starts nothing without the permission to start runs, and starts what was left once it is given', { timeout: 120_000 }, async () => {
-  await without('Wake', takeAction('states:StartExecution'));
-  await push(cloud, '1.2.0', 'true', { name });
-  const created = await cloud.api('POST', '/v1/requests/staging', {
-    as: 'dev',
-    body: bodyOf('1.2.0', { name }),
-  });
-  expect(created.status, created.text).toBe(201);
-  const path = `/v1/requests/staging/${created.body.metadata.id}`;
-  await cloud.until('the refusal', async () => ((await cloud.calls()).some(({ decision }) => decision !== 'allowed') ? true : undefined));
-  await expectDenied(/wake/i, 'states:StartExecution', /^arn:aws:states:[a-z0-9-]+:\d{12}:stateMachine:/);
-  expect(await standing(cloud, path)).toMatchObject({ version: 1, phase: 'requested' });
-
-  await cloud.restart(whole);
-  await cloud.advance('PT2M');
-  await reach(cloud, path, 'pending_approval');
-  await approve(cloud, path, 'cpi');
-  await reach(cloud, path, 'succeeded');
-});
-
-it('kept a whole log through all of it', async () => {
+  expect((await tagged('1.1.0')).status).toBe(200);
   const log = await readSealedLog(cloud);
   expect(log.exitCode, log.said).toBe(0);
 });
+
+function tagged(version: string): Promise<Response> {
+  return fetch(`http://${cloud.endpoints.registries.staging}/v2/${name}/manifests/${version}-staging`);
+}
