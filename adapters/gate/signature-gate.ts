@@ -27,7 +27,8 @@ export async function runSignatureGate(definition: SignatureGate, place: GatePla
     }
   }
   const reference = artifactReference(repository.origin, repository.name, digest);
-  const resolution = `sign it with a trusted key (cosign sign --key … ${reference}), then POST …/retry`;
+  // Registries behind the first environment are usually written by the copy role alone; a signature made later is not carried along yet.
+  const resolution = `sign it with a trusted key (cosign sign --key … ${reference}), then POST …/retry; where you may not write, publish a new version that is signed before its first promotion`;
   const count = simple.length + bundles.length;
   if (count === 0) return { status: 'failed', message: `${digest} has no signature`, resolution };
   return { status: 'failed', message: `${digest} has ${count} signature(s), none of them valid by a trusted key`, resolution };
