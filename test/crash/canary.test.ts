@@ -80,7 +80,7 @@ it('a rollout that is killed at 10, 50 and 100 % goes on where it was and ends o
   await expectQuiet(cloud);
   expect(await expectEndedOnce(cloud, path, await linesOf(cloud))).toEqual(undisturbed);
   await expectProd('2.1.0', image.digest);
-  await expectAsked(cloud, idOf(path), ['lead', 'security'], 0);
+  await expectAsked(cloud, idOf(path), ['lead', 'security'], 1);
   good = image;
 });
 
