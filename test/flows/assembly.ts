@@ -14,6 +14,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,11 +28,12 @@ import { readPeopleOf } from './people.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Everything that the bundles and templates are made of. */
 const PARTS = ['adapters', 'bin', 'cli', 'core', 'functions', 'lib', 'scripts', 'statemachines', 'package-lock.json', 'greenlight.yaml'];
-const CACHE = join(tmpdir(), `greenlight-flows-${process.getuid?.() ?? 0}`);
+/** Beside the installed packages: nobody else can put anything there, and `npm ci` clears it. */
+const CACHE = join(ROOT, 'node_modules', '.cache', 'greenlight-flows');
 /** Longest build with a busy machine. */
 const LIMIT_MS = 180_000;
 /** What has not been used for so long belongs to sources that are gone. */
-const KEPT_MS = 6 * 3_600_000;
+const KEPT_MS = 3_600_000;
 
 export interface Assembly {
   /** Folder for `startCloud`. */
@@ -49,7 +51,7 @@ export const CAREFUL_PROD: ConfigurationChange = (yaml) =>
 /** Builds and synthesizes unless that was done for these very sources; who comes second waits for the first. */
 export async function synthesize(change: ConfigurationChange = (yaml) => yaml): Promise<Assembly> {
   const configuration = change(readFileSync(join(ROOT, 'greenlight.yaml'), 'utf8'));
-  mkdirSync(CACHE, { recursive: true, mode: 0o700 });
+  mkdirSync(CACHE, { recursive: true });
   const place = join(CACHE, hashOf(configuration));
   await once(place, async () => {
     const work = mkdtempSync(join(CACHE, 'work-'));
@@ -109,9 +111,13 @@ function hashOf(configuration: string): string {
 
 /** Runs `make` in one process at a time, and not at all once it has succeeded. A lock whose holder died is taken over. */
 async function once(place: string, make: () => Promise<void>): Promise<void> {
-  const [done, lock] = [`${place}.done`, `${place}.lock`];
+  const [done, lock] = [join(place, 'done'), `${place}.lock`];
   for (const end = performance.now() + LIMIT_MS; performance.now() < end; await sleep(100)) {
-    if (existsSync(done)) return;
+    if (existsSync(done)) {
+      const now = new Date();
+      utimesSync(place, now, now);
+      return;
+    }
     try {
       writeFileSync(lock, String(process.pid), { flag: 'wx' });
     } catch {

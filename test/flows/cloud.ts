@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { vi } from 'vitest';
 import { mintToken } from '../../cli/sign-in.ts';
 import { type StartedCloud, startCloud } from '../../local/cloud.ts';
 import type { DemoEndpoints } from '../../local/demo/demo-cloud.ts';
@@ -14,6 +15,9 @@ import type { Assembly } from './assembly.ts';
 const TIME_SCALE = 0.2;
 /** Longest real time that anything is waited for. */
 const LIMIT_MS = 60_000;
+
+// Longer than the longest wait: what does not come is reported by its name.
+vi.setConfig({ testTimeout: LIMIT_MS + 30_000 });
 
 export interface Answer {
   status: number;
@@ -161,7 +165,7 @@ export class FlowCloud {
 
   /** Asks until there is an answer. */
   async until<Value>(what: string, ask: () => Promise<Value | undefined>): Promise<Value> {
-    for (const end = performance.now() + LIMIT_MS; ; await sleep(100)) {
+    for (const end = performance.now() + LIMIT_MS; ; await sleep(200)) {
       const value = await ask();
       if (value !== undefined) return value;
       if (performance.now() > end) throw new Error(`${what} did not come within ${LIMIT_MS / 1000} s`);
