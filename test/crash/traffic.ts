@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { buildPaymentImage } from '../../local/demo/payment-image.ts';
 import { attachSbom, pushImage, signImage } from '../../local/demo/push-image.ts';
 import { type Answer, textOf } from '../flows/cloud.ts';
-import { bodyOf } from '../flows/requests.ts';
-import type { CrashCloud } from './cloud.ts';
+import { bodyOf, idOf } from '../flows/requests.ts';
+import { type CrashCloud, LINK } from './cloud.ts';
 import type { Dice } from './dice.ts';
 import { isFinal } from './proof.ts';
 
@@ -21,6 +21,8 @@ export interface Known {
 }
 
 const APPROVERS: Record<string, readonly string[]> = { staging: ['cpi'], prod: ['lead', 'security'] };
+/** Who gets a mail with a link. */
+export const ASKED: Record<string, readonly string[]> = { staging: ['cpi', 'cpi2'], prod: ['lead', 'security'] };
 /** Of ten requests: the rest is approved. */
 const [REJECTED, CANCELLED] = [1, 1];
 const PAUSE_MS = 100;
@@ -99,9 +101,16 @@ export class Traffic {
         known.end = status.phase as string;
         return known.end;
       }
-      if (status.phase === 'pending_approval') await this.#steady(() => this.#send(known, verdict));
+      // People decide because they were asked.
+      if (status.phase === 'pending_approval' && (await this.#steady(() => this.#wereAsked(known))))
+        await this.#steady(() => this.#send(known, verdict));
       if (performance.now() > limit) throw new Error(`${known.path} is still ${status.phase}`);
     }
+  }
+
+  async #wereAsked({ path, environment }: Known): Promise<boolean> {
+    const mails = (await this.#cloud.mails()).filter(({ subject, text }) => subject.includes(idOf(path)) && LINK.test(text));
+    return ASKED[environment]!.every((person) => mails.some(({ to }) => to.includes(`${person}@example.com`)));
   }
 
   async #send(known: Known, verdict: string): Promise<void> {
