@@ -73,7 +73,8 @@ function openApiFile(): Promise<string> {
 async function bundleCommandLine(): Promise<void> {
   await build({
     entryPoints: { greenlight: join(root, 'bin/greenlight.ts') },
-    outdir: join(output, 'cli'),
+    // Where package.json's `bin` looks, whatever folder the functions are built into.
+    outdir: join(root, 'dist', 'cli'),
     bundle: true,
     platform: 'node',
     target: 'node20',
