@@ -86,10 +86,12 @@ it(`${KILLS} kills at random moments lose nothing, repeat nothing and leave noth
   for (let kill = 0; kill < KILLS; kill++) {
     await sleep(SHORTEST_MS + dice.next() * (LONGEST_MS - SHORTEST_MS));
     await cloud.kill();
+    traffic.rest(true);
     await cloud.restart();
     const [lines, runs] = [await sealedLinesOf(cloud), await allRuns(cloud)];
     // As it was before it is compared: more is acknowledged meanwhile.
     for (const known of structuredClone(traffic.journal)) await expectKept(known, lines, runs);
+    traffic.rest(false);
     console.log(`[crash] ${traffic.journal.length} requests, ${traffic.journal.filter(({ end }) => end).length} over`);
   }
   await traffic.end();

@@ -34,6 +34,7 @@ export class Traffic {
   readonly #cloud: CrashCloud;
   readonly #dice: Dice;
   #running = true;
+  #resting = false;
   #people: Promise<void>[] = [];
 
   constructor(cloud: CrashCloud, dice: Dice) {
@@ -47,6 +48,11 @@ export class Traffic {
     for (const person of this.#people) person.catch(() => undefined);
   }
 
+  /** While it is checked what happened, nobody begins anything new; what is under way goes on. */
+  rest(resting: boolean): void {
+    this.#resting = resting;
+  }
+
   /** Lets everybody end what they began. */
   async end(): Promise<void> {
     this.#running = false;
@@ -55,6 +61,7 @@ export class Traffic {
 
   async #promote(artifact: string, environments: readonly string[]): Promise<void> {
     for (let number = 1; this.#running; number++) {
+      while (this.#resting) await sleep(PAUSE_MS);
       const version = `5.${number}.0`;
       await this.#push(artifact, version, this.#dice.next() < 0.7 ? 'true' : 'after-50');
       for (const environment of environments) {
