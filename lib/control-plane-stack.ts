@@ -51,7 +51,7 @@ export class ControlPlaneStack extends Stack {
         variables: { ...variables },
         statements: [
           ...StateTable.statements(state.state.table.tableArn, TABLE_GRANTS[name]),
-          ...(LISTING.includes(name) ? [StateTable.listing(state.state.table.tableArn)] : []),
+          ...(LISTING.includes(name) ? StateTable.listing(state.state.table.tableArn) : []),
         ],
         ...(role ? { role } : {}),
       });

@@ -6,18 +6,30 @@ import type { TableGrants } from './state-table.ts';
 const CHANGE = { OUTBOX: ['put'], WAKE: ['put'], NOTICE: ['put'] } as const satisfies TableGrants;
 /** What every function behind a bearer token needs: the session, the caller's pseudonym, and the counter of failed sign-ins. */
 const SIGNED_IN = { SESSION: ['get'], PERSON: ['get', 'put'], LIMIT: ['get', 'update'] } as const satisfies TableGrants;
+/** Who may approve in whose place. */
+const APPROVERS = { DELEGATION: ['query'] } as const satisfies TableGrants;
 /** Answers to repeated writes. */
 const IDEMPOTENT = { IDEMPOTENCY: ['get', 'put', 'update', 'delete'] } as const satisfies TableGrants;
 
 export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
-  read: { ...SIGNED_IN, DELIVERY: ['get'], REQ: ['get', 'query'], DECISION: ['query'], ENV: ['get', 'query'] },
+  read: {
+    ...SIGNED_IN,
+    ...APPROVERS,
+    DELIVERY: ['get'],
+    REQ: ['get', 'query'],
+    DECISION: ['query'],
+    ENV: ['get', 'query'],
+    REVIEW: ['query'],
+  },
   request: {
     ...SIGNED_IN,
     ...CHANGE,
     ...IDEMPOTENT,
     REQ: ['get', 'query', 'put'],
+    ...APPROVERS,
     DECISION: ['query'],
     ENV: ['get', 'query'],
+    REVIEW: ['get', 'query', 'put'],
     PREVIEW: ['get', 'put'],
     COUNTER: ['update'],
   },
@@ -27,6 +39,8 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     ...IDEMPOTENT,
     REQ: ['get', 'query', 'put'],
     DECISION: ['query', 'put', 'update'],
+    DELEGATION: ['query', 'put', 'update'],
+    PAIR: ['get', 'put'],
     LINK: ['get', 'update'],
     LOGIN: ['put'],
     LIMIT: ['get', 'update'],
@@ -39,6 +53,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     ...CHANGE,
     OUTBOX: ['put', 'get'],
     REQ: ['get', 'query', 'put'],
+    ...APPROVERS,
     DECISION: ['query'],
     TOKEN: ['put'],
     ENV: ['get', 'query', 'put', 'update', 'delete'],
@@ -47,8 +62,22 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
   rollout: { ...CHANGE, REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'] },
   adopt: { ENV: ['get', 'put'], OUTBOX: ['put'] },
   wake: { WAKE: ['query', 'delete'], TOKEN: ['get', 'delete'] },
-  reconcile: { ...CHANGE, REQ: ['get', 'query', 'put'], ENV: ['get', 'query'], WAKE: ['query', 'put'], NOTICE: ['query', 'put'] },
-  deliver: { NOTICE: ['query', 'delete'], REQ: ['get', 'query'], DECISION: ['query'], LINK: ['put'], DELIVERY: ['get', 'put'] },
+  reconcile: {
+    ...CHANGE,
+    REVIEW: ['query', 'put'],
+    REQ: ['get', 'query', 'put'],
+    ENV: ['get', 'query'],
+    WAKE: ['query', 'put'],
+    NOTICE: ['query', 'put'],
+  },
+  deliver: {
+    ...APPROVERS,
+    NOTICE: ['query', 'delete'],
+    REQ: ['get', 'query'],
+    DECISION: ['query'],
+    LINK: ['put'],
+    DELIVERY: ['get', 'put'],
+  },
   seal: { OUTBOX: ['query', 'get', 'put', 'delete'], LOG: ['get', 'put', 'update'] },
 };
 

@@ -22,7 +22,10 @@ export type KeyKind =
   | 'SESSION'
   | 'LOGIN'
   | 'LIMIT'
-  | 'GATERUN';
+  | 'GATERUN'
+  | 'DELEGATION'
+  | 'REVIEW'
+  | 'PAIR';
 
 export type TableAction = 'get' | 'query' | 'put' | 'update' | 'delete';
 
@@ -55,12 +58,18 @@ export class StateTable extends Construct {
       // Keys and event name only: the stream wakes, it never carries what happened.
       stream: StreamViewType.KEYS_ONLY,
     });
-    this.table.addGlobalSecondaryIndex({
-      indexName: 'LISTING',
-      partitionKey: { name: 'GPK', type: AttributeType.STRING },
-      sortKey: { name: 'GSK', type: AttributeType.STRING },
-      projectionType: ProjectionType.ALL,
-    });
+    for (const [indexName, partition, sort] of [
+      ['LISTING', 'GPK', 'GSK'],
+      // Sparse: only requests that are not over carry its keys.
+      ['OPEN', 'OPK', 'OSK'],
+    ] as const) {
+      this.table.addGlobalSecondaryIndex({
+        indexName,
+        partitionKey: { name: partition, type: AttributeType.STRING },
+        sortKey: { name: sort, type: AttributeType.STRING },
+        projectionType: ProjectionType.ALL,
+      });
+    }
   }
 
   /** Statements for the rows a function works on, one per action so that each names exactly its kinds. */
@@ -79,14 +88,20 @@ export class StateTable extends Construct {
     });
   }
 
-  /** Statement for queries of the listing index. */
-  static listing(tableArn: string): PolicyStatement {
-    return new PolicyStatement({
-      effect: Effect.ALLOW,
-      actions: ['dynamodb:Query'],
-      resources: [`${tableArn}/index/LISTING`],
-      conditions: leadingKeys(['LIST#*']),
-    });
+  /** Statements for queries of the two indexes of requests. */
+  static listing(tableArn: string): PolicyStatement[] {
+    return [
+      ['LISTING', 'LIST#*'],
+      ['OPEN', 'OPEN#*'],
+    ].map(
+      ([index, keys]) =>
+        new PolicyStatement({
+          effect: Effect.ALLOW,
+          actions: ['dynamodb:Query'],
+          resources: [`${tableArn}/index/${index}`],
+          conditions: leadingKeys([keys!]),
+        }),
+    );
   }
 
   grantStream(grantee: IGrantable): void {

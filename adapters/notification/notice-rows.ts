@@ -1,7 +1,8 @@
 /** Notices that wait to be delivered, and the marks of what has gone out already. */
-
+import { ulid } from 'ulid';
 import { sha256Hex } from '../../core/promotion/canonical-json.ts';
 import type { NoticeDraft } from '../../core/promotion/change.ts';
+import type { Promotion } from '../../core/promotion/promotion.ts';
 import { deliveryKey, NOTICE } from '../state/keys.ts';
 import type { Table } from '../state/table.ts';
 
@@ -17,6 +18,8 @@ export interface NoticeRow extends NoticeDraft {
 
 export interface NoticeRows {
   pending(): Promise<NoticeRow[]>;
+  /** A notice that no change of the request carries. */
+  add(draft: NoticeDraft, promotion: Pick<Promotion, 'id' | 'seq' | 'attempt' | 'planHash'>, now: Date): Promise<void>;
   done(notice: NoticeRow): Promise<void>;
   wasSent(notice: NoticeRow, channel: string): Promise<boolean>;
   /** Marks a channel or recipient as served, so that a repetition sends to the others only. */
@@ -46,6 +49,14 @@ export function noticeRows(table: Table): NoticeRows {
         row: item['SK'] as string,
         at: item['at'] as string,
       }));
+    },
+    async add(draft, { id, seq, attempt, planHash }, now) {
+      await table.put({
+        PK: NOTICE,
+        SK: ulid(now.getTime()),
+        at: now.toISOString(),
+        body: { ...draft, requestId: id, seq, attempt, planHash },
+      });
     },
     async done(notice) {
       await table.remove(NOTICE, notice.row);

@@ -1,11 +1,13 @@
 /** Promotions in DynamoDB. One transaction per change: head, event, history line, and what follows from them. */
 import { monotonicFactory } from 'ulid';
 import type { Decision } from '../../core/approval/decision.ts';
+import { RECIPROCAL_DAYS } from '../../core/approval/suspicion.ts';
 import { auditLine, eventId, lineHash } from '../../core/audit/line.ts';
 import type { GateResult } from '../../core/gate/gate.ts';
 import type { PromotionChange } from '../../core/promotion/change.ts';
+import { isFinal } from '../../core/promotion/phase.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
-import type { Clock, PromotionPage, PromotionQuery, PromotionStore } from '../../core/promotion/ports.ts';
+import type { Clock, OpenQuery, PromotionPage, PromotionQuery, PromotionStore } from '../../core/promotion/ports.ts';
 import type { HistoryEntry, Promotion, PromotionTexts } from '../../core/promotion/promotion.ts';
 import { environmentWrites } from '../environment/environment-writes.ts';
 import {
@@ -20,13 +22,17 @@ import {
   linkKey,
   listingKey,
   NOTICE,
+  OPEN_INDEX,
   OUTBOX,
+  openKey,
+  pairKey,
   planSort,
+  REVIEWS,
   requestKey,
   TEXTS,
   WAKE,
 } from '../state/keys.ts';
-import type { Item, Table, Write } from '../state/table.ts';
+import type { Item, Page, Table, Write } from '../state/table.ts';
 
 /**
  * Outbox, wake and notice rows are ordered by ulid; the time part comes from the clock port, so order follows the virtual clock too. Rows of one
@@ -65,6 +71,12 @@ export function promotionStore(table: Table, clock: Clock): PromotionStore {
       return { promotion, texts, gates, history };
     },
     list: (query) => list(table, query),
+    listOpen: (query) => listOpen(table, query),
+    async hasApproved(approver, requester) {
+      const pair = await table.get(pairKey(approver), requester);
+      // TTL deletes late: the date is always compared.
+      return pair !== undefined && (pair['until'] as string) > clock.now().toISOString();
+    },
     async commit(change) {
       const { writes, head } = writesOf(change, clock);
       await table.transact(writes);
@@ -124,6 +136,7 @@ export function writesOf(change: PromotionChange, clock: Clock): { writes: Write
     ...(event.history.comment === undefined ? {} : { comment: event.history.comment }),
     ...(event.history.jobId === undefined ? {} : { jobId: event.history.jobId }),
     ...(event.history.error === undefined ? {} : { error: event.history.error }),
+    ...(event.history.onBehalfOf === undefined ? {} : { onBehalfOf: event.history.onBehalfOf }),
   };
   const pk = requestKey(head.id);
   const writes: Write[] = [
@@ -132,7 +145,8 @@ export function writesOf(change: PromotionChange, clock: Clock): { writes: Write
         PK: pk,
         SK: HEAD,
         GPK: listingKey(head.to, head.tenant),
-        GSK: `${head.createdAt}#${head.id}`,
+        GSK: positionOf(head),
+        ...(isFinal(head.phase) ? {} : { OPK: openKey(head.tenant), OSK: positionOf(head) }),
         version: head.version,
         phase: head.phase,
         requesterKey: head.requester.key,
@@ -158,6 +172,13 @@ export function writesOf(change: PromotionChange, clock: Clock): { writes: Write
     writes.push({
       put: { PK: decisionKey(head.id), SK: decisionSort(decision.planHash, decision.actor.key), body: decision },
       condition: { expression: 'attribute_not_exists(PK) OR withdrawn = :yes', values: { ':yes': true } },
+    });
+    if (decision.decision === 'approve' && decision.actor.kind === 'person') writes.push(pairWrite(decision.actor.key, head, clock));
+  }
+  if (change.review) {
+    writes.push({
+      put: { PK: REVIEWS, SK: change.review.id, tenant: change.review.tenant, body: change.review },
+      condition: { expression: 'attribute_not_exists(PK)' },
     });
   }
   for (const key of change.withdraw ?? []) {
@@ -216,33 +237,78 @@ async function list(table: Table, query: PromotionQuery): Promise<PromotionPage>
     conditions.push(`#phase IN (${placeholders.join(', ')})`);
   }
   const filter = conditions.length > 0 ? { expression: conditions.join(' AND '), names, values } : undefined;
-  const found: { sort: string; promotion: Promotion }[] = [];
-  for (const tenant of query.tenants) {
-    const pk = listingKey(query.environment, tenant);
-    let startKey = query.after === undefined ? undefined : startKeyOf(pk, query.after);
-    let wanted = query.limit + 1;
-    do {
-      const page = await table.query({
-        pk,
-        index: LISTING_INDEX,
-        descending: true,
-        limit: Math.max(wanted, 25),
-        ...(filter ? { filter } : {}),
-        ...(startKey ? { startKey } : {}),
-      });
-      for (const item of page.items) found.push({ sort: item['GSK'] as string, promotion: item['body'] as Promotion });
-      wanted -= page.items.length;
-      startKey = page.lastKey;
-    } while (startKey && wanted > 0);
-  }
-  found.sort((left, right) => (left.sort < right.sort ? 1 : -1));
-  const items = found.slice(0, query.limit);
-  const last = items.at(-1);
-  return { items: items.map((item) => item.promotion), ...(found.length > query.limit && last ? { after: last.sort } : {}) };
+  return newestOf(query.tenants, query.limit, query.after, (tenant, startKey, limit) =>
+    table.query({
+      pk: listingKey(query.environment, tenant),
+      index: LISTING_INDEX,
+      descending: true,
+      limit,
+      ...(filter ? { filter } : {}),
+      ...(startKey ? { startKey: { GPK: listingKey(query.environment, tenant), GSK: startKey.position, ...startKey.item } } : {}),
+    }),
+  );
 }
 
-/** Start key of an index query after the item whose sort key is `<createdAt>#<id>`; the item need not be of this tenant. */
-function startKeyOf(pk: string, after: string): Item {
+/** The same over the index that holds only what is not over: it stays as small as the work in progress. */
+async function listOpen(table: Table, query: OpenQuery): Promise<PromotionPage> {
+  return newestOf(query.tenants, query.limit, query.after, (tenant, startKey, limit) =>
+    table.query({
+      pk: openKey(tenant),
+      index: OPEN_INDEX,
+      descending: true,
+      limit,
+      ...(startKey ? { startKey: { OPK: openKey(tenant), OSK: startKey.position, ...startKey.item } } : {}),
+    }),
+  );
+}
+
+/** Place in an index after a request, which need not be of the tenant that is read. */
+interface StartKey {
+  position: string;
+  item: Item;
+}
+
+/** Merges the tenants' newest heads into one page. A filter may leave pages nearly empty, so each tenant is read until it has given enough. */
+async function newestOf(
+  tenants: readonly string[],
+  limit: number,
+  after: string | undefined,
+  read: (tenant: string, startKey: StartKey | undefined, limit: number) => Promise<Page>,
+): Promise<PromotionPage> {
+  const found: Promotion[] = [];
+  for (const tenant of tenants) {
+    let startKey = after === undefined ? undefined : startKeyOf(after);
+    let wanted = limit + 1;
+    do {
+      const page = await read(tenant, startKey, Math.max(wanted, 25));
+      const heads = page.items.map((item) => item['body'] as Promotion);
+      found.push(...heads);
+      wanted -= heads.length;
+      startKey = page.lastKey ? { position: String(page.lastKey['GSK'] ?? page.lastKey['OSK']), item: keyOf(page.lastKey) } : undefined;
+    } while (startKey && wanted > 0);
+  }
+  found.sort((left, right) => (positionOf(left) < positionOf(right) ? 1 : -1));
+  const items = found.slice(0, limit);
+  const last = items.at(-1);
+  return { items, ...(found.length > limit && last ? { after: positionOf(last) } : {}) };
+}
+
+function positionOf({ createdAt, id }: Pick<Promotion, 'createdAt' | 'id'>): string {
+  return `${createdAt}#${id}`;
+}
+
+function keyOf({ PK, SK }: Item): Item {
+  return { PK, SK };
+}
+
+function startKeyOf(after: string): StartKey {
   const id = after.slice(after.indexOf('#') + 1);
-  return { GPK: pk, GSK: after, PK: requestKey(id), SK: HEAD };
+  return { position: after, item: { PK: requestKey(id), SK: HEAD } };
+}
+
+/** That one has approved for the other: remembered for a while, so that two who approve each other are noticed. */
+function pairWrite(approver: string, { requester }: Promotion, clock: Clock): Write {
+  const until = clock.now().getTime() + RECIPROCAL_DAYS * 86_400_000;
+  const SK = requester.owner?.key ?? requester.key;
+  return { put: { PK: pairKey(approver), SK, until: new Date(until).toISOString(), ttl: Math.ceil(until / 1000) } };
 }

@@ -21,16 +21,21 @@
  * | PERSON#<key>            | PERSON                      | first act of a person | pseudonym, name, address (erasable) |
  * | IDEMPOTENCY#<key>       | KEY                         | request (TTL)         | answer to a repeated write |
  * | GATERUN#<run or build> | RUN                         | gates (TTL); read by hooks, build | which gate of which attempt a run belongs to |
+ * | DELEGATION#0            | <id>                        | decide (TTL)          | who stands in for whom, and when |
+ * | REVIEW#0                | <id>                        | request; reconcile    | reviews of waivers |
+ * | PAIR#<approver>         | <requester>                 | decide (TTL)          | who has approved whose requests lately |
  * | COUNTER#<name>          | COUNTER                     | request               | human ids |
  * | LOG#head                | HEAD                        | sealer                | size, frontier, checkpoint |
  * | SESSION#<hash>, LOGIN#<state>, LIMIT#<kind>#<source> | … | public, decide (TTL) | sign-in and rate limits |
  *
  * Index LISTING (GPK, GSK): `LIST#<env>#<tenant>` / `<createdAt>#<id>` for request heads.
+ * Index OPEN (OPK, OSK): `OPEN#<tenant>` / `<createdAt>#<id>` for request heads whose phase is not final.
  */
 
 export const HEAD = 'HEAD';
 export const TEXTS = 'TEXTS';
 export const LISTING_INDEX = 'LISTING';
+export const OPEN_INDEX = 'OPEN';
 
 export const requestKey = (id: string): string => `REQ#${id}`;
 export const planSort = (planHash: string): string => `PLAN#${planHash}`;
@@ -53,6 +58,10 @@ export const previewKey = (ref: string): string => `PREVIEW#${ref}`;
 export const personKey = (key: string): string => `PERSON#${key}`;
 export const idempotencyKey = (hash: string): string => `IDEMPOTENCY#${hash}`;
 export const gateRunKey = (id: string): string => `GATERUN#${id}`;
+export const DELEGATIONS = 'DELEGATION#0';
+export const REVIEWS = 'REVIEW#0';
+export const pairKey = (approver: string): string => `PAIR#${approver}`;
+export const openKey = (tenant: string): string => `OPEN#${tenant}`;
 export const counterKey = (name: string): string => `COUNTER#${name}`;
 export const LOG_HEAD = 'LOG#head';
 export const listingKey = (environment: string, tenant: string): string => `LIST#${environment}#${tenant}`;

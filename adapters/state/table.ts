@@ -40,7 +40,7 @@ export interface QueryOptions {
   pk: string;
   /** Sort keys that begin so. */
   prefix?: string;
-  index?: string;
+  index?: 'LISTING' | 'OPEN';
   /** Newest first. */
   descending?: boolean;
   limit?: number;
@@ -65,6 +65,8 @@ export interface Table {
   transact(writes: readonly Write[]): Promise<void>;
 }
 
+/** Partition and sort key of each index. */
+const INDEX_KEYS = { LISTING: ['GPK', 'GSK'], OPEN: ['OPK', 'OSK'] } as const;
 const MARSHALL = { removeUndefinedValues: true } as const;
 /** How often a transaction that lost against another on the same item is tried again by the SDK before we see it. */
 const CLIENT = { maxAttempts: 5 };
@@ -74,7 +76,7 @@ export function openTable(name: string = requiredVariable('TABLE_NAME'), client 
   const key = (pk: string, sk: string) => marshall({ PK: pk, SK: sk });
 
   const query = async (options: QueryOptions): Promise<Page> => {
-    const [partition, sort] = options.index ? ['GPK', 'GSK'] : ['PK', 'SK'];
+    const [partition, sort] = options.index ? INDEX_KEYS[options.index] : (['PK', 'SK'] as const);
     const answer = await answered(() =>
       client.send(
         new QueryCommand({

@@ -14,6 +14,14 @@ export interface Identity {
   name: string;
   kind: ActorKind;
   auth: AuthMethod;
+  /** The person who answers for a robot. */
+  owner?: Party;
+}
+
+/** Somebody as far as "the same person?" needs it: the key compares identities, the address is the second net. */
+export interface Party {
+  key: string;
+  email: string;
 }
 
 /** An identity as the state table keeps it: `id` is the random pseudonym that audit lines hold, `key` compares identities. */
@@ -23,6 +31,8 @@ export interface Actor {
   kind: ActorKind;
   email: string;
   name?: string;
+  /** The person who answers for a robot: counts as whoever the robot acts for. */
+  owner?: Party;
 }
 
 /** The engine itself, as actor of transitions that no person makes. */
@@ -52,7 +62,7 @@ export function canonicalEmail(address: string): string | undefined {
 }
 
 /** Same identity, or an address that is the same by its canonical form. */
-export function isSamePerson(left: Pick<Actor, 'key' | 'email'>, right: Pick<Actor, 'key' | 'email'>): boolean {
+export function isSamePerson(left: Party, right: Party): boolean {
   if (left.key === right.key) return true;
   const one = canonicalEmail(left.email);
   return one !== undefined && one === canonicalEmail(right.email);

@@ -2,18 +2,26 @@
 import type { Configuration } from '../environment/configuration.ts';
 import type { Promotion } from '../promotion/promotion.ts';
 import { type Actor, type Identity, identityKey } from './identity.ts';
-import type { Verb } from './verb.ts';
+import type { Role, Verb } from './verb.ts';
 
-export interface Membership {
-  roles: string[];
-  teams: string[];
-  tenants: string[];
+/** One role as somebody holds it. */
+export interface Grant {
+  role: string;
   verbs: ReadonlySet<Verb>;
-  sees: 'own' | 'tenant' | 'all' | 'none';
+  sees: Role['sees'];
+  /** Environments where it holds; absent: everywhere. */
+  environments?: readonly string[];
 }
 
-const NOBODY: Membership = { roles: [], teams: [], tenants: [], verbs: new Set(), sees: 'none' };
-const REACH = { none: 0, own: 1, tenant: 2, all: 3 } as const;
+export interface Membership {
+  teams: readonly string[];
+  /** Tenants that it reaches; `all` is for roles that see every tenant. */
+  tenants: readonly string[] | 'all';
+  grants: readonly Grant[];
+}
+
+export const NOBODY: Membership = { teams: [], tenants: [], grants: [] };
+const REACH = { own: 1, tenant: 2, all: 3 } as const;
 
 /** Membership of an identity. People are found by (issuer, subject): an account made anew with the same address inherits nothing. */
 export function membershipOf(configuration: Configuration, identity: Pick<Identity, 'issuer' | 'subject'>): Membership {
@@ -26,24 +34,102 @@ export function membershipOfKey(configuration: Configuration, key: string): Memb
   const person = configuration.people.find(
     (candidate) => !candidate.disabled && identityKey({ issuer, subject: candidate.subject }) === key,
   );
-  if (!person) return NOBODY;
-  const roles = person.roles.map((name) => configuration.roles[name]).filter((role) => role !== undefined);
-  const sees = roles.reduce<Membership['sees']>((widest, role) => (REACH[role.sees] > REACH[widest] ? role.sees : widest), 'none');
-  return { roles: person.roles, teams: person.teams, tenants: person.tenants, verbs: new Set(roles.flatMap((role) => role.verbs)), sees };
+  return person ? membershipFrom(configuration, person) : NOBODY;
+}
+
+/** What is held by whom the configuration describes so: a person, or a principal of a build system. */
+export function membershipFrom(
+  configuration: Pick<Configuration, 'roles'>,
+  holder: {
+    tenants: readonly string[];
+    roles: readonly string[];
+    teams: readonly string[];
+    roleEnvironments?: Readonly<Record<string, readonly string[]>>;
+  },
+): Membership {
+  const grants = holder.roles.flatMap((name): Grant[] => {
+    const role = Object.hasOwn(configuration.roles, name) ? configuration.roles[name] : undefined;
+    if (!role) return [];
+    const environments = holder.roleEnvironments?.[name];
+    return [{ role: name, verbs: new Set(role.verbs), sees: role.sees, ...(environments ? { environments } : {}) }];
+  });
+  return { teams: holder.teams, tenants: grants.some(({ sees }) => sees === 'all') ? 'all' : holder.tenants, grants };
+}
+
+/** What a credential is cut down to. Absent members cut nothing. */
+export interface Scope {
+  verbs?: readonly Verb[];
+  tenants?: readonly string[];
+  environments?: readonly string[];
+}
+
+/** The part of a membership that lies within a scope: never more than the membership itself. */
+export function limitedTo(membership: Membership, scope: Scope): Membership {
+  const { verbs, tenants, environments } = scope;
+  const reached = tenants === undefined ? membership.tenants : tenants.filter((tenant) => belongsToTenant(membership, tenant));
+  return {
+    teams: membership.teams,
+    tenants: reached,
+    grants: membership.grants.map((grant) => {
+      const cut = intersection(grant.environments, environments);
+      return {
+        role: grant.role,
+        verbs: verbs === undefined ? grant.verbs : new Set(verbs.filter((verb) => grant.verbs.has(verb))),
+        sees: grant.sees === 'all' && reached !== 'all' ? 'tenant' : grant.sees,
+        ...(cut ? { environments: cut } : {}),
+      };
+    }),
+  };
+}
+
+function intersection(left: readonly string[] | undefined, right: readonly string[] | undefined): readonly string[] | undefined {
+  if (left === undefined || right === undefined) return left ?? right;
+  return left.filter((name) => right.includes(name));
 }
 
 /** True when the tenant's rows exist at all for this member: anything else is answered as unknown. */
-export function belongsToTenant(membership: Membership, tenant: string): boolean {
-  return membership.sees === 'all' || membership.tenants.includes(tenant);
+export function belongsToTenant({ tenants }: Membership, tenant: string): boolean {
+  return tenants === 'all' || tenants.includes(tenant);
 }
 
-/** May this member use the verb in this tenant? */
-export function mayUse(membership: Membership, verb: Verb, tenant: string): boolean {
-  return membership.verbs.has(verb) && belongsToTenant(membership, tenant);
+/** Roles that hold in an environment; in any of them when none is named. */
+export function grantsIn({ grants }: Membership, environment: string | undefined): Grant[] {
+  return grants.filter(({ environments }) => environment === undefined || environments === undefined || environments.includes(environment));
+}
+
+/** Names of the roles that hold in an environment. */
+export function rolesIn(membership: Membership, environment: string): string[] {
+  return grantsIn(membership, environment).map(({ role }) => role);
+}
+
+/** Does this member hold the verb in the environment, or anywhere when none is named? The tenant is not looked at. */
+export function holdsVerb(membership: Membership, verb: Verb, environment?: string): boolean {
+  return grantsIn(membership, environment).some(({ verbs }) => verbs.has(verb));
+}
+
+/** May this member use the verb in this tenant and environment? */
+export function mayUse(membership: Membership, verb: Verb, tenant: string, environment?: string): boolean {
+  return belongsToTenant(membership, tenant) && holdsVerb(membership, verb, environment);
+}
+
+/** Whose requests are seen in the environment: one's own, those of one's tenants, all, or none. Only roles that may read count. */
+export function reachOf(membership: Membership, environment?: string): Role['sees'] | 'none' {
+  return grantsIn(membership, environment)
+    .filter(({ verbs }) => verbs.has('read'))
+    .reduce<Role['sees'] | 'none'>((widest, { sees }) => (widest === 'none' || REACH[sees] > REACH[widest] ? sees : widest), 'none');
 }
 
 /** Seed 000: DevOps sees its own requests, Viewer and CPI those of the tenant, CPI Admin all. */
-export function maySee(membership: Membership, actor: Pick<Actor, 'key'>, promotion: Pick<Promotion, 'tenant' | 'requester'>): boolean {
-  if (!mayUse(membership, 'read', promotion.tenant)) return false;
-  return membership.sees !== 'own' || promotion.requester.key === actor.key;
+export function maySee(
+  membership: Membership,
+  actor: Pick<Actor, 'key'>,
+  promotion: Pick<Promotion, 'tenant' | 'to' | 'requester'>,
+): boolean {
+  if (!mayUse(membership, 'read', promotion.tenant, promotion.to)) return false;
+  return reachOf(membership, promotion.to) !== 'own' || isOwnRequest(promotion, actor);
+}
+
+/** Asked for by the actor, or by a robot of theirs. */
+export function isOwnRequest(promotion: Pick<Promotion, 'requester'>, actor: Pick<Actor, 'key'>): boolean {
+  return promotion.requester.key === actor.key || promotion.requester.owner?.key === actor.key;
 }

@@ -1,28 +1,26 @@
-/** Whose approval is asked for now: the eligible people of the open stage's unmet rules, minus those who have decided. */
-import { isSamePerson } from '../access/identity.ts';
-import type { Configuration } from '../environment/configuration.ts';
+/** Whose approval is asked for now: the eligible people of the open stages' unmet rules, minus those who have decided or are away. */
 import type { Plan } from '../promotion/plan.ts';
 import type { Promotion } from '../promotion/promotion.ts';
+import type { Approved } from './authority.ts';
 import type { Decision } from './decision.ts';
-import { type EligiblePerson, eligibleFor } from './eligible.ts';
-import { approvalProgress } from './progress.ts';
+import type { Approvers } from './delegation.ts';
+import { type EligiblePerson, eligibleFor, undecided } from './eligible.ts';
+import { approvalProgress, openRules } from './progress.ts';
 import { standingDecisions } from './standing.ts';
 
 /** Each person once. The same rules as `decide`, so that nobody is asked in vain. */
 export function askedApprovers(
-  configuration: Configuration,
-  promotion: Pick<Promotion, 'phase' | 'tenant' | 'requester' | 'editors' | 'planHash'>,
+  approvers: Approvers,
+  promotion: Approved & Pick<Promotion, 'phase'>,
   plan: Pick<Plan, 'approvals'>,
   given: readonly Decision[],
 ): EligiblePerson[] {
-  const decisions = standingDecisions(configuration, promotion, given);
+  const decisions = standingDecisions(approvers, promotion, given);
   const progress = approvalProgress(plan.approvals, decisions, promotion.planHash);
-  const open = progress.stages.findIndex((stage) => stage.status === 'pending');
-  const rules = plan.approvals[open]?.rules.filter((_rule, index) => !progress.stages[open]?.rules[index]?.met) ?? [];
-  const decided = decisions.filter((decision) => decision.planHash === promotion.planHash && !decision.withdrawn);
   const asked = new Map<string, EligiblePerson>();
-  for (const person of rules.flatMap((rule) => eligibleFor(rule, promotion, configuration))) {
-    if (!decided.some(({ actor }) => isSamePerson(actor, person))) asked.set(person.key, person);
+  for (const { rule, missing } of openRules(plan.approvals, progress)) {
+    const people = eligibleFor(rule, promotion, approvers, decisions);
+    for (const person of undecided(people, promotion, decisions, missing)) asked.set(person.key, asked.get(person.key) ?? person);
   }
   return [...asked.values()];
 }

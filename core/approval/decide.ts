@@ -1,20 +1,28 @@
 /** The one place where an approval is decided. REST, link, Slack, command line and automation all come here; nothing else writes a decision. */
-import type { Actor, AuthMethod, Channel } from '../access/identity.ts';
+import type { Actor, AuthMethod, Channel, Party } from '../access/identity.ts';
 import { isSamePerson } from '../access/identity.ts';
-import { belongsToTenant, type Membership } from '../access/membership.ts';
+import { belongsToTenant, holdsVerb, type Membership, rolesIn } from '../access/membership.ts';
 import { Refusal } from '../errors.ts';
 import { type PromotionChange, withPhase } from '../promotion/change.ts';
 import { isFinal } from '../promotion/phase.ts';
 import type { Plan } from '../promotion/plan.ts';
 import type { Promotion } from '../promotion/promotion.ts';
+import { lentAuthority } from './authority.ts';
 import type { Decision } from './decision.ts';
-import { approvalProgress, openRulesFor } from './progress.ts';
+import type { Approvers } from './delegation.ts';
+import { EXCLUSION_WORDS, exclusionOf } from './excluded.ts';
+import { type ApprovalProgress, approvalProgress, isAskedNow, openRules } from './progress.ts';
+import { askedFrom } from './remind.ts';
+import { fits, type Groups } from './stage.ts';
+import { alertOf, type Signal, signalsOfApproval } from './suspicion.ts';
 
 export interface DecisionInput {
   decision: 'approve' | 'reject';
   actor: Actor;
   auth: AuthMethod;
   channel: Channel;
+  /** Name of the automated approver that speaks; its actor is a policy. */
+  automated?: string;
   /** Plan hash that the person saw; absent on REST while the first plan stands. */
   planHash?: string;
   /** Comment of an approval or reason of a rejection. Attacker-controlled text. */
@@ -29,9 +37,13 @@ export interface DecisionFacts {
   plan: Plan;
   /** Those that still count, by `standingDecisions`. */
   decisions: readonly Decision[];
+  /** Of the credential that decides: never more than the person's. */
   membership: Membership;
+  approvers: Approvers;
   /** Hash of the gate results as they stand. */
   gatesHash: string;
+  /** The requester has approved a request of this person lately. */
+  isReciprocal: boolean;
   /** ISO time from the clock port. */
   now: string;
   /** SHA-256 of a text, for the log line. */
@@ -54,14 +66,12 @@ export function decide(facts: DecisionFacts, input: DecisionInput): DecisionOutc
       hint: 'withdraw your decision first, if the request still waits for approval',
     });
   }
-  refuseWrongState(facts, input);
-
+  const authority = refuseWrongState(facts, input);
   const decision: Decision = {
     requestId: promotion.id,
     planHash: promotion.planHash,
     actor: input.actor,
-    teams: facts.membership.teams,
-    roles: facts.membership.roles,
+    ...authority,
     decision: input.decision,
     at: facts.now,
     channel: input.channel,
@@ -74,54 +84,80 @@ export function decide(facts: DecisionFacts, input: DecisionInput): DecisionOutc
   const after = progress.rejected
     ? withPhase(promotion, 'rejected', { rejectedBy: input.actor, rejectedAt: facts.now })
     : progress.complete
-      ? withPhase(promotion, 'approved', { approvedAt: facts.now, ...(plan.execute === 'manual' ? { waitingOn: 'confirm' as const } : {}) })
-      : promotion;
+      ? approved(facts)
+      : opened(facts, progress);
+  const signals = input.decision === 'approve' ? signalsOfApproval(promotion, input.actor, facts) : [];
+  return { kind: 'change', change: changeOf(facts, input, { decision, after, progress, closes, signals }) };
+}
+
+interface Decided {
+  decision: Decision;
+  after: Promotion;
+  progress: ApprovalProgress;
+  closes: boolean;
+  signals: readonly Signal[];
+}
+
+function changeOf(facts: DecisionFacts, input: DecisionInput, decided: Decided): PromotionChange {
+  const { decision, after, progress, closes, signals } = decided;
+  const { promotion } = facts;
+  const absent = decision.onBehalfOf;
   return {
-    kind: 'change',
-    change: {
-      before: promotion,
-      after,
-      decision,
-      ...(input.linkId === undefined ? {} : { useLink: input.linkId }),
-      event: {
-        type: 'approval.decided',
-        actor: input.actor,
-        auth: input.auth,
-        channel: input.channel,
-        data: {
-          decision: input.decision,
-          gates: facts.gatesHash,
-          phase: after.phase,
-          stagesMet: progress.stagesMet,
-          ...(input.comment === undefined ? {} : { commentSha256: facts.hashText(input.comment) }),
-        },
-        history: {
-          action: input.decision === 'approve' ? 'approved' : 'rejected',
-          ...(input.comment === undefined ? {} : { comment: input.comment }),
-        },
+    before: promotion,
+    after,
+    decision,
+    ...(input.linkId === undefined ? {} : { useLink: input.linkId }),
+    event: {
+      type: 'approval.decided',
+      actor: input.actor,
+      auth: input.auth,
+      channel: input.channel,
+      data: {
+        decision: input.decision,
+        gates: facts.gatesHash,
+        phase: after.phase,
+        stagesMet: progress.stagesMet,
+        ...(absent ? { delegation: absent.delegation } : {}),
+        ...(input.automated === undefined ? {} : { automated: input.automated }),
+        ...(signals.length > 0 ? { signals: [...signals] } : {}),
+        ...(input.comment === undefined ? {} : { commentSha256: facts.hashText(input.comment) }),
       },
-      notices: [
-        { type: 'approval.decided', data: { decision: input.decision, channel: input.channel } },
-        ...(closes ? [{ type: 'approval.closed' as const, data: { outcome: after.phase } }] : []),
-      ],
-      ...(closes
-        ? { wake: { kind: 'resume' as const, requestId: promotion.id, attempt: promotion.attempt, wait: 'approval' as const } }
-        : {}),
+      history: {
+        action: input.decision === 'approve' ? 'approved' : 'rejected',
+        ...(input.comment === undefined ? {} : { comment: input.comment }),
+        ...(absent ? { onBehalfOf: absent.email } : {}),
+      },
     },
+    notices: [
+      { type: 'approval.decided', data: { decision: input.decision, channel: input.channel } },
+      ...(closes ? [{ type: 'approval.closed' as const, data: { outcome: after.phase } }] : []),
+      ...signals.map((signal) => alertOf(signal)),
+    ],
+    ...(closes
+      ? { wake: { kind: 'resume' as const, requestId: promotion.id, attempt: promotion.attempt, wait: 'approval' as const } }
+      : {}),
   };
+}
+
+function approved({ promotion, plan, now }: Pick<DecisionFacts, 'promotion' | 'plan' | 'now'>): Promotion {
+  return withPhase(promotion, 'approved', { approvedAt: now, ...(plan.execute === 'manual' ? { waitingOn: 'confirm' as const } : {}) });
+}
+
+/** The people of a stage that has just opened are asked from now on: their reminders and their haste count from here. */
+function opened({ promotion, plan, decisions, now }: DecisionFacts, progress: ApprovalProgress): Promotion {
+  const before = approvalProgress(plan.approvals, decisions, promotion.planHash);
+  return progress.stagesMet === before.stagesMet ? promotion : { ...promotion, ...askedFrom(now) };
 }
 
 /**
  * The same decision again changes nothing, unless nothing is missing any more: an approval that was void while its person was out of the team
  * counts again afterwards, and somebody has to close.
  */
-function repeated({ promotion, plan, decisions, now }: DecisionFacts, input: DecisionInput): DecisionOutcome {
+function repeated(facts: DecisionFacts, input: DecisionInput): DecisionOutcome {
+  const { promotion, plan, decisions, now } = facts;
   const { complete } = approvalProgress(plan.approvals, decisions, promotion.planHash);
   if (promotion.phase !== 'pending_approval' || now >= promotion.expiresAt || !complete) return { kind: 'unchanged' };
-  const after = withPhase(promotion, 'approved', {
-    approvedAt: now,
-    ...(plan.execute === 'manual' ? { waitingOn: 'confirm' as const } : {}),
-  });
+  const after = approved(facts);
   return {
     kind: 'change',
     change: {
@@ -143,35 +179,42 @@ function repeated({ promotion, plan, decisions, now }: DecisionFacts, input: Dec
 
 /** The requester, who edited the plan, people of other teams and machines do not decide. Answered before the body is looked at. */
 export function refuseWrongPerson(
-  facts: Pick<DecisionFacts, 'promotion' | 'plan' | 'membership'>,
-  input: Pick<DecisionInput, 'decision' | 'actor'>,
+  facts: Pick<DecisionFacts, 'promotion' | 'plan' | 'membership' | 'approvers' | 'decisions'>,
+  input: Pick<DecisionInput, 'decision' | 'actor' | 'automated'>,
 ): void {
-  const { promotion, plan, membership } = facts;
+  const { promotion, plan, membership, approvers, decisions } = facts;
+  const rules = plan.approvals.flatMap((stage) => stage.rules);
+  if (input.automated !== undefined) {
+    if (rules.some((rule) => rule.automated === input.automated)) return;
+    throw new Refusal('NOT_AN_APPROVER', 'no approval rule of this plan names this service');
+  }
   if (!belongsToTenant(membership, promotion.tenant)) throw new Refusal('NOT_FOUND', 'there is no such request');
   if (input.actor.kind !== 'person') {
     throw new Refusal('HUMAN_REQUIRED', 'a person has to decide; this credential belongs to a machine', { hint: 'sign in as yourself' });
   }
-  const isRequester = isSamePerson(promotion.requester, input.actor) || promotion.editors.includes(input.actor.key);
-  if (isRequester) {
-    throw new Refusal('SELF_APPROVAL', 'who requested or edited a promotion cannot decide on it', { hint: 'ask another approver' });
-  }
+  const exclusion = exclusionOf(promotion, input.actor);
+  if (exclusion) throw new Refusal('SELF_APPROVAL', EXCLUSION_WORDS[exclusion], { hint: 'ask another approver' });
   const verb = input.decision === 'approve' ? 'approve' : 'reject';
-  if (!membership.verbs.has(verb)) throw new Refusal('FORBIDDEN', `your roles do not include the verb "${verb}"`);
-  const asked = plan.approvals.some((stage) =>
-    stage.rules.some((rule) =>
-      rule.team !== undefined ? membership.teams.includes(rule.team) : rule.role !== undefined && membership.roles.includes(rule.role),
-    ),
-  );
-  if (!asked) {
+  if (!holdsVerb(membership, verb, promotion.to)) {
+    throw new Refusal('FORBIDDEN', `your roles do not include the verb "${verb}" in ${promotion.to}`);
+  }
+  const groups = [ownGroups(facts), ...lentAuthority(approvers, promotion, input.actor.key, decisions).map((lent) => lent.groups)];
+  if (!rules.some((rule) => groups.some((group) => fits(rule, group)))) {
     throw new Refusal('NOT_AN_APPROVER', 'no approval rule of this plan names a team or role of yours', {
       hint: `the explain page of ${promotion.id} lists who can decide`,
     });
   }
 }
 
-/** Decisions are taken only while approval is open, on the plan that stands, before the deadline. */
-function refuseWrongState(facts: DecisionFacts, input: DecisionInput): void {
-  const { promotion, plan, decisions, membership, now } = facts;
+function ownGroups({ membership, promotion }: Pick<DecisionFacts, 'membership' | 'promotion'>): Groups {
+  return { teams: membership.teams, roles: rolesIn(membership, promotion.to) };
+}
+
+type Authority = Pick<Decision, 'teams' | 'roles' | 'automated' | 'onBehalfOf'>;
+
+/** Decisions are taken only while approval is open, on the plan that stands, before the deadline. Answers what the decision counts for. */
+function refuseWrongState(facts: DecisionFacts, input: DecisionInput): Authority {
+  const { promotion, plan, decisions, now } = facts;
   if (promotion.phase === 'expired') throw new Refusal('EXPIRED', 'the request has expired', { hint: 'create a new request' });
   if (isFinal(promotion.phase)) throw new Refusal('STATE_CONFLICT', `the request is ${promotion.phase} already`);
   const unseen = input.planHash === undefined ? promotion.planHash !== promotion.firstPlanHash : input.planHash !== promotion.planHash;
@@ -189,9 +232,40 @@ function refuseWrongState(facts: DecisionFacts, input: DecisionInput): void {
     });
   }
   if (now >= promotion.expiresAt) throw new Refusal('EXPIRED', 'the time to decide is over', { hint: 'create a new request' });
-  if (input.decision === 'reject') return;
-  const progress = approvalProgress(plan.approvals, decisions, promotion.planHash);
-  if (openRulesFor(plan.approvals, progress, membership).length === 0) {
+  const authority = authorityFor(facts, input, approvalProgress(plan.approvals, decisions, promotion.planHash));
+  if (input.decision === 'approve' && !authority) {
     throw new Refusal('NOT_AN_APPROVER', 'the approvals that you could give are not asked for at this stage');
   }
+  return authority ?? plain(ownGroups(facts));
+}
+
+/**
+ * The authority that serves best: what is still missing by the own groups, then in somebody's place; then what is merely asked for. An absent
+ * person's authority is not spent where the own suffices. Undefined: nothing of it is asked for now.
+ */
+function authorityFor(facts: DecisionFacts, { actor, automated }: DecisionInput, progress: ApprovalProgress): Authority | undefined {
+  const { promotion, plan, decisions, approvers } = facts;
+  const candidates: { groups: Groups; authority: Authority }[] =
+    automated !== undefined
+      ? [{ groups: { teams: [], roles: [], automated }, authority: { teams: [], roles: [], automated } }]
+      : [
+          { groups: ownGroups(facts), authority: plain(ownGroups(facts)) },
+          ...lentAuthority(approvers, promotion, actor.key, decisions).map(({ delegation, groups }) => ({
+            groups,
+            authority: { ...plain(groups), onBehalfOf: { ...partyOf(delegation.from), delegation: delegation.id } },
+          })),
+        ];
+  const missing = openRules(plan.approvals, progress);
+  return (
+    candidates.find(({ groups }) => missing.some(({ rule }) => fits(rule, groups))) ??
+    candidates.find(({ groups }) => isAskedNow(plan.approvals, progress, groups))
+  )?.authority;
+}
+
+function plain({ teams, roles }: Groups): Pick<Decision, 'teams' | 'roles'> {
+  return { teams: [...teams], roles: [...roles] };
+}
+
+function partyOf({ key, email }: Party): Party {
+  return { key, email };
 }

@@ -1,5 +1,5 @@
 /** One person's yes or no on one plan hash. */
-import type { Actor, AuthMethod, Channel } from '../access/identity.ts';
+import type { Actor, AuthMethod, Channel, Party } from '../access/identity.ts';
 
 export interface Decision {
   requestId: string;
@@ -8,6 +8,10 @@ export interface Decision {
   /** Groups the person was a member of when deciding: the rule that it counts for is chosen among them. */
   teams: string[];
   roles: string[];
+  /** Name of the automated approver that decided, in place of a person. */
+  automated?: string;
+  /** Who was away and had named this person, when the decision counts by that only. */
+  onBehalfOf?: Party & { delegation: string };
   decision: 'approve' | 'reject';
   at: string;
   channel: Channel;

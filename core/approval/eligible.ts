@@ -1,58 +1,50 @@
-/** Who could fulfil an approval rule of a request: members by the configuration in force, without who requested or edited it. */
+/** Who could fulfil an approval rule of a request: members by the configuration in force and who stands in for them, without the excluded. */
 import { identityKey, isSamePerson } from '../access/identity.ts';
-import type { Configuration, PersonConfiguration } from '../environment/configuration.ts';
-import type { Plan } from '../promotion/plan.ts';
-import type { Promotion } from '../promotion/promotion.ts';
+import { type Approved, lentAuthority, ownAuthority } from './authority.ts';
 import type { Decision } from './decision.ts';
-import { approvalProgress } from './progress.ts';
-import type { ApprovalRule } from './stage.ts';
+import { type Approvers, isAway } from './delegation.ts';
+import { exclusionOf } from './excluded.ts';
+import { type ApprovalRule, fits } from './stage.ts';
 
 /** A person who may decide, with the key that decisions carry. */
 export interface EligiblePerson {
   key: string;
   email: string;
   name: string;
+  /** Said to be away: may decide, but is not asked. */
+  away?: true;
+  /** Address of whom the person stands in for. */
+  onBehalfOf?: string;
 }
 
-/** In the order of the configuration. */
+/** In the order of the configuration. An automated approver is no person: its rule has none. */
 export function eligibleFor(
-  rule: Pick<ApprovalRule, 'team' | 'role'>,
-  promotion: Pick<Promotion, 'tenant' | 'requester' | 'editors'>,
-  configuration: Configuration,
+  rule: Pick<ApprovalRule, 'team' | 'role' | 'automated'>,
+  promotion: Approved,
+  approvers: Approvers,
+  decisions: readonly Decision[] = [],
 ): EligiblePerson[] {
-  return configuration.people.flatMap((person) => {
-    if (person.disabled || !mayApprove(person, promotion.tenant, configuration)) return [];
-    const isMember =
-      rule.team !== undefined ? person.teams.includes(rule.team) : rule.role !== undefined && person.roles.includes(rule.role);
-    if (!isMember) return [];
-    const key = identityKey({ issuer: configuration.issuer, subject: person.subject });
-    const isRequester = isSamePerson({ key, email: person.email }, promotion.requester) || promotion.editors.includes(key);
-    return isRequester ? [] : [{ key, email: person.email, name: person.name }];
+  const { people, issuer } = approvers.configuration;
+  return people.flatMap(({ subject, email, name }) => {
+    const key = identityKey({ issuer, subject });
+    const own = ownAuthority(approvers, promotion, key);
+    if (!own || exclusionOf(promotion, { key, email })) return [];
+    const person = { key, email, name, ...(isAway(approvers, key) ? { away: true as const } : {}) };
+    if (fits(rule, own)) return [person];
+    const lent = lentAuthority(approvers, promotion, key, decisions).find(({ groups }) => fits(rule, groups));
+    return lent ? [{ ...person, onBehalfOf: lent.delegation.from.email }] : [];
   });
 }
 
-/** Everybody whose approval is asked for now: members of the open stage's unmet rules who have not decided on this plan. Each person once. */
-export function eligibleApprovers(
-  configuration: Configuration,
-  promotion: Pick<Promotion, 'tenant' | 'requester' | 'editors' | 'planHash'>,
-  plan: Pick<Plan, 'approvals'>,
+/** Those of them who have not decided on the plan that stands; people who are away only when nobody else is left to fill `needed` places. */
+export function undecided(
+  people: readonly EligiblePerson[],
+  promotion: Pick<Approved, 'planHash'>,
   decisions: readonly Decision[],
-): { key: string; person: PersonConfiguration }[] {
-  const progress = approvalProgress(plan.approvals, decisions, promotion.planHash);
-  const index = progress.stages.findIndex((stage) => stage.status === 'pending');
-  if (index < 0) return [];
-  const open = plan.approvals[index]!.rules.filter((_rule, place) => !progress.stages[index]!.rules[place]!.met);
+  needed = 1,
+): EligiblePerson[] {
   const standing = decisions.filter((decision) => decision.planHash === promotion.planHash && !decision.withdrawn);
-  const keys = new Set(open.flatMap((rule) => eligibleFor(rule, promotion, configuration).map((person) => person.key)));
-  for (const { actor } of standing) keys.delete(actor.key);
-  return configuration.people.flatMap((person) => {
-    const key = identityKey({ issuer: configuration.issuer, subject: person.subject });
-    return keys.has(key) ? [{ key, person }] : [];
-  });
-}
-
-function mayApprove(person: PersonConfiguration, tenant: string, configuration: Configuration): boolean {
-  const roles = person.roles.map((name) => configuration.roles[name]).filter((role) => role !== undefined);
-  const isOfTenant = person.tenants.includes(tenant) || roles.some((role) => role.sees === 'all');
-  return isOfTenant && roles.some((role) => role.verbs.includes('approve'));
+  const free = people.filter((person) => !standing.some(({ actor }) => isSamePerson(actor, person)));
+  const present = free.filter(({ away }) => !away);
+  return present.length >= needed ? present : free;
 }

@@ -1,16 +1,23 @@
 /** Why a request does not go on, who can help, and how soon it could: the same progress that enforces, in words. */
-import type { Configuration } from '../environment/configuration.ts';
+
+import { identityKey } from '../access/identity.ts';
+import { holdsVerb, mayUse, membershipOfKey } from '../access/membership.ts';
 import type { EnvironmentRecord } from '../environment/environment.ts';
 import { COUNTS_AS_PASSED, type GateResult, UNSETTLED } from '../gate/gate.ts';
+import { mayBeWaived } from '../gate/waiver.ts';
+import { approvalsHoldUntil, waitsUntil } from '../promotion/begin.ts';
 import { isFinal } from '../promotion/phase.ts';
 import type { Plan } from '../promotion/plan.ts';
 import type { Promotion } from '../promotion/promotion.ts';
 import type { Decision } from './decision.ts';
-import { type EligiblePerson, eligibleFor } from './eligible.ts';
+import type { Approvers } from './delegation.ts';
+import { type EligiblePerson, eligibleFor, undecided } from './eligible.ts';
+import { exclusionOf } from './excluded.ts';
 import { approvalProgress } from './progress.ts';
+import { isHuman } from './stage.ts';
 
 export interface Condition {
-  kind: 'gate' | 'approval' | 'schedule' | 'lock' | 'confirm' | 'evidence';
+  kind: 'gate' | 'approval' | 'validity' | 'schedule' | 'timer' | 'lock' | 'confirm';
   /** Gate, or stage and team. */
   name: string;
   met: boolean;
@@ -41,7 +48,7 @@ export interface ExplainFacts {
   plan: Plan;
   gates: readonly GateResult[];
   decisions: readonly Decision[];
-  configuration: Configuration;
+  approvers: Approvers;
   environment: EnvironmentRecord | undefined;
   now: string;
 }
@@ -49,54 +56,79 @@ export interface ExplainFacts {
 export function explain(facts: ExplainFacts): Explanation {
   const { promotion, plan, now } = facts;
   const approvals = approvalConditions(facts);
-  const conditions = [...gateConditions(plan, facts.gates), ...approvals, ...startConditions(facts)];
+  const conditions = [...gateConditions(facts), ...approvals, ...validity(facts), ...startConditions(facts)];
   const isOver = isFinal(promotion.phase);
   const hasBegun = promotion.phase === 'promoting' || promotion.phase === 'rolling_back';
   const open = conditions.filter((condition) => !condition.met);
-  const waitsForPeople = open.some((condition) => condition.kind !== 'schedule');
-  const scheduled = plan.scheduledDate !== null && plan.scheduledDate > now ? plan.scheduledDate : now;
+  const waitsForPeople = open.some(({ kind }) => kind !== 'schedule' && kind !== 'timer');
+  const earliest = [now, plan.scheduledDate ?? '', waitsUntil(promotion, plan)].reduce((last, date) => (date > last ? date : last));
   return {
     id: promotion.id,
     phase: promotion.phase,
     summary: summaryOf(promotion, open),
     conditions,
     ask: isOver || hasBegun ? [] : askedPeople(facts),
-    earliestStart: isOver || hasBegun || waitsForPeople ? null : scheduled,
+    earliestStart: isOver || hasBegun || waitsForPeople ? null : earliest,
     expiresAt: promotion.expiresAt,
   };
 }
 
-function gateConditions(plan: Plan, results: readonly GateResult[]): Condition[] {
+function gateConditions({ promotion, plan, gates, approvers }: ExplainFacts): Condition[] {
   return plan.gates.map(({ name }) => {
-    const result = results.find((candidate) => candidate.name === name);
+    const result = gates.find((candidate) => candidate.name === name);
     if (!result) return { kind: 'gate', name, met: false, message: 'has not run yet' };
     const met = COUNTS_AS_PASSED.has(result.status);
-    const resolution = met || UNSETTLED.has(result.status) ? '' : result.resolution;
+    const isBad = !met && !UNSETTLED.has(result.status);
+    const waivers = isBad && promotion.phase === 'blocked' && mayBeWaived(result) ? waiversOf(promotion, approvers) : [];
+    const emergency = waivers.length > 0 ? `in an emergency POST …/break-glass, by ${waivers.join(' or ')}` : '';
+    const resolution = isBad ? [result.resolution, emergency].filter((text) => text !== '').join('; ') : '';
     return { kind: 'gate', name, met, message: result.message || result.status, ...(resolution ? { resolution } : {}) };
   });
 }
 
-function approvalConditions({ promotion, plan, decisions, configuration }: ExplainFacts): Condition[] {
+/** Addresses of who could waive a gate of this request. */
+function waiversOf(promotion: Promotion, { configuration }: Approvers): string[] {
+  const { issuer, people } = configuration;
+  const requester = membershipOfKey(configuration, promotion.requester.owner?.key ?? promotion.requester.key);
+  if (holdsVerb(requester, 'break_glass', promotion.to)) return [];
+  return people.flatMap(({ subject, email }) => {
+    const key = identityKey({ issuer, subject });
+    const may = mayUse(membershipOfKey(configuration, key), 'break_glass', promotion.tenant, promotion.to);
+    return may && !exclusionOf({ ...promotion, waivers: [] }, { key, email }) ? [email] : [];
+  });
+}
+
+/** Granted approvals end; who waits longer than they hold is told before it happens. */
+function validity({ promotion, plan, now }: ExplainFacts): Condition[] {
+  if (promotion.phase !== 'approved' || plan.approvals.length === 0) return [];
+  const until = approvalsHoldUntil(promotion, plan);
+  return [{ kind: 'validity', name: 'validity of the approvals', met: now < until, message: `the approvals hold until ${until}` }];
+}
+
+function approvalConditions({ promotion, plan, decisions, approvers }: ExplainFacts): Condition[] {
   const progress = approvalProgress(plan.approvals, decisions, promotion.planHash);
-  const decided = decidedKeys(promotion, decisions);
   return progress.stages.flatMap((stage, index) =>
     stage.rules.map((rule, place): Condition => {
       const missing = Math.max(0, rule.min - rule.given.length);
-      const people = eligibleFor(plan.approvals[index]!.rules[place]!, promotion, configuration).filter(({ key }) => !decided.has(key));
+      const planned = plan.approvals[index]!.rules[place]!;
+      const people = undecided(eligibleFor(planned, promotion, approvers, decisions), promotion, decisions, missing);
+      const hasTooFew = isHuman(planned) && people.length < missing;
       return {
         kind: 'approval',
         name: `${stage.name}: ${rule.team}`,
         met: rule.met,
         message: rule.met
-          ? `approved by ${rule.given.map((decision) => decision.actor.email).join(', ')}`
-          : `needs ${missing} more of ${rule.team}${stage.status === 'waiting' ? ', after the stages before it' : ''}`,
+          ? `approved by ${rule.given.map(givenBy).join(', ')}`
+          : `${isHuman(planned) ? `needs ${missing} more of ${rule.team}` : `waits for the service ${rule.team}`}${stage.status === 'waiting' ? ', after the stages before it' : ''}`,
         ...(rule.met ? {} : { missing, who: people.map((person) => person.email) }),
-        ...(rule.met || people.length >= missing
-          ? {}
-          : { resolution: `too few members of ${rule.team} may approve this; add one to the configuration` }),
+        ...(rule.met || !hasTooFew ? {} : { resolution: `too few members of ${rule.team} may approve this; add one to the configuration` }),
       };
     }),
   );
+}
+
+function givenBy({ actor, onBehalfOf }: Decision): string {
+  return onBehalfOf ? `${actor.email} for ${onBehalfOf.email}` : actor.email;
 }
 
 function startConditions({ promotion, plan, environment, now }: ExplainFacts): Condition[] {
@@ -111,6 +143,19 @@ function startConditions({ promotion, plan, environment, now }: ExplainFacts): C
             name: 'scheduled date',
             met: plan.scheduledDate <= now,
             message: `not before ${plan.scheduledDate}`,
+          },
+        ]),
+    ...(plan.waitSeconds === 0
+      ? []
+      : [
+          {
+            kind: 'timer' as const,
+            name: 'wait timer',
+            met: promotion.approvedAt !== undefined && waitsUntil(promotion, plan) <= now,
+            message:
+              promotion.approvedAt === undefined
+                ? `${plan.waitSeconds} s after the last approval`
+                : `not before ${waitsUntil(promotion, plan)}, ${plan.waitSeconds} s after the last approval`,
           },
         ]),
     ...(plan.execute === 'manual'
@@ -138,15 +183,23 @@ function startConditions({ promotion, plan, environment, now }: ExplainFacts): C
 }
 
 /** Everybody counts once over the whole plan, so the smallest set has one person per missing approval: a matching of places to people. */
-function askedPeople({ promotion, plan, decisions, configuration }: ExplainFacts): string[] | null {
+function askedPeople({ promotion, plan, decisions, approvers }: ExplainFacts): string[] | null {
   const progress = approvalProgress(plan.approvals, decisions, promotion.planHash);
-  const decided = decidedKeys(promotion, decisions);
-  const places = progress.stages.flatMap((stage, index) =>
-    stage.rules.flatMap((rule, place) => {
-      const people = eligibleFor(plan.approvals[index]!.rules[place]!, promotion, configuration).filter(({ key }) => !decided.has(key));
-      return Array.from({ length: Math.max(0, rule.min - rule.given.length) }, () => people);
-    }),
-  );
+  const placesOf = (withAway: boolean) =>
+    progress.stages.flatMap((stage, index) =>
+      stage.rules.flatMap((rule, place) => {
+        const planned = plan.approvals[index]!.rules[place]!;
+        const missing = Math.max(0, rule.min - rule.given.length);
+        const people = eligibleFor(planned, promotion, approvers, decisions);
+        const free = undecided(people, promotion, decisions, withAway ? people.length : missing);
+        return isHuman(planned) ? Array.from({ length: missing }, () => free) : [];
+      }),
+    );
+  return smallestSet(placesOf(false)) ?? smallestSet(placesOf(true));
+}
+
+/** Addresses, one for each place; null when the places cannot all be filled by different people. */
+function smallestSet(places: readonly (readonly EligiblePerson[])[]): string[] | null {
   const taken = new Map<string, { place: number; person: EligiblePerson }>();
   const seat = (place: number, tried: Set<string>): boolean =>
     places[place]!.some((person) => {
@@ -159,12 +212,6 @@ function askedPeople({ promotion, plan, decisions, configuration }: ExplainFacts
     });
   const complete = places.every((_people, place) => seat(place, new Set()));
   return complete ? [...taken.values()].sort((left, right) => left.place - right.place).map(({ person }) => person.email) : null;
-}
-
-function decidedKeys({ planHash }: Promotion, decisions: readonly Decision[]): Set<string> {
-  return new Set(
-    decisions.filter((decision) => decision.planHash === planHash && !decision.withdrawn).map((decision) => decision.actor.key),
-  );
 }
 
 function summaryOf({ phase, failure, step }: Promotion, open: readonly Condition[]): string {

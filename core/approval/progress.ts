@@ -1,7 +1,7 @@
 /** How far the approvals of a plan are. The same pure function enforces, explains and renders. */
 import { isSamePerson } from '../access/identity.ts';
 import type { Decision } from './decision.ts';
-import { type ApprovalRule, type ApprovalStage, groupOf } from './stage.ts';
+import { type ApprovalRule, type ApprovalStage, fits, type Groups, groupOf } from './stage.ts';
 
 export interface RuleProgress {
   team: string;
@@ -22,10 +22,6 @@ export interface ApprovalProgress {
   stagesMet: number;
   complete: boolean;
   rejected: boolean;
-}
-
-function fits(rule: ApprovalRule, decision: Decision): boolean {
-  return rule.team !== undefined ? decision.teams.includes(rule.team) : rule.role !== undefined && decision.roles.includes(rule.role);
 }
 
 /**
@@ -65,42 +61,65 @@ function distinctPeople(decisions: readonly Decision[]): Decision[] {
   return people;
 }
 
-/** Progress of `stages` by the decisions that stand on `planHash`. Stages are in order: a later one opens when those before it are met. */
+/** Stages that open together, in order: a stage marked `parallel` opens with the one before it. */
+function roundsOf(stages: readonly ApprovalStage[]): ApprovalStage[][] {
+  const rounds: ApprovalStage[][] = [];
+  for (const stage of stages) {
+    if (stage.parallel && rounds.length > 0) rounds.at(-1)!.push(stage);
+    else rounds.push([stage]);
+  }
+  return rounds;
+}
+
+/** Progress of `stages` by the decisions that stand on `planHash`. Rounds are in order: a later one opens when those before it are met. */
 export function approvalProgress(stages: readonly ApprovalStage[], decisions: readonly Decision[], planHash: string): ApprovalProgress {
   const standing = decisions.filter((decision) => decision.planHash === planHash && !decision.withdrawn);
   const rejected = standing.some((decision) => decision.decision === 'reject');
   let free = distinctPeople(standing.filter((decision) => decision.decision === 'approve'));
   let open = true;
   let stagesMet = 0;
-  const progress = stages.map((stage): StageProgress => {
-    if (!open) {
-      const rules = stage.rules.map((rule) => ({ team: groupOf(rule), min: rule.min, given: [], met: false }));
-      return { name: stage.name, status: rejected ? 'rejected' : 'waiting', rules };
+  const progress: StageProgress[] = [];
+  for (const round of roundsOf(stages)) {
+    const rules = round.flatMap((stage) => stage.rules);
+    const given = open ? assign(rules, free) : rules.map(() => []);
+    let at = 0;
+    let isRoundMet: boolean = open;
+    for (const stage of round) {
+      const counted = stage.rules.map((rule): RuleProgress => {
+        const of = given[at++]!;
+        return { team: groupOf(rule), min: rule.min, given: of, met: open && of.length >= rule.min };
+      });
+      const isMet = counted.every((rule) => rule.met);
+      if (isMet) stagesMet++;
+      else isRoundMet = false;
+      const status = rejected ? 'rejected' : isMet ? 'approved' : open ? 'pending' : 'waiting';
+      progress.push({ name: stage.name, status, rules: counted });
     }
-    const given = assign(stage.rules, free);
-    const rules = stage.rules.map((rule, index) => {
-      const counted = given[index]!;
-      return { team: groupOf(rule), min: rule.min, given: counted, met: counted.length >= rule.min };
-    });
     const used = new Set(given.flat());
     free = free.filter((decision) => !used.has(decision));
-    open = rules.every((rule) => rule.met);
-    if (open) stagesMet++;
-    return { name: stage.name, status: rejected ? 'rejected' : open ? 'approved' : 'pending', rules };
-  });
+    open = isRoundMet;
+  }
   return { required: stages.length > 0, stages: progress, stagesMet, complete: stagesMet === stages.length && !rejected, rejected };
 }
 
-/** Rules of the open stage that this member could fulfil. Empty: the person's approval is not asked for now. */
-export function openRulesFor(
-  stages: readonly ApprovalStage[],
-  progress: ApprovalProgress,
-  member: { teams: readonly string[]; roles: readonly string[] },
-): ApprovalRule[] {
-  const index = progress.stages.findIndex((stage) => stage.status === 'pending');
-  const stage = index < 0 ? undefined : stages[index];
-  if (!stage) return [];
-  return stage.rules.filter((rule) =>
-    rule.team !== undefined ? member.teams.includes(rule.team) : rule.role !== undefined && member.roles.includes(rule.role),
+export interface OpenRule {
+  rule: ApprovalRule;
+  /** Approvals that it still needs. */
+  missing: number;
+}
+
+/** Unmet rules of the stages that are open now. */
+export function openRules(stages: readonly ApprovalStage[], progress: ApprovalProgress): OpenRule[] {
+  return progress.stages.flatMap((stage, index) =>
+    stage.status === 'pending'
+      ? stage.rules.flatMap((rule, place) =>
+          rule.met ? [] : [{ rule: stages[index]!.rules[place]!, missing: rule.min - rule.given.length }],
+        )
+      : [],
   );
+}
+
+/** Is an approval for these groups asked for by a stage that is open now? Met rules count too: a further member of a team is heard. */
+export function isAskedNow(stages: readonly ApprovalStage[], progress: ApprovalProgress, groups: Groups): boolean {
+  return progress.stages.some(({ status }, index) => status === 'pending' && stages[index]!.rules.some((rule) => fits(rule, groups)));
 }

@@ -13,9 +13,40 @@ const reference = z
 const count = z.number().int().min(1).max(100);
 
 const rule = z
-  .strictObject({ team: team.optional(), role: name.optional(), min: count.default(1) })
-  .refine((value) => (value.team === undefined) !== (value.role === undefined), 'needs either team or role');
-const stage = z.strictObject({ name: name.optional(), rules: z.array(rule).min(1).max(20) });
+  .strictObject({ team: team.optional(), role: name.optional(), automated: name.optional(), min: count.default(1) })
+  .refine(
+    ({ team, role, automated }) => [team, role, automated].filter((group) => group !== undefined).length === 1,
+    'needs exactly one of team, role and automated',
+  )
+  .refine(({ automated, min }) => automated === undefined || min === 1, 'an automated approver decides once: min must be 1');
+const stage = z.strictObject({
+  name: name.optional(),
+  rules: z.array(rule).min(1).max(20),
+  when: z
+    .strictObject({
+      impact: z
+        .array(z.enum(['low', 'medium', 'high', 'critical']))
+        .min(1)
+        .optional(),
+      type: z
+        .array(z.enum(['api', 'application', 'policy']))
+        .min(1)
+        .optional(),
+      kind: z
+        .array(z.enum(['promote', 'rollback', 'repair']))
+        .min(1)
+        .optional(),
+    })
+    .optional(),
+});
+
+const reminders = z.strictObject({
+  after: duration.optional(),
+  every: duration.optional(),
+  most: z.number().int().min(0).max(20).optional(),
+  escalate_after: duration.optional(),
+  escalate_to: team.optional(),
+});
 
 const rollout = z.union([
   z.literal('direct'),
@@ -30,6 +61,9 @@ const environment = z.strictObject({
   namespace: name.optional(),
   gates: z.array(z.string().max(64)).max(30).optional(),
   approvals: z.array(stage).max(10).optional(),
+  approval_order: z.enum(['sequential', 'parallel']).optional(),
+  wait_timer: duration.optional(),
+  reminders: reminders.optional(),
   require_approval: z.boolean().optional(),
   approval_teams: z.array(team).min(1).max(20).optional(),
   approval_timeout_days: z.number().int().min(1).max(30).optional(),
@@ -116,6 +150,7 @@ export const fileSchema = z.strictObject({
       z.string().max(128),
       z.strictObject({
         tenant: z.string().max(64),
+        project: name.optional(),
         type: z.enum(['api', 'application', 'policy']).optional(),
         workload: workload.optional(),
       }),
@@ -125,6 +160,7 @@ export const fileSchema = z.strictObject({
   gates: z.record(z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/), gate).optional(),
   roles: z.record(name, z.strictObject({ verbs: z.array(z.enum(VERBS)), sees: z.enum(['own', 'tenant', 'all']) })).optional(),
   teams: z.array(team).optional(),
+  automated_approvers: z.record(name, z.strictObject({ url: z.string().max(2_000), secret: reference })).optional(),
   people: z
     .array(
       z.strictObject({
@@ -132,7 +168,7 @@ export const fileSchema = z.strictObject({
         email: z.email().max(320),
         name: z.string().min(1).max(200),
         tenants: z.array(z.string().max(64)).default([]),
-        roles: z.array(name).default([]),
+        roles: z.array(z.union([name, z.strictObject({ role: name, environments: z.array(name).min(1).max(20) })])).default([]),
         teams: z.array(team).default([]),
         disabled: z.boolean().default(false),
       }),

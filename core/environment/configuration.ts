@@ -1,6 +1,6 @@
 /** The configuration in force, normalized. `configuration-file.ts` makes it from YAML; nothing else reads YAML. */
 import type { Role } from '../access/verb.ts';
-import type { ApprovalStage } from '../approval/stage.ts';
+import type { ConfiguredStage } from '../approval/stage.ts';
 import type { GateDefinition } from '../gate/definition.ts';
 import type { TargetType } from '../promotion/promotion.ts';
 
@@ -55,6 +55,8 @@ export interface ArtifactConfiguration {
   name: string;
   tenant: string;
   type?: TargetType;
+  /** Groups artifacts in inboxes; absent: the tenant. */
+  project?: string;
   workload?: WorkloadConfiguration;
 }
 
@@ -73,9 +75,12 @@ export interface EnvironmentConfiguration {
   cluster?: string;
   namespace: string;
   gates: string[];
-  approvals: ApprovalStage[];
+  approvals: ConfiguredStage[];
   approvalTimeoutSeconds: number;
   approvalValidSeconds: number;
+  /** Pause between the last approval and the rollout. */
+  waitSeconds: number;
+  reminders: ReminderConfiguration;
   rollout: RolloutConfiguration;
   execute: 'auto' | 'manual';
   preview: 'optional' | 'required';
@@ -84,12 +89,35 @@ export interface EnvironmentConfiguration {
   linkMayDecide: boolean;
 }
 
+/** How people are reminded of approvals that they have not given. */
+export interface ReminderConfiguration {
+  afterSeconds: number;
+  everySeconds: number;
+  /** Reminders of one person for one stage of a request at most: 0 is none. */
+  most: number;
+  /** When somebody else hears of it, once. */
+  escalateAfterSeconds: number;
+  /** Team that hears of it; absent: who holds the verb "admin" in the tenant. */
+  escalateTo?: string;
+}
+
+/** A service that decides by rules of its own, over signed messages. */
+export interface AutomatedApproverConfiguration {
+  name: string;
+  /** Address or a reference to one. */
+  url: string;
+  /** Secret of the signatures in both directions. */
+  secret: Reference;
+}
+
 export interface PersonConfiguration {
   subject: string;
   email: string;
   name: string;
   tenants: string[];
   roles: string[];
+  /** Environments of the roles that do not hold everywhere. */
+  roleEnvironments?: Record<string, string[]>;
   teams: string[];
   disabled: boolean;
 }
@@ -117,6 +145,7 @@ export interface Configuration {
   roles: Record<string, Role>;
   teams: string[];
   people: PersonConfiguration[];
+  automatedApprovers: Record<string, AutomatedApproverConfiguration>;
   notifications: NotificationConfiguration;
 }
 
@@ -127,6 +156,15 @@ export function artifactOf(configuration: Configuration, name: string): Artifact
   if (!fallback) return undefined;
   const { workload: _none, ...rest } = fallback;
   return { ...rest, name };
+}
+
+/** Every tenant that the configuration names. */
+export function tenantsOf(configuration: Configuration): string[] {
+  const named = [
+    ...Object.values(configuration.artifacts).map((artifact) => artifact.tenant),
+    ...configuration.people.flatMap((person) => person.tenants),
+  ];
+  return [...new Set(named)].sort();
 }
 
 /** The environment before `name` on the path; undefined for the first. */

@@ -1,12 +1,19 @@
 /** Gives the checked file its defaults and meaning, and finds what contradicts itself: unknown names, broken paths, floors of production. */
 import { DEFAULT_ROLES } from '../access/verb.ts';
-import type { ApprovalStage } from '../approval/stage.ts';
+import { type ConfiguredStage, isHuman } from '../approval/stage.ts';
 import { contentHash, type Json } from '../promotion/canonical-json.ts';
-import type { ArtifactConfiguration, Configuration, EnvironmentConfiguration, RegistryConfiguration } from './configuration.ts';
+import type {
+  ArtifactConfiguration,
+  AutomatedApproverConfiguration,
+  Configuration,
+  EnvironmentConfiguration,
+  PersonConfiguration,
+  RegistryConfiguration,
+} from './configuration.ts';
 import type { ConfigurationFile } from './configuration-schema.ts';
 import { secondsOf } from './duration.ts';
 import { nearest } from './nearest-word.ts';
-import { normalizeGates } from './normalize-gates.ts';
+import { isAddress, normalizeGates } from './normalize-gates.ts';
 
 export interface NormalProblem {
   path: readonly PropertyKey[];
@@ -25,6 +32,10 @@ type FileEnvironment = NonNullable<ConfigurationFile['environments']>[string];
 const DAY = 86_400;
 const DEFAULT_APPROVAL_SECONDS = 7 * DAY;
 const DEFAULT_VALID_SECONDS = 3 * DAY;
+/** A day's silence is no neglect; four mails about one approval in a week are not spam. */
+const DEFAULT_REMINDERS = { after: DAY, every: DAY, most: 3, escalateAfter: 2 * DAY };
+/** The longest pause before a rollout: as long as GitHub's wait timer. */
+const LONGEST_WAIT = 30 * DAY;
 /** Words that semver reads as prereleases: an environment of that name would make `1.2.3-rc` ambiguous. */
 const PRERELEASE_WORDS = new Set(['alpha', 'beta', 'rc', 'pre', 'preview', 'snapshot', 'next', 'canary', 'nightly']);
 
@@ -37,14 +48,32 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
   const path = pathOf(file, refuse);
   const registries = registriesOf(file, refuse);
   const gates = normalizeGates(file, refuse, warnings);
-  const people = (file.people ?? []).map((person) => ({ ...person, teams: person.teams.map(teamName) }));
+  const people = (file.people ?? []).map(personOf);
+  const automatedApprovers = automatedApproversOf(file, refuse);
   const roles = { ...DEFAULT_ROLES, ...file.roles };
   const teams = [...new Set([...(file.teams ?? []).map(teamName), ...people.flatMap((person) => person.teams)])];
   const environments: Record<string, EnvironmentConfiguration> = {};
   for (const [name, environment] of Object.entries(file.environments ?? {})) {
     if (PRERELEASE_WORDS.has(name))
       refuse(['environments', name], `"${name}" reads as a prerelease in versions`, 'give the environment another name');
-    environments[name] = environmentOf({ name, environment, file, path, registries, gates, roles, teams, complete, refuse });
+    environments[name] = environmentOf({
+      name,
+      environment,
+      file,
+      path,
+      registries,
+      gates,
+      roles,
+      teams,
+      automatedApprovers,
+      complete,
+      refuse,
+    });
+  }
+  for (const [index, { roleEnvironments = {} }] of people.entries()) {
+    for (const name of Object.values(roleEnvironments).flat())
+      if (complete && !environments[name])
+        refuse(['people', index, 'roles'], `there is no environment ${name}`, nearestHint(name, Object.keys(environments)));
   }
   if (complete) {
     for (const name of path)
@@ -74,6 +103,7 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
     roles,
     teams,
     people,
+    automatedApprovers,
     notifications: {
       from: file.notifications?.from ?? file.notifications?.channels?.email?.from ?? 'greenlight@example.com',
       ...(file.notifications?.channels?.slack?.enabled !== false && file.notifications?.channels?.slack?.webhook_url
@@ -92,6 +122,28 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
 }
 
 type Refuse = (path: readonly PropertyKey[], message: string, hint?: string) => void;
+
+function personOf({ roles, teams, ...person }: NonNullable<ConfigurationFile['people']>[number]): PersonConfiguration {
+  const limited = roles.filter((role) => typeof role !== 'string');
+  return {
+    ...person,
+    roles: [...new Set(roles.map((role) => (typeof role === 'string' ? role : role.role)))],
+    ...(limited.length > 0 ? { roleEnvironments: Object.fromEntries(limited.map(({ role, environments }) => [role, environments])) } : {}),
+    teams: teams.map(teamName),
+  };
+}
+
+function automatedApproversOf(file: ConfigurationFile, refuse: Refuse): Record<string, AutomatedApproverConfiguration> {
+  const entries = Object.entries(file.automated_approvers ?? {});
+  for (const [name, { url }] of entries)
+    if (!isAddress(url))
+      refuse(
+        ['automated_approvers', name, 'url'],
+        `"${url}" is not an https address`,
+        'write https://…, or ssm:/name for an address kept elsewhere',
+      );
+  return Object.fromEntries(entries.map(([name, { url, secret }]) => [name, { name, url, secret }]));
+}
 
 function teamName(name: string): string {
   return name.replace(/^@/, '');
@@ -173,6 +225,7 @@ function artifactsOf(file: ConfigurationFile): Record<string, ArtifactConfigurat
         name,
         tenant: entry.tenant,
         ...(entry.type ? { type: entry.type } : {}),
+        ...(entry.project ? { project: entry.project } : {}),
         ...(workload
           ? {
               workload: {
@@ -204,6 +257,7 @@ interface EnvironmentInput {
   gates: Configuration['gates'];
   roles: Configuration['roles'];
   teams: string[];
+  automatedApprovers: Record<string, AutomatedApproverConfiguration>;
   complete: boolean;
   refuse: Refuse;
 }
@@ -229,10 +283,11 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
     if (complete && !gates[gate]) refuse([...at, 'gates'], `there is no gate ${gate}`, nearestHint(gate, Object.keys(gates)));
   const approvals = approvalsOf(input);
   if (tier === 'production' && complete) {
-    if (approvals.length === 0)
+    // Who asks for a promotion also says how grave it is: a stage that depends on that is no floor.
+    if (!approvals.some((stage) => stage.when === undefined && stage.rules.some(isHuman)))
       refuse(
         [...at],
-        `${name} is production and needs at least one human approval`,
+        `${name} is production and needs at least one human approval in every case`,
         'write approvals, or require_approval: true with approval_teams',
       );
     if (gateNames.length === 0) refuse([...at, 'gates'], `${name} is production and needs at least one gate`);
@@ -251,6 +306,14 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
     if (value === undefined) refuse([...at, key], `"${text}" is not a length of time`, 'write for example 30s, 5m, 1h, 7d');
     return value ?? fallback;
   };
+  const waitSeconds = seconds(environment.wait_timer, 0, 'wait_timer');
+  if (waitSeconds > LONGEST_WAIT) refuse([...at, 'wait_timer'], 'a rollout waits at most 30 days after its approval');
+  if (waitSeconds > 0 && approvals.length === 0 && complete)
+    refuse(
+      [...at, 'wait_timer'],
+      'a wait timer counts from the approval, and nobody is asked for one here',
+      'write approvals, or leave it out',
+    );
   return {
     name,
     tier,
@@ -262,6 +325,8 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
     approvalTimeoutSeconds:
       environment.approval_timeout_days === undefined ? DEFAULT_APPROVAL_SECONDS : environment.approval_timeout_days * DAY,
     approvalValidSeconds: seconds(environment.approval_valid, DEFAULT_VALID_SECONDS, 'approval_valid'),
+    waitSeconds,
+    reminders: remindersOf(input, seconds),
     rollout: {
       strategy: rollout === 'direct' ? 'direct' : 'canary',
       weights,
@@ -275,21 +340,43 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
   };
 }
 
+function remindersOf(
+  { name, environment, teams, complete, refuse }: EnvironmentInput,
+  seconds: (text: string | number | undefined, fallback: number, key: string) => number,
+): EnvironmentConfiguration['reminders'] {
+  const { after, every, most, escalate_after: escalateAfter, escalate_to: team } = environment.reminders ?? {};
+  const escalateTo = team === undefined ? undefined : teamName(team);
+  if (escalateTo !== undefined && complete && !teams.includes(escalateTo))
+    refuse(['environments', name, 'reminders', 'escalate_to'], `nobody is in team ${escalateTo}`, nearestHint(escalateTo, teams));
+  return {
+    afterSeconds: seconds(after, DEFAULT_REMINDERS.after, 'reminders'),
+    everySeconds: seconds(every, DEFAULT_REMINDERS.every, 'reminders'),
+    most: most ?? DEFAULT_REMINDERS.most,
+    escalateAfterSeconds: seconds(escalateAfter, DEFAULT_REMINDERS.escalateAfter, 'reminders'),
+    ...(escalateTo === undefined ? {} : { escalateTo }),
+  };
+}
+
 /** `approvals`, or seed 001's `require_approval` with `approval_teams`: one of each team, all of them. */
-function approvalsOf({ name, environment, roles, teams, complete, refuse }: EnvironmentInput): ApprovalStage[] {
+function approvalsOf({ name, environment, roles, teams, automatedApprovers, complete, refuse }: EnvironmentInput): ConfiguredStage[] {
   const at = ['environments', name] as const;
   if (environment.approvals && environment.approval_teams)
     refuse([...at, 'approvals'], 'write either approvals or approval_teams, not both');
   if (environment.require_approval === false && (environment.approvals?.length || environment.approval_teams)) {
     refuse([...at, 'require_approval'], 'approvals are configured and switched off at once', 'remove one of the two');
   }
-  const stages: ApprovalStage[] = environment.approvals
+  const isParallel = environment.approval_order === 'parallel';
+  const stages: ConfiguredStage[] = environment.approvals
     ? environment.approvals.map((stage, index) => ({
         name: stage.name ?? (environment.approvals!.length === 1 ? 'approval' : `stage-${index + 1}`),
-        rules: stage.rules.map((rule) => ({
-          ...(rule.team === undefined ? { role: rule.role! } : { team: teamName(rule.team) }),
-          min: rule.min,
+        rules: stage.rules.map(({ team, role, automated, min }) => ({
+          ...(team === undefined ? {} : { team: teamName(team) }),
+          ...(role === undefined ? {} : { role }),
+          ...(automated === undefined ? {} : { automated }),
+          min,
         })),
+        ...(isParallel && index > 0 ? { parallel: true as const } : {}),
+        ...(stage.when ? { when: conditionOf(stage.when) } : {}),
       }))
     : environment.approval_teams
       ? [{ name: 'approval', rules: environment.approval_teams.map((team) => ({ team: teamName(team), min: 1 })) }]
@@ -302,9 +389,19 @@ function approvalsOf({ name, environment, roles, teams, complete, refuse }: Envi
         refuse([...at, 'approvals'], `nobody is in team ${rule.team}`, nearestHint(rule.team, teams));
       if (rule.role !== undefined && !Object.hasOwn(roles, rule.role))
         refuse([...at, 'approvals'], `there is no role ${rule.role}`, nearestHint(rule.role, Object.keys(roles)));
+      if (rule.automated !== undefined && !Object.hasOwn(automatedApprovers, rule.automated))
+        refuse(
+          [...at, 'approvals'],
+          `there is no automated approver ${rule.automated}`,
+          nearestHint(rule.automated, Object.keys(automatedApprovers)) ?? 'describe it under automated_approvers',
+        );
     }
   }
   return stages;
+}
+
+function conditionOf({ impact, type, kind }: NonNullable<NonNullable<FileEnvironment['approvals']>[number]['when']>) {
+  return { ...(impact ? { impact } : {}), ...(type ? { type } : {}), ...(kind ? { kind } : {}) };
 }
 
 /** Secrets never stand in the file; what the stack cannot do is said instead of ignored. */

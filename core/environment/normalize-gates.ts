@@ -122,7 +122,8 @@ function definitionOf(name: string, gate: FileGate, refuse: Refuse): GateDefinit
   }
 }
 
-function isAddress(url: string): boolean {
+/** An https address, or a reference to one. */
+export function isAddress(url: string): boolean {
   if (url.startsWith('ssm:/')) return true;
   if (!URL.canParse(url)) return false;
   const { protocol, username, password } = new URL(url);

@@ -6,9 +6,17 @@ import type { Plan } from '../promotion/plan.ts';
 import type { Promotion } from '../promotion/promotion.ts';
 import { gatesAreSettled } from '../promotion/settle-gates.ts';
 import type { GateResult } from './gate.ts';
+import { waived } from './waiver.ts';
 
-/** `others` are the results known so far; an earlier result of the same gate is replaced. */
-export function recordGate(promotion: Promotion, plan: Plan, others: readonly GateResult[], result: GateResult): PromotionChange {
+/** `others` are the results known so far; an earlier result of the same gate is replaced. A gate that did not pass counts where it is waived. */
+export function recordGate(
+  promotion: Promotion,
+  plan: Plan,
+  others: readonly GateResult[],
+  found: GateResult,
+  now: string,
+): PromotionChange {
+  const result = waived(found, promotion.waivers, now);
   const results = [...others.filter((other) => other.name !== result.name), result];
   return engineChange(
     promotion,
@@ -17,7 +25,7 @@ export function recordGate(promotion: Promotion, plan: Plan, others: readonly Ga
       type: 'gate.finished',
       action: `gate_${result.status}`,
       data: { gate: result.name, status: result.status, definition: result.definitionHash },
-      ...(result.status === 'passed' ? {} : { error: `${result.name}: ${result.message}` }),
+      ...(found.status === 'passed' ? {} : { error: `${result.name}: ${result.message}` }),
     },
     {
       gates: [result],

@@ -1,7 +1,9 @@
 /** Who is told what. Approvers get their own link; lists and channels get the page address only. */
 
+import { mayUse, membershipFrom } from '../access/membership.ts';
 import { askedApprovers } from '../approval/asked-approvers.ts';
 import type { Decision } from '../approval/decision.ts';
+import type { Approvers } from '../approval/delegation.ts';
 import type { Configuration } from '../environment/configuration.ts';
 import type { NoticeType } from '../promotion/change.ts';
 import type { Plan } from '../promotion/plan.ts';
@@ -18,6 +20,8 @@ const TO_REQUESTER: ReadonlySet<NoticeType> = new Set([
   'promotion.blocked',
   'approval.decided',
   'approval.closed',
+  'approval.escalated',
+  'waiver.granted',
   'promotion.started',
   'promotion.succeeded',
   'promotion.failed',
@@ -32,6 +36,10 @@ const TO_DECIDERS: ReadonlySet<NoticeType> = new Set([
   'rollback.finished',
 ]);
 
+/** Notices that ask somebody for an approval. */
+const ASKING: ReadonlySet<NoticeType> = new Set(['approval.requested', 'approval.reminder', 'approval.decided']);
+const TO_ADMINISTRATORS: ReadonlySet<NoticeType> = new Set(['security.alert', 'waiver.granted', 'review.overdue']);
+
 /** Seed 001's names of the same events, as keys of `notifications.events`. */
 const SEED_NAME: Partial<Record<NoticeType, string>> = {
   'promotion.requested': 'promotion_requested',
@@ -43,7 +51,7 @@ const SEED_NAME: Partial<Record<NoticeType, string>> = {
 };
 
 export interface AudienceFacts {
-  configuration: Configuration;
+  approvers: Approvers;
   promotion: Promotion;
   plan: Plan;
   decisions: readonly Decision[];
@@ -51,19 +59,36 @@ export interface AudienceFacts {
 
 /** Everybody who gets a mail about this notice, each address once. */
 export function audienceOf(type: NoticeType, facts: AudienceFacts): Recipient[] {
-  const { configuration, promotion, plan, decisions } = facts;
+  const { approvers, promotion, plan, decisions } = facts;
+  const { configuration } = approvers;
   const recipients = new Map<string, Recipient>();
   const add = (recipient: Recipient) => {
     const key = recipient.email.toLowerCase();
     if (!recipients.has(key)) recipients.set(key, recipient);
   };
   // A notice that comes late must not ask for what nobody can give any more.
-  if ((type === 'approval.requested' || type === 'approval.decided') && promotion.phase === 'pending_approval') {
-    for (const { key, email } of askedApprovers(configuration, promotion, plan, decisions)) add({ email, approverKey: key });
+  if (ASKING.has(type) && promotion.phase === 'pending_approval') {
+    for (const { key, email } of askedApprovers(approvers, promotion, plan, decisions)) add({ email, approverKey: key });
   }
+  if (type === 'approval.escalated') for (const email of escalationOf(configuration, promotion)) add({ email });
+  if (TO_ADMINISTRATORS.has(type)) for (const email of administratorsOf(configuration, promotion.tenant)) add({ email });
   if (TO_REQUESTER.has(type)) add({ email: promotion.requester.email });
   if (TO_DECIDERS.has(type)) for (const decision of decisions) add({ email: decision.actor.email });
   const { recipients: lists } = configuration.notifications;
   for (const name of [type, SEED_NAME[type]]) for (const email of (name && lists[name]) || []) add({ email });
   return [...recipients.values()];
+}
+
+/** Addresses of who holds the verb "admin" in a tenant. */
+export function administratorsOf(configuration: Configuration, tenant: string): string[] {
+  return configuration.people
+    .filter((person) => !person.disabled && mayUse(membershipFrom(configuration, person), 'admin', tenant))
+    .map(({ email }) => email);
+}
+
+/** The team that the environment names, or the administrators. */
+function escalationOf(configuration: Configuration, { tenant, to }: Promotion): string[] {
+  const team = configuration.environments[to]?.reminders.escalateTo;
+  if (team === undefined) return administratorsOf(configuration, tenant);
+  return configuration.people.filter(({ teams, disabled }) => !disabled && teams.includes(team)).map(({ email }) => email);
 }

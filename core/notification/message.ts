@@ -1,6 +1,6 @@
 /** What people are told about a promotion: subject and text, from facts. No tokens, no evidence bodies; links are added by who sends. */
 import type { NoticeType } from '../promotion/change.ts';
-import type { Promotion } from '../promotion/promotion.ts';
+import type { PlanChange, Promotion } from '../promotion/promotion.ts';
 
 export type Severity = 'info' | 'warning' | 'critical';
 
@@ -17,7 +17,13 @@ export interface NoticeFacts {
   data: Record<string, string | number | boolean | null>;
   promotion: Promotion;
   justification: string;
+  /** What the last edit changed. */
+  changes?: readonly PlanChange[];
 }
+
+const ASKS: ReadonlySet<NoticeType> = new Set(['promotion.requested', 'approval.requested', 'approval.reminder', 'approval.escalated']);
+/** More than a mail should hold stands in the request. */
+const MOST_CHANGES = 12;
 
 const SEVERITY: Partial<Record<NoticeType, Severity>> = {
   'promotion.blocked': 'warning',
@@ -25,6 +31,9 @@ const SEVERITY: Partial<Record<NoticeType, Severity>> = {
   'rollback.started': 'critical',
   'rollback.finished': 'warning',
   'security.alert': 'critical',
+  'waiver.granted': 'critical',
+  'review.overdue': 'critical',
+  'approval.escalated': 'warning',
 };
 
 /** Text of one notice. `justification` and names are attacker-controlled: they are quoted as text, never as markup. */
@@ -43,6 +52,14 @@ function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promot
       return 'Promotion blocked';
     case 'approval.requested':
       return 'Your approval is asked';
+    case 'approval.reminder':
+      return 'Your approval is still asked';
+    case 'approval.escalated':
+      return 'Nobody has decided yet';
+    case 'waiver.granted':
+      return `Gate ${data['gate'] ?? ''} waived (break-glass)`;
+    case 'review.overdue':
+      return `Review of a break-glass overdue`;
     case 'approval.decided':
       return data['decision'] === 'approve' ? 'Approved by an approver' : 'Rejected by an approver';
     case 'approval.closed':
@@ -66,11 +83,15 @@ function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promot
   }
 }
 
-function paragraphsOf({ promotion, type, data, justification }: NoticeFacts, what: string): string[] {
+function paragraphsOf({ promotion, type, data, justification, changes = [] }: NoticeFacts, what: string): string[] {
   const facts = [what, `Digest: ${promotion.digest}`, `Requested by: ${promotion.requester.email}`, `Impact: ${promotion.impact}`];
   const lines = [facts.join('\n')];
-  if (type === 'approval.requested' || type === 'promotion.requested')
-    lines.push(`Why: ${justification}`, `Decide until: ${promotion.expiresAt}`);
+  if (ASKS.has(type)) lines.push(`Why: ${justification}`, `Decide until: ${promotion.expiresAt}`);
+  if (ASKS.has(type) && changes.length > 0) {
+    const shown = changes.slice(0, MOST_CHANGES).map(({ field, before, after }) => `${field}: ${before} → ${after}`);
+    lines.push(['Changed since it was last asked for:', ...shown].join('\n'));
+  }
+  if (typeof data['review'] === 'string') lines.push(`Review: ${data['review']}`);
   if (promotion.failure && (type === 'promotion.failed' || type.startsWith('rollback.'))) {
     lines.push(`Reason: ${promotion.failure.code}: ${promotion.failure.message}`);
   }

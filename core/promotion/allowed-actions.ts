@@ -3,14 +3,17 @@ import type { Actor } from '../access/identity.ts';
 import type { Membership } from '../access/membership.ts';
 import { decide } from '../approval/decide.ts';
 import type { Decision } from '../approval/decision.ts';
+import type { Approvers } from '../approval/delegation.ts';
 import { withdraw } from '../approval/withdraw.ts';
 import { Refusal } from '../errors.ts';
+import { refuseBreakGlass, refuseUnneeded, requesterMembership } from '../gate/break-glass.ts';
+import type { GateResult } from '../gate/gate.ts';
 import { type Acting, cancel, execute, refuseUneditable, retry } from './create.ts';
 import { refuseChange } from './may-change.ts';
 import type { Plan } from './plan.ts';
 import type { Promotion } from './promotion.ts';
 
-export const ACTIONS = ['approve', 'reject', 'withdraw', 'edit', 'cancel', 'retry', 'execute'] as const;
+export const ACTIONS = ['approve', 'reject', 'withdraw', 'edit', 'cancel', 'retry', 'execute', 'break-glass'] as const;
 export type RequestAction = (typeof ACTIONS)[number];
 
 /** Why an action is not possible. */
@@ -26,6 +29,8 @@ export interface ActionFacts {
   decisions: readonly Decision[];
   actor: Actor;
   membership: Membership;
+  approvers: Approvers;
+  gates: readonly GateResult[];
   /** ISO. */
   now: string;
 }
@@ -53,7 +58,7 @@ function probe(action: RequestAction, facts: ActionFacts): void {
     case 'approve':
     case 'reject': {
       const outcome = decide(
-        { ...facts, gatesHash: '', hashText: () => '' },
+        { ...facts, gatesHash: '', isReciprocal: false, hashText: () => '' },
         { decision: action, ...acting, planHash: promotion.planHash },
       );
       if (outcome.kind === 'unchanged') throw new Refusal('ALREADY_DECIDED', 'you decided so on this plan already');
@@ -77,6 +82,10 @@ function probe(action: RequestAction, facts: ActionFacts): void {
     case 'execute':
       refuseChange('execute', promotion, actor, membership);
       execute(promotion, acting);
+      return;
+    case 'break-glass':
+      refuseBreakGlass({ promotion, membership, requester: requesterMembership(promotion, facts.approvers.configuration) }, acting);
+      refuseUnneeded(promotion, facts.gates);
       return;
   }
 }

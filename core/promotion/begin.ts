@@ -1,10 +1,12 @@
 /** May the rollout start now? Read again at the last moment: decisions, people, plan, time, environment. */
 import type { Decision } from '../approval/decision.ts';
+import type { Approvers } from '../approval/delegation.ts';
 import { approvalProgress } from '../approval/progress.ts';
+import { askedFrom } from '../approval/remind.ts';
 import { standingDecisions } from '../approval/standing.ts';
-import type { Configuration } from '../environment/configuration.ts';
 import { type EnvironmentRecord, holderOf } from '../environment/environment.ts';
 import { type PromotionChange, withPhase } from './change.ts';
+import { nextEdition } from './create.ts';
 import { engineChange } from './engine-change.ts';
 import { isFinal } from './phase.ts';
 import { type Plan, planHashOf } from './plan.ts';
@@ -14,7 +16,7 @@ export interface BeginFacts {
   promotion: Promotion;
   plan: Plan;
   decisions: readonly Decision[];
-  configuration: Configuration;
+  approvers: Approvers;
   environment: EnvironmentRecord | undefined;
   /** Digest that the source environment's evidence names now; undefined when there is none any more. */
   evidenceHolds: boolean;
@@ -46,28 +48,92 @@ export function begin(facts: BeginFacts): BeginOutcome {
     return { kind: 'stop', change: failed(promotion, 'PLAN_CHANGED', 'the stored plan does not have the hash that was approved') };
   if (promotion.phase === 'pending_approval') return { kind: 'approval' };
 
-  const standing = standingDecisions(facts.configuration, promotion, facts.decisions);
+  const standing = standingDecisions(facts.approvers, promotion, facts.decisions);
   const progress = approvalProgress(plan.approvals, standing, promotion.planHash);
   if (!progress.complete) {
     return {
       kind: 'approval',
       change: engineChange(
         promotion,
-        withPhase(promotion, 'pending_approval'),
+        withPhase(promotion, 'pending_approval', askedFrom(now.toISOString())),
         { type: 'approval.voided', action: 'approval_voided', error: 'an approver may no longer approve; another one has to' },
         { notices: [{ type: 'approval.requested', data: { reason: 'an approval no longer counts' } }] },
       ),
     };
   }
+  if (now.toISOString() >= approvalsHoldUntil(promotion, plan)) return { kind: 'approval', change: lapsed(promotion, plan, now) };
+  if (promotion.waivers?.some(({ expiresAt }) => now.toISOString() >= expiresAt))
+    return { kind: 'stop', change: waiverEnded(promotion, plan, now) };
   if (promotion.waitingOn === 'confirm') return { kind: 'wait', waitingOn: 'confirm' };
   if (!facts.evidenceHolds)
     return { kind: 'stop', change: failed(promotion, 'EVIDENCE_MISMATCH', `the digest is no longer proven in ${promotion.from}`) };
   if (promotion.scheduledDate && now.toISOString() < promotion.scheduledDate) {
     return { ...waiting(promotion, 'schedule'), until: promotion.scheduledDate };
   }
+  const timer = waitsUntil(promotion, plan);
+  if (now.toISOString() < timer) return { ...waiting(promotion, 'timer'), until: timer };
   const holder = holderOf(promotion.id, promotion.attempt);
   if (facts.environment?.holder && facts.environment.holder !== holder) return waiting(promotion, 'lock');
   return start(facts, holder);
+}
+
+/** ISO; the wait timer of the plan counts from the last approval. */
+export function waitsUntil({ approvedAt }: Promotion, { waitSeconds }: Plan): string {
+  return approvedAt === undefined ? '' : later(approvedAt, waitSeconds);
+}
+
+/** ISO; approvals older than this are asked for again. Where nobody had to approve there is nothing to end. */
+export function approvalsHoldUntil({ approvedAt }: Promotion, { approvals, approvalValidSeconds }: Plan): string {
+  return approvedAt === undefined || approvals.length === 0 ? FOREVER : later(approvedAt, approvalValidSeconds);
+}
+
+/** After every date that is compared with it. */
+const FOREVER = '9999-12-31T23:59:59.999Z';
+
+function later(at: string, seconds: number): string {
+  return new Date(Date.parse(at) + seconds * 1000).toISOString();
+}
+
+/** The approvals are too old: the same plan under a new hash is asked for again, so that none of them counts. */
+export function lapsed(promotion: Promotion, before: Plan, now: Date): PromotionChange {
+  const { plan, edition } = nextEdition(promotion, before);
+  const planHash = planHashOf(plan);
+  const isFirst = promotion.planHash === promotion.firstPlanHash;
+  return engineChange(
+    promotion,
+    withPhase(promotion, 'pending_approval', {
+      planHash,
+      edition,
+      // What people read has not changed: who saw the first plan has seen this one.
+      ...(isFirst ? { firstPlanHash: planHash } : {}),
+      ...askedFrom(now.toISOString()),
+    }),
+    {
+      type: 'approval.voided',
+      action: 'approval_voided',
+      data: { voided: promotion.planHash, reason: 'too old' },
+      error: 'the approvals are too old; they have to be given again',
+    },
+    { plan, notices: [{ type: 'approval.requested', data: { reason: 'the approvals had become too old' } }] },
+  );
+}
+
+/** A waiver that people counted on is over: the gates run again, and what was approved with it is approved again. */
+function waiverEnded(promotion: Promotion, before: Plan, now: Date): PromotionChange {
+  const { plan, edition } = nextEdition(promotion, before);
+  const attempt = promotion.attempt + 1;
+  const waivers = (promotion.waivers ?? []).filter(({ expiresAt }) => now.toISOString() < expiresAt);
+  return engineChange(
+    promotion,
+    withPhase(promotion, 'validating', { planHash: planHashOf(plan), edition, attempt, waivers }),
+    {
+      type: 'approval.voided',
+      action: 'approval_voided',
+      data: { voided: promotion.planHash, reason: 'waiver over' },
+      error: 'a waiver has ended before the rollout began; the gates run again',
+    },
+    { plan, wake: { kind: 'start', requestId: promotion.id, attempt } },
+  );
 }
 
 function start(facts: BeginFacts, holder: string): BeginOutcome {

@@ -7,6 +7,7 @@ import type { Decision } from '../approval/decision.ts';
 import type { EnvironmentChange } from '../environment/environment.ts';
 import { Fault } from '../errors.ts';
 import type { GateResult } from '../gate/gate.ts';
+import type { Review } from '../gate/review.ts';
 import type { Phase } from './phase.ts';
 import { isFinal, mayBecome } from './phase.ts';
 import type { Plan } from './plan.ts';
@@ -26,6 +27,8 @@ export type EventType =
   | 'approval.closed'
   | 'approval.refused'
   | 'approval.voided'
+  | 'approval.reminded'
+  | 'gate.overridden'
   | 'promotion.waiting'
   | 'promotion.started'
   | 'copy.finished'
@@ -53,7 +56,7 @@ export interface EventDraft {
   channel: Channel;
   data: Record<string, string | number | boolean | null | string[]>;
   /** Line of `status.history`; free text may stand here, it is erasable. */
-  history: { action: string; comment?: string; jobId?: string; error?: string };
+  history: { action: string; comment?: string; jobId?: string; error?: string; onBehalfOf?: string };
 }
 
 /** Notices that people get; `deliver` turns them into mail, Slack and bus events. */
@@ -61,6 +64,8 @@ export type NoticeType =
   | 'promotion.requested'
   | 'promotion.blocked'
   | 'approval.requested'
+  | 'approval.reminder'
+  | 'approval.escalated'
   | 'approval.decided'
   | 'approval.closed'
   | 'promotion.started'
@@ -70,6 +75,8 @@ export type NoticeType =
   | 'rollback.started'
   | 'rollback.finished'
   | 'gate.finished'
+  | 'waiver.granted'
+  | 'review.overdue'
   | 'security.alert';
 
 export interface NoticeDraft {
@@ -111,6 +118,8 @@ export interface PromotionChange {
   withdraw?: string[];
   /** Link to mark as used, by id; fails the whole change when it is not in state `issued`. */
   useLink?: string;
+  /** Review to open with a waiver. */
+  review?: Review;
 }
 
 /** New head in a phase, which may be the same unless it is final; an illegal transition is a bug, never a user's fault. */

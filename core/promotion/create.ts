@@ -4,7 +4,7 @@ import { Refusal } from '../errors.ts';
 import { type PromotionChange, withPhase } from './change.ts';
 import { isFinal } from './phase.ts';
 import { type Plan, planHashOf } from './plan.ts';
-import type { Promotion, PromotionSpec } from './promotion.ts';
+import type { PlanChange, Promotion, PromotionSpec } from './promotion.ts';
 
 /** Who acts, and how we know. */
 export interface Acting {
@@ -21,6 +21,8 @@ export interface CreateInput extends Acting {
   now: Date;
   previewRef?: string;
   retryOf?: string;
+  /** Of the artifact's entry in the configuration. */
+  project?: string;
 }
 
 export function create(input: CreateInput): PromotionChange {
@@ -39,6 +41,8 @@ export function create(input: CreateInput): PromotionChange {
     from: plan.from,
     to: plan.to,
     impact: spec.request.impactAssessment,
+    ...(spec.request.priority === undefined ? {} : { priority: spec.request.priority }),
+    ...(input.project === undefined ? {} : { project: input.project }),
     requester: actor,
     editors: [],
     createdAt,
@@ -93,6 +97,8 @@ export function refusePastDate(scheduledDate: string | null | undefined, now: Da
 export interface EditInput extends Acting {
   plan: Plan;
   spec: PromotionSpec;
+  /** What differs from the plan that stood, for those whose approval is void now. */
+  changes: PlanChange[];
   requestedVersion: string;
   now: Date;
 }
@@ -110,9 +116,11 @@ export function refuseUneditable(promotion: Promotion): void {
 export function edit(promotion: Promotion, input: EditInput): PromotionChange {
   refuseUneditable(promotion);
   const attempt = promotion.attempt + 1;
-  const plan: Plan = { ...input.plan, edition: attempt };
+  const { plan, edition } = nextEdition(promotion, input.plan);
   const planHash = planHashOf(plan);
-  const editors = promotion.requester.key === input.actor.key ? promotion.editors : [...new Set([...promotion.editors, input.actor.key])];
+  const { key, email, owner } = input.actor;
+  const isKnown = promotion.requester.key === key || promotion.editors.some((editor) => editor.key === key);
+  const editors = isKnown ? promotion.editors : [...promotion.editors, { key, email, ...(owner ? { owner } : {}) }];
   const after = withPhase(promotion, 'validating', {
     planHash,
     digest: plan.digest,
@@ -123,11 +131,15 @@ export function edit(promotion: Promotion, input: EditInput): PromotionChange {
     expiresAt: deadline(plan, input.now),
     editors,
     attempt,
+    edition,
+    ...priorityOf(input.spec),
+    // A waiver was given for the plan that stood.
+    waivers: [],
   });
   return {
     before: promotion,
     after,
-    texts: { spec: input.spec },
+    texts: { spec: input.spec, changes: input.changes },
     plan,
     event: {
       type: 'promotion.edited',
@@ -143,6 +155,16 @@ export function edit(promotion: Promotion, input: EditInput): PromotionChange {
       { kind: 'resume', requestId: promotion.id, attempt: promotion.attempt },
     ],
   };
+}
+
+function priorityOf({ request }: PromotionSpec): Pick<Promotion, 'priority'> {
+  return request.priority === undefined ? {} : { priority: request.priority };
+}
+
+/** The same plan under a hash that no decision names yet. */
+export function nextEdition(promotion: Pick<Promotion, 'edition'>, plan: Plan): { plan: Plan; edition: number } {
+  const edition = (promotion.edition ?? 1) + 1;
+  return { plan: { ...plan, edition }, edition };
 }
 
 /** Runs the gates of a blocked request again: attempt + 1, same plan. */

@@ -1,4 +1,6 @@
 /** Makes the plan of a promotion from facts: pure, so that a preview and the real request cannot differ. */
+
+import { stagesFor } from '../approval/stage.ts';
 import { artifactOf, type Configuration, environmentBefore } from '../environment/configuration.ts';
 import type { EnvironmentRecord, Occupant } from '../environment/environment.ts';
 import { Refusal } from '../errors.ts';
@@ -73,8 +75,10 @@ export function makePlan(facts: PlanFacts): Plan {
       const definition = configuration.gates[name]!;
       return { name, type: definition.type, definitionHash: contentHash(definition as unknown as Json) };
     }),
-    approvals: target.approvals,
+    approvals: stagesFor(target.approvals, { impact: spec.request.impactAssessment, type: body.target.type, kind: 'promote' }),
     approvalTimeoutSeconds: target.approvalTimeoutSeconds,
+    approvalValidSeconds: target.approvalValidSeconds,
+    waitSeconds: target.waitSeconds,
     execute: target.execute,
     registries: { source: source.registries[0]!, targets },
     tags: [environmentTag(version.releaseVersion, to), latestTag(to)],
@@ -96,9 +100,14 @@ function rolloutOf(configuration: Configuration, to: string, workload: string | 
 
 /** `spec` of the request as it is stored and rendered: defaults filled in. */
 export function specOf(body: RequestBody, from: string, to: string): PromotionSpec {
+  const { priority, ...request } = body.request;
   return {
     target: { ...body.target, sourceEnvironment: from, targetEnvironment: to },
-    request: { ...body.request, scheduledDate: body.request.scheduledDate ? new Date(body.request.scheduledDate).toISOString() : null },
+    request: {
+      ...request,
+      ...(priority === undefined ? {} : { priority }),
+      scheduledDate: body.request.scheduledDate ? new Date(body.request.scheduledDate).toISOString() : null,
+    },
     preChecks: body.preChecks,
     ...(body.registries ? { registries: body.registries } : {}),
   };

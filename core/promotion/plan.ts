@@ -1,5 +1,6 @@
 /** The plan: what would happen, as data. Its hash is what people consent to. */
 import type { ApprovalStage } from '../approval/stage.ts';
+import type { GateType } from '../gate/gate.ts';
 import { contentHash, type Json } from './canonical-json.ts';
 import type { PromotionKind } from './promotion.ts';
 
@@ -12,7 +13,7 @@ export interface SourceEvidence {
 
 export interface PlannedGate {
   name: string;
-  type: string;
+  type: GateType;
   definitionHash: string;
 }
 
@@ -40,6 +41,10 @@ export interface Plan {
   gates: PlannedGate[];
   approvals: ApprovalStage[];
   approvalTimeoutSeconds: number;
+  /** How long the approvals hold after the last one of them. */
+  approvalValidSeconds: number;
+  /** How long the rollout waits after the last approval. */
+  waitSeconds: number;
   execute: 'auto' | 'manual';
   registries: { source: string; targets: string[] };
   tags: string[];
@@ -52,7 +57,7 @@ export interface Plan {
   requester: string;
   /** Hash of the texts and claims: an edit of what approvers read voids their approval too. */
   textHash: string;
-  /** Attempt that an edit began; absent in the first plan. An edit back to an earlier plan must not revive the decisions on that one. */
+  /** Absent in the first plan; whatever voids approvals counts it up, so that an edit back to an earlier plan does not revive the decisions on that one. */
   edition?: number;
 }
 

@@ -29,6 +29,9 @@ export interface PromotionQuery {
   after?: string;
 }
 
+/** Requests that are not over, over all environments. */
+export type OpenQuery = Pick<PromotionQuery, 'tenants' | 'limit' | 'after'>;
+
 export interface PromotionPage {
   items: Promotion[];
   after?: string;
@@ -44,6 +47,10 @@ export interface PromotionStore {
   history(id: string): Promise<HistoryEntry[]>;
   decisions(id: string): Promise<Decision[]>;
   list(query: PromotionQuery): Promise<PromotionPage>;
+  /** Requests that are not over, newest first, whatever their environment. */
+  listOpen(query: OpenQuery): Promise<PromotionPage>;
+  /** Has this approver approved a request of this requester lately? Identity keys. */
+  hasApproved(approver: string, requester: string): Promise<boolean>;
   /** Writes the change, its event and what follows from it in one transaction. Throws VersionConflict; answers the head as stored. */
   commit(change: PromotionChange): Promise<Promotion>;
   /** Next human id of the year, e.g. `PR-2026-0001`. Gaps are allowed; it is never authority. */

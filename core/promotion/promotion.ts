@@ -1,16 +1,29 @@
 /** The promotion request: what is stored, in the shape the rules work on. Adapters keep it, handlers render it. */
-import type { Actor } from '../access/identity.ts';
+import type { Actor, Party } from '../access/identity.ts';
 import type { GateResult } from '../gate/gate.ts';
+import type { Waiver } from '../gate/waiver.ts';
 import type { Phase } from './phase.ts';
 
 export type TargetType = 'api' | 'application' | 'policy';
 export type Impact = 'low' | 'medium' | 'high' | 'critical';
 export type PromotionKind = 'promote' | 'rollback' | 'repair';
+export const PRIORITIES = ['low', 'normal', 'high', 'urgent'] as const;
+export type Priority = (typeof PRIORITIES)[number];
+/** Who changed a plan; a robot with the person who answers for it. */
+export type Editor = Party & { owner?: Party };
 
 /** What the requester asks for: `spec` of the public request. */
 export interface PromotionSpec {
   target: { type: TargetType; name: string; version: string; sourceEnvironment: string; targetEnvironment: string };
-  request: { justification: string; releaseNotes: string; impactAssessment: Impact; rollbackPlan: string; scheduledDate: string | null };
+  request: {
+    justification: string;
+    releaseNotes: string;
+    impactAssessment: Impact;
+    rollbackPlan: string;
+    scheduledDate: string | null;
+    /** How soon the requester needs it; absent: normal. It sorts inboxes and changes no rule. */
+    priority?: Priority;
+  };
   /** Claims of the requester, not facts. */
   preChecks: { stagingTestsPassed: boolean; securityScanPassed: boolean; performanceTestsPassed: boolean; testEvidenceUrl: string };
   registries?: string[];
@@ -55,9 +68,15 @@ export interface Promotion {
   from: string;
   to: string;
   impact: Impact;
+  /** Absent: normal. */
+  priority?: Priority;
+  /** Of the artifact's entry in the configuration. */
+  project?: string;
   requester: Actor;
-  /** Everybody who changed the plan: they count as requesters. Keys of identities. */
-  editors: string[];
+  /** Everybody who changed the plan: they count as requesters. */
+  editors: Editor[];
+  /** Gates that may fail for a while; who gave them counts as requester. */
+  waivers?: Waiver[];
   createdAt: string;
   updatedAt: string;
   expiresAt: string;
@@ -70,6 +89,12 @@ export interface Promotion {
   planHash: string;
   /** Hash of the plan the request was created with: a decision without a plan hash is taken only while this one stands. */
   firstPlanHash: string;
+  /** Counts the plans that voided earlier approvals; absent in the first. */
+  edition?: number;
+  /** When the approvals of the open stage were asked for, and how often people were reminded since. */
+  askedAt?: string;
+  reminders?: number;
+  escalated?: boolean;
   version: number;
   seq: number;
   lastLine: string;
@@ -93,6 +118,15 @@ export interface Promotion {
 export interface PromotionTexts {
   spec: PromotionSpec;
   rejectionReason?: string;
+  /** What the last edit changed, for those whose approval it voided. */
+  changes?: PlanChange[];
+}
+
+/** One fact of a plan that changed, as people read it. */
+export interface PlanChange {
+  field: string;
+  before: string;
+  after: string;
 }
 
 /** One line of `status.history`. */
@@ -104,6 +138,8 @@ export interface HistoryEntry {
   comment?: string;
   jobId?: string;
   error?: string;
+  /** Address of the absent person in whose place it was done. */
+  onBehalfOf?: string;
 }
 
 /** Everything that belongs to one request, read together. */

@@ -1,6 +1,7 @@
 /** The body of create, edit and preview. Unknown fields are refused: nobody sets a status, a tenant or an approver through it. */
 import * as z from 'zod';
 import { TAG_GRAMMAR } from '../registry/version.ts';
+import { PRIORITIES } from './promotion.ts';
 
 /** Names that stand in keys, tags and pages: plain ASCII, so that an approver sees what is signed. */
 const NAME = /^[a-z][a-z0-9-]{0,38}$/;
@@ -74,6 +75,7 @@ const textsSchema = z.strictObject({
   impactAssessment: z.enum(['low', 'medium', 'high', 'critical']),
   rollbackPlan: prose(1),
   scheduledDate: instant.nullish(),
+  priority: z.enum(PRIORITIES).optional(),
 });
 
 const preChecksSchema = z.strictObject({

@@ -1,7 +1,7 @@
 /** `POST /v1/approvals/link`: the decision of the person the link was sent to. On production the link alone decides nothing: that person signs in. */
 
-import { isSamePerson } from '../../core/access/identity.ts';
 import type { DecisionInput } from '../../core/approval/decide.ts';
+import { EXCLUSION_WORDS, exclusionOf } from '../../core/approval/excluded.ts';
 import { confirmationOf, type LinkClaims } from '../../core/approval/link-token.ts';
 import { Refusal } from '../../core/errors.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
@@ -79,9 +79,10 @@ async function refuseOtherPerson(
   decision: DecisionInput['decision'],
 ): Promise<void> {
   if (signedIn.actor.key === claims.approver) return;
-  if (isSamePerson(signedIn.actor, promotion.requester) || promotion.editors.includes(signedIn.actor.key)) {
+  const exclusion = exclusionOf(promotion, signedIn.actor);
+  if (exclusion) {
     await recordSelfApproval(promotion.id, { decision, actor: signedIn.actor, auth: signedIn.identity.auth, channel: 'link' });
-    throw new Refusal('SELF_APPROVAL', 'who requested or edited a promotion cannot decide on it', { hint: 'ask another approver' });
+    throw new Refusal('SELF_APPROVAL', EXCLUSION_WORDS[exclusion], { hint: 'ask another approver' });
   }
   throw new Refusal('WRONG_APPROVER', 'this link was sent to somebody else', { hint: 'use your own link, or decide on the request page' });
 }

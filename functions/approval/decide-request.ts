@@ -2,15 +2,16 @@
 import { isSamePerson } from '../../core/access/identity.ts';
 import { type Membership, membershipOfKey } from '../../core/access/membership.ts';
 import { type DecisionInput, decide, refuseWrongPerson } from '../../core/approval/decide.ts';
+import { alertOf, REPEATED_ATTEMPTS, type Signal } from '../../core/approval/suspicion.ts';
 import { Refusal } from '../../core/errors.ts';
 import { contentHash, sha256Hex } from '../../core/promotion/canonical-json.ts';
 import type { PromotionChange } from '../../core/promotion/change.ts';
 import { changing, VersionConflict } from '../../core/promotion/ports.ts';
 import type { Promotion, PromotionAggregate } from '../../core/promotion/promotion.ts';
 import { clock, configuration, promotions } from '../kit/state.ts';
-import { planAndDecisions } from '../promotion/find-request.ts';
+import { type DecisionBasis, planAndDecisions } from '../promotion/find-request.ts';
 
-type Decider = Pick<DecisionInput, 'decision' | 'actor' | 'auth' | 'channel'>;
+type Decider = Pick<DecisionInput, 'decision' | 'actor' | 'auth' | 'channel' | 'automated'>;
 
 /**
  * Decides on a request and answers it as it then is. `membership` is read from the configuration in force when it is not given. Refusals of
@@ -21,14 +22,19 @@ export function decideRequest(id: string, environment: string, input: DecisionIn
     () => readHead(id, environment),
     async (promotion) => {
       const member = membership ?? membershipOfKey(await configuration(), input.actor.key);
-      const { plan, decisions } = await planAndDecisions(promotion);
-      await refuseDecider(promotion, input, member);
-      const gates = await promotions.gates(id, promotion.attempt);
+      const known = await planAndDecisions(promotion);
+      const { plan, decisions, approvers } = known;
+      await refuseDecider(promotion, input, member, known);
+      const requester = promotion.requester.owner?.key ?? promotion.requester.key;
+      const [gates, isReciprocal] = await Promise.all([
+        promotions.gates(id, promotion.attempt),
+        promotions.hasApproved(requester, input.actor.key),
+      ]);
       const gatesHash = contentHash(gates.map(({ name, status, message, definitionHash }) => ({ name, status, message, definitionHash })));
       const now = clock.now().toISOString();
       const hashText = (text: string) => sha256Hex(text);
       const outcome = await ofOneMoment(promotion, () =>
-        decide({ promotion, plan, decisions, membership: member, gatesHash, now, hashText }, input),
+        decide({ promotion, plan, decisions, membership: member, approvers, gatesHash, isReciprocal, now, hashText }, input),
       );
       if (outcome.kind === 'change') await promotions.commit(withReason(outcome.change, await promotions.texts(id), input));
       const aggregate = await promotions.aggregate(id);
@@ -49,11 +55,10 @@ async function ofOneMoment<Result>(promotion: Promotion, rule: () => Result): Pr
 }
 
 /** Refuses who may not decide at all, before the body is looked at. The requester's own attempt is recorded. */
-export async function refuseDecider(promotion: Promotion, input: Decider, membership: Membership): Promise<void> {
-  const plan = await promotions.plan(promotion.id, promotion.planHash);
-  if (!plan) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
+export async function refuseDecider(promotion: Promotion, input: Decider, membership: Membership, known?: DecisionBasis): Promise<void> {
+  const basis = known ?? (await planAndDecisions(promotion));
   try {
-    refuseWrongPerson({ promotion, plan, membership }, input);
+    refuseWrongPerson({ promotion, membership, ...basis }, input);
   } catch (error) {
     if (error instanceof Refusal && error.code === 'SELF_APPROVAL') await recordSelfApproval(promotion.id, input);
     throw error;
@@ -66,13 +71,22 @@ async function readHead(id: string, environment: string): Promise<Promotion> {
   return promotion;
 }
 
-/** Nothing changes but the log: who requested a promotion tried to decide on it. */
+/** More attempts of one person on one request are counted no further: the log is no place to be filled by whoever likes to. */
+const MOST_RECORDED = 20;
+
+/** Nothing changes but the log: who requested a promotion tried to decide on it. Who keeps trying is reported. */
 export function recordSelfApproval(id: string, input: Decider): Promise<unknown> {
   return changing(
     () => promotions.head(id),
     async (promotion) => {
       if (!promotion) return;
+      const refused = (await promotions.history(id)).filter(
+        ({ action, by }) => action === 'approval_refused' && by.key === input.actor.key,
+      );
+      if (refused.length >= MOST_RECORDED) return;
+      const signals: Signal[] = refused.length + 1 === REPEATED_ATTEMPTS ? ['repeated_self_approval'] : [];
       await promotions.commit({
+        notices: signals.map((signal) => alertOf(signal)),
         before: promotion,
         after: promotion,
         event: {
@@ -80,7 +94,12 @@ export function recordSelfApproval(id: string, input: Decider): Promise<unknown>
           actor: input.actor,
           auth: input.auth,
           channel: input.channel,
-          data: { code: 'SELF_APPROVAL', decision: input.decision, requester: isSamePerson(promotion.requester, input.actor) },
+          data: {
+            code: 'SELF_APPROVAL',
+            decision: input.decision,
+            requester: isSamePerson(promotion.requester, input.actor),
+            ...(signals.length > 0 ? { signals } : {}),
+          },
           history: { action: 'approval_refused' },
         },
       });

@@ -1,5 +1,5 @@
 /** What runs in an environment, artifact by artifact, as far as the caller may see. */
-import { belongsToTenant } from '../../core/access/membership.ts';
+import { belongsToTenant, isOwnRequest, reachOf } from '../../core/access/membership.ts';
 import { artifactOf, environmentBefore } from '../../core/environment/configuration.ts';
 import type { EnvironmentRecord } from '../../core/environment/environment.ts';
 import { isFinal, PHASES } from '../../core/promotion/phase.ts';
@@ -22,7 +22,8 @@ export interface ArtifactPlace {
 /** Artifacts of the configuration, and those that requests have brought here. */
 export async function readEnvironment(call: HttpCall<unknown, unknown>, environment: string): Promise<ArtifactPlace[]> {
   const { caller, configuration } = call;
-  const tenants = visibleTenants(caller.membership, configuration);
+  const tenants = visibleTenants(caller.membership, configuration, environment);
+  const seesOwn = reachOf(caller.membership, environment) === 'own';
   const [under, recent] = await Promise.all([
     promotions.list({ environment, tenants, phases: PHASES.filter((phase) => !isFinal(phase)), limit: RECENT }),
     promotions.list({ environment, tenants, phases: ['succeeded', 'rolled_back', 'failed'], limit: RECENT }),
@@ -35,14 +36,12 @@ export async function readEnvironment(call: HttpCall<unknown, unknown>, environm
       if (tenant === undefined || !belongsToTenant(caller.membership, tenant)) return [];
       const record = await environments.get(environment, artifact);
       const pending = under.items.filter((promotion) => promotion.artifact === artifact);
-      return [{ artifact, tenant, record, pending: caller.membership.sees === 'own' ? pending.filter(isMine(call)) : pending }];
+      return [
+        { artifact, tenant, record, pending: seesOwn ? pending.filter((promotion) => isOwnRequest(promotion, caller.actor)) : pending },
+      ];
     }),
   );
   return places.flat();
-}
-
-function isMine(call: HttpCall<unknown, unknown>) {
-  return (promotion: Promotion) => promotion.requester.key === call.caller.actor.key;
 }
 
 /** The public shape of one artifact's place. `before` is the record of the environment before on the path. */

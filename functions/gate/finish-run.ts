@@ -30,7 +30,8 @@ export function finishRun(run: GateRun, outcome: GateOutcome): Promise<Arrival> 
         message: '',
         resolution: '',
       };
-      await promotions.commit(recordGate(promotion, plan, results, { ...base, ...outcome, finishedAt: clock.now().toISOString() }));
+      const now = clock.now().toISOString();
+      await promotions.commit(recordGate(promotion, plan, results, { ...base, ...outcome, finishedAt: now }, now));
       return 'recorded';
     },
     40,

@@ -84,7 +84,7 @@ async function record(requestId: string, plan: Plan, result: GateResult): Promis
       if (promotion?.phase !== 'validating') return;
       const others = await promotions.gates(requestId, promotion.attempt);
       if (others.some((other) => other.name === result.name && other.runId === result.runId && !UNSETTLED.has(other.status))) return;
-      await promotions.commit(recordGate(promotion, plan, others, result));
+      await promotions.commit(recordGate(promotion, plan, others, result, clock.now().toISOString()));
     },
     // Every gate of the plan may finish at the same instant and needs its turn.
     40,

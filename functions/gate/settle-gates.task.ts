@@ -21,9 +21,11 @@ export async function settleGates(event: RunEvent): Promise<NextStep> {
       const results = await promotions.gates(promotion.id, promotion.attempt);
       let head = promotion;
       for (const late of results.filter((result) => UNSETTLED.has(result.status))) {
-        head = await promotions.commit(recordGate(head, plan, results, unanswered(late)));
+        head = await promotions.commit(recordGate(head, plan, results, unanswered(late), clock.now().toISOString()));
       }
-      const change = settle(head, plan, await promotions.gates(promotion.id, promotion.attempt));
+      const [texts, gates] = await Promise.all([promotions.texts(promotion.id), promotions.gates(promotion.id, promotion.attempt)]);
+      if (!texts) throw new Error(`${promotion.id} has no texts`);
+      const change = settle(head, plan, gates, { now: clock.now().toISOString(), claims: texts.spec.preChecks });
       const { phase } = await promotions.commit(change);
       return { next: phase === 'blocked' ? 'end' : phase === 'approved' ? 'begin' : 'approval' };
     },

@@ -5,6 +5,7 @@
 import middy, { type MiddyfiedHandler } from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import { requiredVariable } from '../../adapters/state/table.ts';
+import { holdsVerb } from '../../core/access/membership.ts';
 import { Refusal } from '../../core/errors.ts';
 import { type FunctionGroup, ROUTES, type Route } from '../routes.ts';
 import { authenticate } from './authenticate.ts';
@@ -107,8 +108,8 @@ async function serve(request: HttpRequest, route: Route, handler: RouteHandler, 
     origin: requiredVariable('API_ORIGIN'),
   };
   const found: unknown = typeof handler === 'function' ? undefined : await handler.find(call);
-  if (route.verb && caller && !caller.membership.verbs.has(route.verb)) {
-    throw new Refusal('FORBIDDEN', `your roles do not include the verb "${route.verb}"`);
+  if (route.verb && caller && !holdsVerb(caller.membership, route.verb, env)) {
+    throw new Refusal('FORBIDDEN', `your roles do not include the verb "${route.verb}"${env === undefined ? '' : ` in ${env}`}`);
   }
   const query = readForm(request.rawQuery);
   call.query = (route.query ? checkSchema(route.query, query, 'query') : query) as HttpCall['query'];

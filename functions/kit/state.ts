@@ -1,10 +1,13 @@
 /** The state of the product as every function sees it: one client per function instance. */
 import { directory } from '../../adapters/access/directory.ts';
+import { delegationRows } from '../../adapters/approval/delegation-rows.ts';
 import { bundledConfiguration } from '../../adapters/environment/bundled-configuration.ts';
 import { environmentStore } from '../../adapters/environment/environment-store.ts';
+import { reviewRows } from '../../adapters/gate/review-rows.ts';
 import { promotionStore } from '../../adapters/promotion/promotion-store.ts';
 import { wakeRows } from '../../adapters/promotion/wake-rows.ts';
 import { openTable } from '../../adapters/state/table.ts';
+import type { Approvers } from '../../core/approval/delegation.ts';
 import type { Clock } from '../../core/promotion/ports.ts';
 
 export const clock: Clock = { now: () => new Date() };
@@ -15,3 +18,11 @@ export const people = directory(table);
 export const wakes = wakeRows(table, clock);
 /** Read anew for every decision: today it is the bundled file, and nobody may rely on that. */
 export const configuration = bundledConfiguration;
+export const delegations = delegationRows(table, clock);
+export const reviews = reviewRows(table);
+
+/** Who may approve now, read for every decision. */
+export async function approversNow(): Promise<Approvers> {
+  const [config, recent] = await Promise.all([configuration(), delegations.recent()]);
+  return { configuration: config, delegations: recent, now: clock.now().toISOString() };
+}

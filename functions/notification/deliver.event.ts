@@ -15,7 +15,7 @@ import { type Message, messageOf } from '../../core/notification/message.ts';
 import type { NoticeType } from '../../core/promotion/change.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { log } from '../kit/log.ts';
-import { clock, configuration, promotions, table } from '../kit/state.ts';
+import { approversNow, clock, configuration, promotions, table } from '../kit/state.ts';
 
 const notices = noticeRows(table);
 const links = linkRows(table);
@@ -49,13 +49,20 @@ export async function handler(): Promise<{ delivered: number; failed: number }> 
 async function deliver(notice: NoticeRow, config: Configuration): Promise<string[]> {
   const promotion = await promotions.head(notice.requestId);
   if (!promotion) return [];
-  const [plan, texts, decisions] = await Promise.all([
+  const [plan, texts, decisions, approvers] = await Promise.all([
     promotions.plan(promotion.id, promotion.planHash),
     promotions.texts(promotion.id),
     promotions.decisions(promotion.id),
+    approversNow(),
   ]);
   if (!plan || !texts) return [];
-  const message = messageOf({ type: notice.type, data: notice.data, promotion, justification: texts.spec.request.justification });
+  const message = messageOf({
+    type: notice.type,
+    data: notice.data,
+    promotion,
+    justification: texts.spec.request.justification,
+    changes: texts.changes ?? [],
+  });
   const problems: string[] = [];
   const once = async (channel: string, send: () => Promise<void>) => {
     try {
@@ -71,7 +78,7 @@ async function deliver(notice: NoticeRow, config: Configuration): Promise<string
   const page = { label: 'Open the request', url: pageAddress(promotion) };
   const webhook = config.notifications.slackWebhook;
   if (webhook) await once('slack', async () => sendToSlack(await resolveReference(webhook), message, page));
-  for (const recipient of audienceOf(notice.type, { configuration: config, promotion, plan, decisions })) {
+  for (const recipient of audienceOf(notice.type, { approvers, promotion, plan, decisions })) {
     await once(`mail:${recipient.email}`, () => sendMail(recipient, message, promotion, config));
   }
   return problems;

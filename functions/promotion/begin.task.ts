@@ -4,7 +4,7 @@ import { environmentBefore } from '../../core/environment/configuration.ts';
 import { begin as decideBegin } from '../../core/promotion/begin.ts';
 import { changing } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
-import { clock, configuration, environments, promotions } from '../kit/state.ts';
+import { approversNow, clock, environments, promotions } from '../kit/state.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
 
 /** Task `begin`. Faults: AUDIT_UNAVAILABLE while the approvals are not sealed. */
@@ -40,16 +40,16 @@ export function begin(evidence: Evidence) {
 }
 
 async function decideNow(promotion: Promotion) {
-  const [plan, decisions, config, environment] = await Promise.all([
+  const [plan, decisions, approvers, environment] = await Promise.all([
     promotions.plan(promotion.id, promotion.planHash),
     promotions.decisions(promotion.id),
-    configuration(),
+    approversNow(),
     environments.get(promotion.to, promotion.artifact),
   ]);
   if (!plan) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
-  const isFirst = environmentBefore(config, plan.from) === undefined;
+  const isFirst = environmentBefore(approvers.configuration, plan.from) === undefined;
   const evidenceHolds = isFirst || (await environments.evidence(plan.from, plan.artifact, plan.digest)) !== undefined;
-  return decideBegin({ promotion, plan, decisions, configuration: config, environment, evidenceHolds, now: clock.now() });
+  return decideBegin({ promotion, plan, decisions, approvers, environment, evidenceHolds, now: clock.now() });
 }
 
 function secondsUntil(instant: string): number {

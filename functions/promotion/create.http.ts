@@ -1,4 +1,5 @@
 /** `POST /v1/requests/{env}`: asks for a promotion. */
+import { artifactOf } from '../../core/environment/configuration.ts';
 import { Refusal } from '../../core/errors.ts';
 import { create as createPromotion, refusePastDate } from '../../core/promotion/create.ts';
 import { specOf } from '../../core/promotion/make-plan.ts';
@@ -7,7 +8,7 @@ import type { RequestBody } from '../../core/promotion/request-body.ts';
 import type { RegistryReader } from '../../core/registry/ports.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
-import { clock, promotions } from '../kit/state.ts';
+import { approversNow, clock, promotions } from '../kit/state.ts';
 import { draftPlan, findArtifact } from './draft-plan.ts';
 import { type PreviewRow, readPreview } from './preview-row.ts';
 import { renderRequest } from './render-request.ts';
@@ -33,6 +34,7 @@ async function createNow(call: HttpCall<RequestBody>, registries: RegistryReader
       },
     };
   }
+  const project = artifactOf(configuration, plan.artifact)?.project;
   const now = clock.now();
   const id = await promotions.nextId(now.getUTCFullYear());
   const promotion = await promotions.commit(
@@ -44,6 +46,7 @@ async function createNow(call: HttpCall<RequestBody>, registries: RegistryReader
       now,
       ...actingOf(call),
       ...(body.previewRef === undefined ? {} : { previewRef: body.previewRef }),
+      ...(project === undefined ? {} : { project }),
     }),
   );
   const aggregate = await promotions.aggregate(promotion.id);
@@ -51,7 +54,7 @@ async function createNow(call: HttpCall<RequestBody>, registries: RegistryReader
   return {
     status: 201,
     headers: { location: `/v1/requests/${plan.to}/${promotion.id}` },
-    body: renderRequest({ ...aggregate, plan, decisions: [], configuration, caller }),
+    body: renderRequest({ ...aggregate, plan, decisions: [], approvers: await approversNow(), caller }),
   };
 }
 

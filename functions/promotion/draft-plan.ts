@@ -25,7 +25,7 @@ export function requireArtifact(configuration: Configuration, caller: Caller, en
   if (!artifact || !belongsToTenant(caller.membership, artifact.tenant)) {
     throw new Refusal('NOT_FOUND', 'there is no such artifact', { hint: 'check the name, and that your tenant owns it' });
   }
-  if (!mayUse(caller.membership, 'request', artifact.tenant))
+  if (!mayUse(caller.membership, 'request', artifact.tenant, environment))
     throw new Refusal('FORBIDDEN', 'your roles do not include the verb "request"');
   return artifact;
 }

@@ -4,6 +4,7 @@ import { edit, refusePastDate, refuseUneditable } from '../../core/promotion/cre
 import { specOf } from '../../core/promotion/make-plan.ts';
 import { refuseChange } from '../../core/promotion/may-change.ts';
 import { planHashOf } from '../../core/promotion/plan.ts';
+import { planChanges } from '../../core/promotion/plan-changes.ts';
 import { changing } from '../../core/promotion/ports.ts';
 import type { Promotion, PromotionSpec } from '../../core/promotion/promotion.ts';
 import type { EditBody, RequestBody } from '../../core/promotion/request-body.ts';
@@ -33,11 +34,14 @@ export function editRequest(registries: RegistryReader): TwoPhaseHandler<Promoti
           refuseUneditable(promotion);
           // The requester stays: an editor is added to who may not decide, and takes nobody's place.
           const { plan } = await draftPlan({ ...call, body }, registries, promotion.requester.key);
-          const edition = (await promotions.plan(promotion.id, promotion.planHash))?.edition;
+          const before = await promotions.plan(promotion.id, promotion.planHash);
+          if (!before) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
+          const { edition } = before;
           if (planHashOf({ ...plan, ...(edition === undefined ? {} : { edition }) }) === promotion.planHash) return;
           const spec = specOf(body, plan.from, plan.to);
+          const changes = planChanges({ plan: before, spec: texts.spec }, { plan, spec });
           await promotions.commit(
-            edit(promotion, { plan, spec, requestedVersion: body.target.version, now: clock.now(), ...actingOf(call) }),
+            edit(promotion, { plan, spec, changes, requestedVersion: body.target.version, now: clock.now(), ...actingOf(call) }),
           );
         },
       );

@@ -8,15 +8,15 @@ import { findOfCall, planAndDecisions } from './find-request.ts';
 
 export const explainRequest: TwoPhaseHandler<Promotion> = {
   find: findOfCall,
-  async handle({ configuration }, promotion) {
-    const [{ plan, decisions }, gates, environment, undelivered] = await Promise.all([
+  async handle(_call, promotion) {
+    const [{ plan, decisions, approvers }, gates, environment, undelivered] = await Promise.all([
       planAndDecisions(promotion),
       promotions.gates(promotion.id, promotion.attempt),
       environments.get(promotion.to, promotion.artifact),
       noticeRows(table).hasFailed(promotion.id),
     ]);
     const now = clock.now().toISOString();
-    const explanation = explain({ promotion, plan, gates, decisions, configuration, environment, now });
+    const explanation = explain({ promotion, plan, gates, decisions, approvers, environment, now });
     // Approval is possible all the same: on the request page and by the command line.
     return { status: 200, body: { ...explanation, ...(undelivered ? { notification: 'failed' } : {}) } };
   },

@@ -2,12 +2,13 @@
 import type { Actor } from '../../core/access/identity.ts';
 import { belongsToTenant, type Membership, maySee } from '../../core/access/membership.ts';
 import type { Decision } from '../../core/approval/decision.ts';
+import type { Approvers } from '../../core/approval/delegation.ts';
 import { standingDecisions } from '../../core/approval/standing.ts';
 import { Refusal } from '../../core/errors.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { HttpCall } from '../kit/http.ts';
-import { configuration, promotions } from '../kit/state.ts';
+import { approversNow, promotions } from '../kit/state.ts';
 import { type RenderedRequest, renderRequest } from './render-request.ts';
 
 const ID = /^PR-[0-9]{4}-[0-9]{4,9}$/;
@@ -29,19 +30,29 @@ export function findOfCall(call: HttpCall<unknown, unknown>): Promise<Promotion>
   return findRequest(call.params['id']!, call.params['env']!, call.caller);
 }
 
-/** Plan that stands and the decisions that still count. */
-export async function planAndDecisions(promotion: Promotion): Promise<{ plan: Plan; decisions: Decision[] }> {
-  const [plan, decisions] = await Promise.all([promotions.plan(promotion.id, promotion.planHash), promotions.decisions(promotion.id)]);
+/** What a decision rests on, besides the head. */
+export interface DecisionBasis {
+  plan: Plan;
+  decisions: Decision[];
+  approvers: Approvers;
+}
+
+/** Plan that stands, the decisions that still count, and who may approve. */
+export async function planAndDecisions(promotion: Promotion): Promise<DecisionBasis> {
+  const [plan, decisions, approvers] = await Promise.all([
+    promotions.plan(promotion.id, promotion.planHash),
+    promotions.decisions(promotion.id),
+    approversNow(),
+  ]);
   if (!plan) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
-  return { plan, decisions: standingDecisions(await configuration(), promotion, decisions) };
+  return { plan, decisions: standingDecisions(approvers, promotion, decisions), approvers };
 }
 
 /** The request in full, as the caller may see it, read after whatever was just written. */
 export async function readRequestFor(call: HttpCall, id: string): Promise<RenderedRequest> {
   const aggregate = await promotions.aggregate(id);
   if (!aggregate) throw new Error(`${id} vanished`);
-  const { configuration, caller } = call;
-  return renderRequest({ ...aggregate, ...(await planAndDecisions(aggregate.promotion)), configuration, caller });
+  return renderRequest({ ...aggregate, ...(await planAndDecisions(aggregate.promotion)), caller: call.caller });
 }
 
 /** `If-Match` of an update names `metadata.version`. Refusal STATE_CONFLICT when somebody was faster. The header is attacker-controlled. */

@@ -12,8 +12,7 @@ export const getRequest: TwoPhaseHandler<Promotion> = {
   async handle(call, found) {
     const aggregate = await promotions.aggregate(found.id);
     if (!aggregate) throw new Error(`${found.id} vanished`);
-    const { configuration, caller } = call;
-    const rendered = renderRequest({ ...aggregate, ...(await planAndDecisions(aggregate.promotion)), configuration, caller });
+    const rendered = renderRequest({ ...aggregate, ...(await planAndDecisions(aggregate.promotion)), caller: call.caller });
     const { approvedBy, rejectionReason } = rendered.status;
     const answer: HttpAnswer = wantsYaml(call)
       ? { status: 200, contentType: 'application/yaml', body: await ticket({ ...aggregate, approvedBy, rejectionReason }) }

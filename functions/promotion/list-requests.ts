@@ -1,7 +1,7 @@
 /** Pages of requests for a caller: whose rows are read is decided here, what is kept of them by each list. */
 import { kmsMacs } from '../../adapters/access/macs.ts';
-import type { Membership } from '../../core/access/membership.ts';
-import type { Configuration } from '../../core/environment/configuration.ts';
+import { holdsVerb, type Membership, reachOf } from '../../core/access/membership.ts';
+import { type Configuration, tenantsOf } from '../../core/environment/configuration.ts';
 import type { Json } from '../../core/promotion/canonical-json.ts';
 import type { PromotionQuery } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
@@ -15,15 +15,11 @@ const DEFAULT_LIMIT = 25;
 const MOST_READ = 1_000;
 const pages = cursors(kmsMacs(), clock);
 
-/** Tenants whose requests the member may read. */
-export function visibleTenants(membership: Membership, configuration: Configuration): string[] {
-  if (!membership.verbs.has('read')) return [];
-  if (membership.sees !== 'all') return [...membership.tenants].sort();
-  const named = [
-    ...Object.values(configuration.artifacts).map((artifact) => artifact.tenant),
-    ...configuration.people.flatMap((person) => person.tenants),
-  ];
-  return [...new Set(named)].sort();
+/** Tenants whose requests the member may read in the environment; in any when none is named. */
+export function visibleTenants(membership: Membership, configuration: Configuration, environment?: string): string[] {
+  if (!holdsVerb(membership, 'read', environment)) return [];
+  if (membership.tenants !== 'all') return [...membership.tenants].sort();
+  return tenantsOf(configuration);
 }
 
 export interface Listing {
@@ -42,7 +38,7 @@ export interface Listing {
 export async function listRequests(call: HttpCall<unknown, unknown>, listing: Listing) {
   const { caller, configuration } = call;
   const environment = call.params['env']!;
-  const tenants = visibleTenants(caller.membership, configuration).filter(
+  const tenants = visibleTenants(caller.membership, configuration, environment).filter(
     (tenant) => listing.tenant === undefined || tenant === listing.tenant,
   );
   const scope: Json = [listing.operation, environment, tenants, caller.actor.key, definedOf(listing.filters)];
@@ -55,7 +51,7 @@ export async function listRequests(call: HttpCall<unknown, unknown>, listing: Li
     environment,
     tenants,
     limit: Math.min(100, limit),
-    ...(caller.membership.sees === 'own' ? { requesterKey: caller.actor.key } : {}),
+    ...(reachOf(caller.membership, environment) === 'own' ? { requesterKey: caller.actor.key } : {}),
   };
   const kept: Promotion[] = [];
   for (let read = 0; read < MOST_READ && kept.length < limit; ) {

@@ -63,6 +63,7 @@ async function waitsForMe(promotion: Promotion, call: PageCall): Promise<boolean
     ...(await planAndDecisions(promotion)),
     membership,
     gatesHash: '',
+    isReciprocal: false,
     now: clock.now().toISOString(),
     hashText: () => '',
   };

@@ -10,7 +10,7 @@ import { warningsOf } from '../../core/promotion/plan-warnings.ts';
 import type { RequestBody } from '../../core/promotion/request-body.ts';
 import type { RegistryReader } from '../../core/registry/ports.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
-import { clock } from '../kit/state.ts';
+import { approversNow, clock } from '../kit/state.ts';
 import { draftPlan, findArtifact } from './draft-plan.ts';
 import { storePreview, unstoredExpiry } from './preview-row.ts';
 
@@ -35,10 +35,14 @@ async function previewNow(call: PreviewCall, registries: RegistryReader, runner:
   refusePastDate(body.request.scheduledDate, clock.now());
   const { plan, version, environment } = await draftPlan(call, registries, caller.actor.key);
   const planHash = planHashOf(plan);
-  const [gates, copy] = await Promise.all([tryGates(call, plan, planHash, runner), estimate(call, plan, registries)]);
+  const [gates, copy, approvers] = await Promise.all([
+    tryGates(call, plan, planHash, runner),
+    estimate(call, plan, registries),
+    approversNow(),
+  ]);
   const stored = call.query.store === 'false' ? { expiresAt: unstoredExpiry() } : await storePreview(plan, planHash);
   const workload = configuration.artifacts[plan.artifact]?.workload;
-  const promotion = { tenant: plan.tenant, requester: caller.actor, editors: [] };
+  const promotion = { tenant: plan.tenant, to: plan.to, requester: caller.actor, editors: [], planHash };
   const answer = {
     ...stored,
     planHash,
@@ -54,7 +58,7 @@ async function previewNow(call: PreviewCall, registries: RegistryReader, runner:
         rules: stage.rules.map((rule) => ({
           team: groupOf(rule),
           min: rule.min,
-          eligible: eligibleFor(rule, promotion, configuration).map((person) => person.email),
+          eligible: eligibleFor(rule, promotion, approvers).map((person) => person.email),
         })),
       })),
     },

@@ -1,69 +1,128 @@
-/** Lambda `reconcile`: every minute, repairs what a crash, a lost record or the mere passing of time left undone. */
-import { expired } from '../../core/promotion/begin.ts';
-import { PHASES, type Phase } from '../../core/promotion/phase.ts';
+/** Lambda `reconcile`: every minute, does what nobody does but time, and repairs what a crash or a lost record left undone. */
+import { noticeRows } from '../../adapters/notification/notice-rows.ts';
+import { remind } from '../../core/approval/remind.ts';
+import { tenantsOf } from '../../core/environment/configuration.ts';
+import { statusOfReview } from '../../core/gate/review.ts';
+import { approvalsHoldUntil, expired, lapsed, waitsUntil } from '../../core/promotion/begin.ts';
+import type { PromotionChange } from '../../core/promotion/change.ts';
+import type { Phase } from '../../core/promotion/phase.ts';
 import { changing, type PromotionPage } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { log } from '../kit/log.ts';
-import { clock, configuration, environments, promotions, wakes } from '../kit/state.ts';
+import { clock, configuration, environments, promotions, reviews, table, wakes } from '../kit/state.ts';
 
 const MAY_EXPIRE: ReadonlySet<Phase> = new Set(['validating', 'blocked', 'pending_approval', 'approved']);
-const LIVE: readonly Phase[] = PHASES.filter((phase) => MAY_EXPIRE.has(phase) || phase === 'requested');
 
-/** Expires what is over time and wakes runs whose reason to wait is gone. Every step is a condition on the row, so two jobs at once are safe. */
-export async function handler(): Promise<{ expired: number; woken: number }> {
-  let expiredCount = 0;
-  let woken = 0;
-  for await (const promotion of livePromotions()) {
+export interface Reconciled {
+  expired: number;
+  lapsed: number;
+  reminded: number;
+  woken: number;
+  overdue: number;
+}
+
+/** Expires what is over time, reminds, and wakes runs whose reason to wait is gone. Every step is a condition on the row, so two jobs at once are safe. */
+export async function handler(): Promise<Reconciled> {
+  const done: Reconciled = { expired: 0, lapsed: 0, reminded: 0, woken: 0, overdue: 0 };
+  for await (const promotion of openPromotions()) {
     try {
-      if (MAY_EXPIRE.has(promotion.phase) && clock.now().toISOString() >= promotion.expiresAt) {
-        if (await expire(promotion.id)) expiredCount++;
-      } else if (await sleepsInVain(promotion)) {
+      if (isOver(promotion)) done.expired += await change(promotion.id, (head) => (isOver(head) ? expired(head) : undefined));
+      else if (await hasLapsed(promotion)) done.lapsed += await change(promotion.id, lapse);
+      else if (await reminderOf(promotion)) done.reminded += await change(promotion.id, reminderOf);
+      else if (await sleepsInVain(promotion)) {
         await wakes.add({ kind: 'resume', requestId: promotion.id, attempt: promotion.attempt, wait: 'turn' });
-        woken++;
+        done.woken++;
       }
     } catch (error) {
       log.error('reconcile failed', { requestId: promotion.id, error });
     }
   }
-  return { expired: expiredCount, woken };
+  done.overdue = await announceOverdueReviews();
+  return done;
 }
 
-async function* livePromotions(): AsyncGenerator<Promotion> {
-  const config = await configuration();
-  const tenants = [...new Set(Object.values(config.artifacts).map((artifact) => artifact.tenant))];
-  for (const environment of config.path) {
-    let after: string | undefined;
-    do {
-      const page: PromotionPage = await promotions.list({
-        environment,
-        tenants,
-        phases: LIVE,
-        limit: 100,
-        ...(after === undefined ? {} : { after }),
-      });
-      yield* page.items;
-      after = page.after;
-    } while (after !== undefined);
-  }
+async function* openPromotions(): AsyncGenerator<Promotion> {
+  const tenants = tenantsOf(await configuration());
+  let after: string | undefined;
+  do {
+    const page: PromotionPage = await promotions.listOpen({ tenants, limit: 100, ...(after === undefined ? {} : { after }) });
+    yield* page.items;
+    after = page.after;
+  } while (after !== undefined);
 }
 
-/** False when somebody decided at the same instant: exactly one of the two wins. */
-function expire(id: string): Promise<boolean> {
+/** 1 when the change was made: somebody may have decided at the same instant, and exactly one of the two wins. */
+function change(
+  id: string,
+  rule: (promotion: Promotion) => PromotionChange | undefined | Promise<PromotionChange | undefined>,
+): Promise<number> {
   return changing(
     () => promotions.head(id),
     async (promotion) => {
-      if (!promotion || !MAY_EXPIRE.has(promotion.phase) || clock.now().toISOString() < promotion.expiresAt) return false;
-      await promotions.commit(expired(promotion));
-      return true;
+      const due = promotion && (await rule(promotion));
+      if (!due) return 0;
+      await promotions.commit(due);
+      return 1;
     },
   );
 }
 
-/** Approved, but what it waits for has happened: the date has come, the environment is free. */
+function isOver({ phase, expiresAt }: Promotion): boolean {
+  return MAY_EXPIRE.has(phase) && clock.now().toISOString() >= expiresAt;
+}
+
+/** Approved long ago and still waiting: people are asked again now, not when its turn has come. */
+async function hasLapsed(promotion: Promotion): Promise<boolean> {
+  return (await lapse(promotion)) !== undefined;
+}
+
+async function lapse(promotion: Promotion): Promise<PromotionChange | undefined> {
+  if (promotion.phase !== 'approved') return undefined;
+  const plan = await promotions.plan(promotion.id, promotion.planHash);
+  if (!plan || clock.now().toISOString() < approvalsHoldUntil(promotion, plan)) return undefined;
+  const lapsing = lapsed(promotion, plan, clock.now());
+  // The run waits for its turn; it finds the approvals open and waits for them.
+  return { ...lapsing, wake: { kind: 'resume', requestId: promotion.id, attempt: promotion.attempt, wait: 'turn' } };
+}
+
+async function reminderOf(promotion: Promotion): Promise<PromotionChange | undefined> {
+  const environment = (await configuration()).environments[promotion.to];
+  return environment && remind(promotion, environment.reminders, clock.now().toISOString());
+}
+
+/** Approved, but what it waits for has happened: the date has come, the timer is over, the environment is free. */
 async function sleepsInVain(promotion: Promotion): Promise<boolean> {
   if (promotion.phase !== 'approved') return false;
-  if (promotion.waitingOn === 'schedule') return promotion.scheduledDate !== null && clock.now().toISOString() >= promotion.scheduledDate;
-  if (promotion.waitingOn !== 'lock') return false;
-  const environment = await environments.get(promotion.to, promotion.artifact);
-  return environment?.holder === undefined;
+  const now = clock.now().toISOString();
+  switch (promotion.waitingOn) {
+    case 'schedule':
+      return promotion.scheduledDate !== null && now >= promotion.scheduledDate;
+    case 'timer': {
+      const plan = await promotions.plan(promotion.id, promotion.planHash);
+      return plan !== undefined && now >= waitsUntil(promotion, plan);
+    }
+    case 'lock':
+      return (await environments.get(promotion.to, promotion.artifact))?.holder === undefined;
+    default:
+      return false;
+  }
+}
+
+/** Tells people once of every review that nobody has closed in time. */
+async function announceOverdueReviews(): Promise<number> {
+  const now = clock.now().toISOString();
+  let announced = 0;
+  for (const review of await reviews.all()) {
+    if (review.remindedAt !== undefined || statusOfReview(review, now) !== 'overdue') continue;
+    const promotion = await promotions.head(review.requestId);
+    if (!promotion) continue;
+    // The notice first: told twice is better than not at all.
+    await noticeRows(table).add(
+      { type: 'review.overdue', data: { review: review.id, gate: review.gate, dueAt: review.dueAt, by: review.by.email } },
+      promotion,
+      clock.now(),
+    );
+    if (await reviews.replace(review, { ...review, remindedAt: now })) announced++;
+  }
+  return announced;
 }

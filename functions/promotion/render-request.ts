@@ -1,10 +1,11 @@
 /** The public shape of a request. An allow-list: what is not named here never leaves, whatever a row holds. */
 
 import type { Decision } from '../../core/approval/decision.ts';
+import type { Approvers } from '../../core/approval/delegation.ts';
 import { eligibleFor } from '../../core/approval/eligible.ts';
 import { approvalProgress } from '../../core/approval/progress.ts';
-import type { Configuration } from '../../core/environment/configuration.ts';
 import type { GateResult } from '../../core/gate/gate.ts';
+import type { Waiver } from '../../core/gate/waiver.ts';
 import { actionsOf } from '../../core/promotion/allowed-actions.ts';
 import { lifecycleOf, stateOf, workflowViewOf } from '../../core/promotion/phase.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
@@ -19,7 +20,7 @@ export interface RequestFacts {
   history: readonly HistoryEntry[];
   plan: Plan;
   decisions: readonly Decision[];
-  configuration: Configuration;
+  approvers: Approvers;
   caller: Pick<Caller, 'actor' | 'membership'>;
 }
 
@@ -31,7 +32,15 @@ export function renderRequest(facts: RequestFacts) {
   const lastApproval = decisions
     .filter((decision) => decision.planHash === promotion.planHash && decision.decision === 'approve' && !decision.withdrawn)
     .reduce<Decision | undefined>((last, decision) => (last && last.at > decision.at ? last : decision), undefined);
-  const actions = actionsOf({ promotion, plan, decisions, ...caller, now: clock.now().toISOString() });
+  const actions = actionsOf({
+    promotion,
+    plan,
+    decisions,
+    approvers: facts.approvers,
+    gates: facts.gates,
+    ...caller,
+    now: clock.now().toISOString(),
+  });
   return {
     apiVersion: API_VERSION,
     kind: 'PromotionRequest',
@@ -54,7 +63,10 @@ export function renderRequest(facts: RequestFacts) {
             team: rule.team,
             min: rule.min,
             given: rule.given.map((decision) => decision.actor.email),
-            eligible: eligibleFor(plan.approvals[index]!.rules[place]!, promotion, facts.configuration).map((person) => person.email),
+            ...optional({ onBehalfOf: behalfOf(rule.given) }),
+            eligible: eligibleFor(plan.approvals[index]!.rules[place]!, promotion, facts.approvers, decisions).map(
+              (person) => person.email,
+            ),
           })),
         })),
       },
@@ -72,6 +84,8 @@ export function renderRequest(facts: RequestFacts) {
         : {}),
       history: facts.history.map(renderEntry),
       ...optional({
+        planChanges: texts.changes?.length ? texts.changes : undefined,
+        waivers: promotion.waivers?.length ? promotion.waivers.map(renderWaiver) : undefined,
         approvedBy: promotion.approvedAt === undefined ? undefined : lastApproval?.actor.email,
         approvedAt: promotion.approvedAt,
         deployedAt: promotion.deployedAt,
@@ -110,7 +124,11 @@ export function renderSummary(promotion: Promotion) {
         sourceEnvironment: promotion.from,
         targetEnvironment: promotion.to,
       },
-      request: { impactAssessment: promotion.impact, scheduledDate: promotion.scheduledDate },
+      request: {
+        impactAssessment: promotion.impact,
+        scheduledDate: promotion.scheduledDate,
+        ...optional({ priority: promotion.priority }),
+      },
     },
     status: progressOf(promotion),
   };
@@ -118,12 +136,22 @@ export function renderSummary(promotion: Promotion) {
 
 /** A line of the history: addresses for people, a word for the engine. */
 export function renderEntry(entry: HistoryEntry) {
-  const { action, at, by, comment, jobId, error } = entry;
-  return { action, at, by: by.email, ...optional({ comment, jobId, error }) };
+  const { action, at, by, comment, jobId, error, onBehalfOf } = entry;
+  return { action, at, by: by.email, ...optional({ onBehalfOf, comment, jobId, error }) };
 }
 
-function metadataOf({ id, createdAt, requester, tenant, version }: Promotion) {
-  return { id, createdAt, createdBy: requester.email, tenant, version };
+/** Address of the decider → address of the absent person, where somebody stood in. */
+function behalfOf(given: readonly Decision[]): Record<string, string> | undefined {
+  const lent = given.flatMap(({ actor, onBehalfOf }) => (onBehalfOf ? [[actor.email, onBehalfOf.email] as const] : []));
+  return lent.length > 0 ? Object.fromEntries(lent) : undefined;
+}
+
+function renderWaiver({ gate, by, at, expiresAt, review }: Waiver) {
+  return { gate, by: by.email, at, expiresAt, review };
+}
+
+function metadataOf({ id, createdAt, requester, tenant, version, project }: Promotion) {
+  return { id, createdAt, createdBy: requester.email, tenant, version, ...optional({ project, onBehalfOf: requester.owner?.email }) };
 }
 
 function progressOf(promotion: Promotion) {

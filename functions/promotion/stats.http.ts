@@ -1,4 +1,5 @@
 /** `GET /v1/requests/{env}/stats`: counts of what the caller may see. Days and weeks (from Monday) are UTC. */
+import { isOwnRequest, reachOf } from '../../core/access/membership.ts';
 import { type Phase, stateOf } from '../../core/promotion/phase.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
@@ -22,12 +23,14 @@ const COUNTED: readonly Phase[] = [
 
 export async function stats(call: HttpCall): Promise<HttpAnswer> {
   const { caller, configuration } = call;
+  const environment = call.params['env']!;
+  const seesOwn = reachOf(caller.membership, environment) === 'own';
   const now = clock.now();
   const today = now.toISOString().slice(0, 10);
   const monday = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() - ((now.getUTCDay() + 6) % 7))).toISOString();
   const counts = { pending: 0, approvedToday: 0, rejectedToday: 0, deployedThisWeek: 0 };
-  for await (const promotion of everyRequest(call.params['env']!, visibleTenants(caller.membership, configuration))) {
-    if (caller.membership.sees === 'own' && promotion.requester.key !== caller.actor.key) continue;
+  for await (const promotion of everyRequest(environment, visibleTenants(caller.membership, configuration, environment))) {
+    if (seesOwn && !isOwnRequest(promotion, caller.actor)) continue;
     if (stateOf(promotion.phase) === 'pending') counts.pending++;
     if (promotion.approvedAt?.startsWith(today)) counts.approvedToday++;
     if (promotion.rejectedAt?.startsWith(today)) counts.rejectedToday++;
