@@ -1,8 +1,10 @@
 /** Shapes of everything that the API answers, for the OpenAPI document and the clients. The functions themselves do not carry them. */
 import * as z from 'zod';
 import { REFUSALS } from '../core/errors.ts';
+import { REVIEW_OUTCOMES } from '../core/gate/review.ts';
 import { ACTIONS } from '../core/promotion/allowed-actions.ts';
 import { PHASES, STATES } from '../core/promotion/phase.ts';
+import { PRIORITIES } from '../core/promotion/promotion.ts';
 import { FAILURES } from './kit/problem-codes.ts';
 import type { AnswerName } from './routes.ts';
 
@@ -35,6 +37,7 @@ const target = z.strictObject({
   targetEnvironment: z.string(),
 });
 const impact = z.enum(['low', 'medium', 'high', 'critical']);
+const priority = z.enum(PRIORITIES);
 
 const spec = z.strictObject({
   target,
@@ -44,6 +47,7 @@ const spec = z.strictObject({
     impactAssessment: impact,
     rollbackPlan: z.string(),
     scheduledDate: instant.nullable(),
+    priority: priority.optional(),
   }),
   preChecks: z.strictObject({
     stagingTestsPassed: z.boolean(),
@@ -54,7 +58,15 @@ const spec = z.strictObject({
   registries: z.array(z.string()).optional(),
 });
 
-const metadata = z.strictObject({ id: z.string(), createdAt: instant, createdBy: z.string(), tenant: z.string(), version: z.int() });
+const metadata = z.strictObject({
+  id: z.string(),
+  createdAt: instant,
+  createdBy: z.string(),
+  tenant: z.string(),
+  version: z.int(),
+  project: z.string().optional(),
+  onBehalfOf: z.string().optional(),
+});
 
 const progress = {
   state: z.enum(STATES),
@@ -75,10 +87,13 @@ const historyEntry = {
   action: z.string(),
   at: instant,
   by: z.string(),
+  onBehalfOf: z.string().optional(),
   comment: z.string().optional(),
   jobId: z.string().optional(),
   error: z.string().optional(),
 };
+
+const planChange = z.strictObject({ field: z.string(), before: z.string(), after: z.string() }).meta({ id: 'PlanChange' });
 
 const status = z.strictObject({
   ...progress,
@@ -89,10 +104,20 @@ const status = z.strictObject({
       z.strictObject({
         name: z.string(),
         status: z.enum(['pending', 'waiting', 'approved', 'rejected']),
-        rules: z.array(z.strictObject({ team: z.string(), min: z.int(), given: z.array(z.string()), eligible: z.array(z.string()) })),
+        rules: z.array(
+          z.strictObject({
+            team: z.string(),
+            min: z.int(),
+            given: z.array(z.string()),
+            eligible: z.array(z.string()),
+            onBehalfOf: z.record(z.string(), z.string()).optional(),
+          }),
+        ),
       }),
     ),
   }),
+  planChanges: z.array(planChange).optional(),
+  waivers: z.array(z.strictObject({ gate: z.string(), by: z.string(), at: instant, expiresAt: instant, review: z.string() })).optional(),
   rollout: z
     .strictObject({
       steps: z.array(
@@ -136,7 +161,10 @@ const alreadyPromoted = z
 const summary = z
   .strictObject({
     ...resource,
-    spec: z.strictObject({ target, request: z.strictObject({ impactAssessment: impact, scheduledDate: instant.nullable() }) }),
+    spec: z.strictObject({
+      target,
+      request: z.strictObject({ impactAssessment: impact, scheduledDate: instant.nullable(), priority: priority.optional() }),
+    }),
     status: z.strictObject(progress),
   })
   .meta({ id: 'RequestSummary' });
@@ -182,7 +210,7 @@ const explanation = z
     summary: z.string(),
     conditions: z.array(
       z.strictObject({
-        kind: z.enum(['gate', 'approval', 'schedule', 'lock', 'confirm', 'evidence']),
+        kind: z.enum(['gate', 'approval', 'validity', 'schedule', 'timer', 'lock', 'confirm']),
         name: z.string(),
         met: z.boolean(),
         message: z.string(),
@@ -217,6 +245,52 @@ const past = z.strictObject({
   outcome: z.enum(['succeeded', 'rolled_back', 'failed', 'adopted']),
 });
 
+const inboxItem = summary
+  .extend({
+    reason: z.string(),
+    waitsForMe: z.boolean(),
+    risk: impact,
+    priority,
+    project: z.string(),
+    teams: z.array(z.string()),
+    since: instant,
+    dueAt: instant,
+  })
+  .meta({ id: 'InboxItem' });
+
+const delegation = z
+  .strictObject({
+    id: z.string(),
+    from: z.string(),
+    to: z.string().nullable(),
+    since: instant,
+    until: instant,
+    status: z.enum(['planned', 'active', 'over', 'revoked']),
+    createdAt: instant,
+  })
+  .meta({ id: 'Delegation' });
+
+const review = z
+  .strictObject({
+    id: z.string(),
+    status: z.enum(['open', 'overdue', 'closed']),
+    requestId: z.string(),
+    tenant: z.string(),
+    environment: z.string(),
+    artifact: z.string(),
+    gate: z.string(),
+    waivedBy: z.string(),
+    requestedBy: z.string(),
+    owners: z.array(z.string()),
+    openedAt: instant,
+    dueAt: instant,
+    closedAt: instant.optional(),
+    closedBy: z.string().optional(),
+    outcome: z.enum(REVIEW_OUTCOMES).optional(),
+    finding: z.string().optional(),
+  })
+  .meta({ id: 'Review' });
+
 /** Schema of every answer in the route table. `Page`, `OpenApi` and `Redirect` have no JSON shape of their own. */
 export const ANSWERS: Readonly<Record<AnswerName, z.ZodType>> = {
   Health: z.strictObject({ status: z.literal('ok') }).meta({ id: 'Health' }),
@@ -238,5 +312,11 @@ export const ANSWERS: Readonly<Record<AnswerName, z.ZodType>> = {
   Environment: z
     .strictObject({ environment: z.string(), tier, artifacts: z.array(z.strictObject({ ...place, history: z.array(past) })) })
     .meta({ id: 'Environment' }),
+  Nothing: z.undefined(),
+  Inbox: z.strictObject({ items: z.array(inboxItem), nextCursor: z.string().optional() }).meta({ id: 'Inbox' }),
+  Delegation: delegation,
+  DelegationList: z.strictObject({ items: z.array(delegation) }).meta({ id: 'DelegationList' }),
+  Review: review,
+  ReviewList: z.strictObject({ items: z.array(review) }).meta({ id: 'ReviewList' }),
   Accepted: z.looseObject({}).meta({ id: 'Accepted' }),
 };

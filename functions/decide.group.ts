@@ -1,10 +1,20 @@
 /** The one writer of decisions: over REST and by mailed link. */
 import { approveRequest } from './approval/approve.http.ts';
 import { decideByLink } from './approval/decide-by-link.http.ts';
+import { createDelegation, endDelegation } from './approval/delegations.http.ts';
 import { rejectRequest } from './approval/reject.http.ts';
 import { revokeLink } from './approval/revoke-link.http.ts';
 import { showLink } from './approval/show-link.http.ts';
 import { withdrawDecision } from './approval/withdraw.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
 
-export const handler = httpHandler('decide', { approveRequest, rejectRequest, withdrawDecision, showLink, decideByLink, revokeLink });
+export const handler = httpHandler('decide', {
+  approveRequest,
+  rejectRequest,
+  withdrawDecision,
+  showLink,
+  decideByLink,
+  revokeLink,
+  createDelegation,
+  endDelegation,
+});

@@ -20,5 +20,8 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   createRequest: REQUEST,
   editRequest: { request: { impactAssessment: 'medium' } },
   approveRequest: { comment: 'Approved after review' },
+  breakGlass: { gate: 'http', reason: 'Incident 4711: the gate service is down, the release was checked by hand' },
+  createDelegation: { to: 'security@example.com', until: '2027-01-07T08:00:00Z' },
+  closeReview: { outcome: 'justified', finding: 'The gate service was down; its checks pass now' },
   rejectRequest: { reason: 'The rollback plan does not cover the new table' },
 };

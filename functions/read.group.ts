@@ -1,6 +1,9 @@
 /** Every reading route. */
+import { listDelegations } from './approval/delegations.http.ts';
+import { inbox } from './approval/inbox.http.ts';
 import { getEnvironment } from './environment/get-environment.http.ts';
 import { listEnvironments } from './environment/list-environments.http.ts';
+import { listReviews } from './gate/reviews.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
 import { explainRequest } from './promotion/explain.http.ts';
 import { getRequest } from './promotion/get.http.ts';
@@ -16,6 +19,9 @@ export const handler = httpHandler('read', {
   getRequest,
   explainRequest,
   requestTimeline,
+  inbox,
+  listDelegations,
+  listReviews,
   listEnvironments,
   getEnvironment,
 });

@@ -1,6 +1,8 @@
 /** Previews, creates and changes requests. */
 import { gateRunner } from '../adapters/gate/gate-runner.ts';
 import { registryReader } from '../adapters/registry/registry-reader.ts';
+import { breakGlass } from './gate/break-glass.http.ts';
+import { closeReview } from './gate/reviews.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
 import { cancelRequest, executeRequest, retryRequest } from './promotion/change.http.ts';
 import { create } from './promotion/create.http.ts';
@@ -16,4 +18,6 @@ export const handler = httpHandler('request', {
   cancelRequest,
   retryRequest,
   executeRequest,
+  breakGlass,
+  closeReview,
 });

@@ -4,7 +4,9 @@
  */
 import * as z from 'zod';
 import type { Verb } from '../core/access/verb.ts';
-import { editBodySchema, prose, requestBodySchema } from '../core/promotion/request-body.ts';
+import { REVIEW_OUTCOMES } from '../core/gate/review.ts';
+import { PRIORITIES } from '../core/promotion/promotion.ts';
+import { editBodySchema, instant, prose, requestBodySchema } from '../core/promotion/request-body.ts';
 
 /** Lambda that serves a route: one per set of permissions. */
 export type FunctionGroup = 'read' | 'request' | 'decide' | 'hooks' | 'public';
@@ -47,6 +49,12 @@ export type AnswerName =
   | 'Timeline'
   | 'EnvironmentList'
   | 'Environment'
+  | 'Inbox'
+  | 'Delegation'
+  | 'DelegationList'
+  | 'Review'
+  | 'ReviewList'
+  | 'Nothing'
   | 'Accepted'
   | 'Redirect';
 
@@ -77,6 +85,25 @@ const none = z.strictObject({});
 export const approveBody = z.strictObject({ comment: prose(0, 4_000).optional(), planHash: planHash.optional() });
 export const rejectBody = z.strictObject({ reason: prose(10, 4_000), planHash: planHash.optional() });
 const emptyBody = z.strictObject({});
+export const breakGlassBody = z.strictObject({ gate: z.string().max(64), reason: prose(20, 4_000) });
+export const delegationBody = z.strictObject({
+  from: z.email().max(320).optional(),
+  to: z.email().max(320).optional(),
+  since: instant.optional(),
+  until: instant,
+});
+export const reviewBody = z.strictObject({ outcome: z.enum(REVIEW_OUTCOMES), finding: prose(10, 4_000) });
+export const reviewQuery = z.strictObject({ status: z.enum(['open', 'overdue', 'closed']).optional() });
+export const inboxQuery = z.strictObject({
+  ...paging,
+  view: z.enum(['mine', 'pending', 'all']).optional(),
+  team: z.string().max(64).optional(),
+  risk: z.enum(['low', 'medium', 'high', 'critical']).optional(),
+  priority: z.enum(PRIORITIES).optional(),
+  project: z.string().max(64).optional(),
+  status: z.enum(['pending', 'approved', 'deploying']).optional(),
+  environment: z.string().max(64).optional(),
+});
 
 const REQUEST = '/v1/requests/{env}/{id}';
 
@@ -230,6 +257,96 @@ export const ROUTES: readonly Route[] = [
     query: none,
     answers: { 200: 'PromotionRequest' },
     tag: 'requests',
+  },
+
+  {
+    method: 'POST',
+    path: `${REQUEST}/break-glass`,
+    operation: 'breakGlass',
+    group: 'request',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Lets a failed gate pass for a day, by a second person of another role; opens a review',
+    body: breakGlassBody,
+    query: none,
+    answers: { 200: 'PromotionRequest' },
+    tag: 'decisions',
+  },
+  {
+    method: 'GET',
+    path: '/v1/reviews',
+    operation: 'listReviews',
+    group: 'read',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Lists reviews of waived gates, newest first',
+    query: reviewQuery,
+    answers: { 200: 'ReviewList' },
+    tag: 'decisions',
+  },
+  {
+    method: 'POST',
+    path: '/v1/reviews/{reviewId}',
+    operation: 'closeReview',
+    group: 'request',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Closes a review with its finding',
+    body: reviewBody,
+    query: none,
+    answers: { 200: 'Review' },
+    tag: 'decisions',
+  },
+  {
+    method: 'GET',
+    path: '/v1/inbox',
+    operation: 'inbox',
+    group: 'read',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'What is open in every environment: mine, waiting for me, or all that I may see',
+    query: inboxQuery,
+    answers: { 200: 'Inbox' },
+    tag: 'decisions',
+  },
+  {
+    method: 'GET',
+    path: '/v1/delegations',
+    operation: 'listDelegations',
+    group: 'read',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Lists who is away and who stands in, as far as it concerns me',
+    query: none,
+    answers: { 200: 'DelegationList' },
+    tag: 'decisions',
+  },
+  {
+    method: 'POST',
+    path: '/v1/delegations',
+    operation: 'createDelegation',
+    group: 'decide',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Says that an approver is away, and who decides in that place',
+    body: delegationBody,
+    query: none,
+    answers: { 201: 'Delegation' },
+    tag: 'decisions',
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/delegations/{delegationId}',
+    operation: 'endDelegation',
+    group: 'decide',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Ends a delegation; approvals that were given by it are void',
+    body: emptyBody,
+    bodyOptional: true,
+    query: none,
+    answers: { 204: 'Nothing' },
+    tag: 'decisions',
   },
 
   {

@@ -8,6 +8,7 @@ export interface DelegationParty extends Party {
 
 export interface Delegation {
   id: string;
+  tenant: string;
   from: DelegationParty;
   /** Who decides in the place of `from`; absent: `from` is merely away and is not asked. */
   to?: DelegationParty;

@@ -45,6 +45,10 @@ export type EventType =
   | 'environment.adopted'
   | 'environment.locked'
   | 'environment.unlocked'
+  | 'delegation.created'
+  | 'delegation.revoked'
+  | 'review.closed'
+  | 'link.guessing'
   | 'log.heartbeat'
   | 'signin.failures';
 

@@ -3,7 +3,7 @@ import { kmsMacs } from '../../adapters/access/macs.ts';
 import { holdsVerb, type Membership, reachOf } from '../../core/access/membership.ts';
 import { type Configuration, tenantsOf } from '../../core/environment/configuration.ts';
 import type { Json } from '../../core/promotion/canonical-json.ts';
-import type { PromotionQuery } from '../../core/promotion/ports.ts';
+import type { PromotionPage, PromotionQuery } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { cursors } from '../kit/cursor.ts';
 import type { HttpCall } from '../kit/http.ts';
@@ -34,42 +34,62 @@ export interface Listing {
   keep?(promotion: Promotion): boolean | Promise<boolean>;
 }
 
-/** `{items, nextCursor?}`, newest first. Refusal BAD_CURSOR. */
+/** `{items, nextCursor?}` of one environment, newest first. Refusal BAD_CURSOR. */
 export async function listRequests(call: HttpCall<unknown, unknown>, listing: Listing) {
   const { caller, configuration } = call;
   const environment = call.params['env']!;
   const tenants = visibleTenants(caller.membership, configuration, environment).filter(
     (tenant) => listing.tenant === undefined || tenant === listing.tenant,
   );
-  const scope: Json = [listing.operation, environment, tenants, caller.actor.key, definedOf(listing.filters)];
-  const limit = listing.limit ?? DEFAULT_LIMIT;
   // Filters that exclude each other: there is nothing to read.
   if (listing.query.phases?.length === 0) return { items: [] };
-  let after = listing.cursor === undefined ? undefined : await pages.read(scope, listing.cursor);
-  const query: PromotionQuery = {
+  const query = {
     ...listing.query,
     environment,
     tenants,
-    limit: Math.min(100, limit),
     ...(reachOf(caller.membership, environment) === 'own' ? { requesterKey: caller.actor.key } : {}),
   };
+  const scope: Json = [listing.operation, environment, tenants, caller.actor.key, definedOf(listing.filters)];
+  const { promotions: kept, nextCursor } = await pageOf(listing, scope, (limit, after) => promotions.list({ ...query, limit, ...after }));
+  return { items: kept.map(renderSummary), ...(nextCursor === undefined ? {} : { nextCursor }) };
+}
+
+/** Requests of every environment that are not over, newest first. Refusal BAD_CURSOR. */
+export function listOpenRequests(call: HttpCall<unknown, unknown>, listing: Omit<Listing, 'query' | 'tenant'>): Promise<RequestPage> {
+  const { caller, configuration } = call;
+  const tenants = visibleTenants(caller.membership, configuration);
+  const scope: Json = [listing.operation, tenants, caller.actor.key, definedOf(listing.filters)];
+  return pageOf(listing, scope, (limit, after) => promotions.listOpen({ tenants, limit, ...after }));
+}
+
+interface RequestPage {
+  promotions: Promotion[];
+  nextCursor?: string;
+}
+
+/** Reads on until enough are kept. The position is after the last item that was given out, not after the page that it came from. */
+async function pageOf(
+  { limit = DEFAULT_LIMIT, cursor, keep }: Pick<Listing, 'limit' | 'cursor' | 'keep'>,
+  scope: Json,
+  read: (limit: number, after: { after?: string }) => Promise<PromotionPage>,
+): Promise<RequestPage> {
+  let after = cursor === undefined ? undefined : await pages.read(scope, cursor);
   const kept: Promotion[] = [];
-  for (let read = 0; read < MOST_READ && kept.length < limit; ) {
-    const page = await promotions.list({ ...query, ...(after === undefined ? {} : { after }) });
-    read += Math.max(1, page.items.length);
+  for (let looked = 0; looked < MOST_READ && kept.length < limit; ) {
+    const page = await read(Math.min(100, limit), after === undefined ? {} : { after });
+    looked += Math.max(1, page.items.length);
     after = page.after;
     for (const [index, promotion] of page.items.entries()) {
-      if (listing.keep && !(await listing.keep(promotion))) continue;
+      if (keep && !(await keep(promotion))) continue;
       kept.push(promotion);
       if (kept.length < limit) continue;
       const isLast = index === page.items.length - 1;
-      // The position is after the last item that was given out, not after the page that it came from.
       if (!isLast) after = positionOf(promotion);
       break;
     }
     if (after === undefined) break;
   }
-  return { items: kept.map(renderSummary), ...(after === undefined ? {} : { nextCursor: await pages.write(scope, after) }) };
+  return { promotions: kept, ...(after === undefined ? {} : { nextCursor: await pages.write(scope, after) }) };
 }
 
 function positionOf({ createdAt, id }: Promotion): string {
