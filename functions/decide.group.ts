@@ -1,6 +1,7 @@
 /** The one writer of decisions: over REST and by mailed link. */
 import { approveRequest } from './approval/approve.http.ts';
 import { decideByLink } from './approval/decide-by-link.http.ts';
+import { decideByService } from './approval/decide-by-service.http.ts';
 import { createDelegation, endDelegation } from './approval/delegations.http.ts';
 import { rejectRequest } from './approval/reject.http.ts';
 import { revokeLink } from './approval/revoke-link.http.ts';
@@ -15,6 +16,7 @@ export const handler = httpHandler('decide', {
   showLink,
   decideByLink,
   revokeLink,
+  decideByService,
   createDelegation,
   endDelegation,
 });

@@ -542,4 +542,14 @@ export const ROUTES: readonly Route[] = [
     answers: { 200: 'Accepted' },
     tag: 'hooks',
   },
+  {
+    method: 'POST',
+    path: '/v1/hooks/approvals/{id}/{approver}',
+    operation: 'decideByService',
+    group: 'decide',
+    auth: 'hmac',
+    summary: 'Takes the signed decision of an automated approver',
+    answers: { 200: 'Accepted' },
+    tag: 'hooks',
+  },
 ];

@@ -32,7 +32,7 @@ export class ControlPlaneStack extends Stack {
     const parameters = this.parameters();
     const api = new HttpApi(this, 'HttpApi');
     const mail = new Mail(this, 'Mail', { sender: configuration.notifications.from });
-    const secrets = new Secrets(this, 'Secrets');
+    const secrets = new Secrets(this, 'Secrets', { configuration });
     const commandGates = new CommandGates(this, 'CommandGates');
     const events = new EventPlane(this, 'Events', { table: state.state.table });
 
@@ -73,6 +73,9 @@ export class ControlPlaneStack extends Stack {
       EVENT_BUS: events.bus.eventBusName,
     });
     give('decide', { LINK_KEYS: linkKeys, OIDC_CLIENT_ID: parameters.clientId.valueAsString });
+    // Signatures of automated approvers.
+    groups.decide.allow(secrets.read(), this.readParameters());
+    groups.deliver.allow(this.readParameters());
     give('public', { OIDC_CLIENT_ID: parameters.clientId.valueAsString });
     groups.deliver.allow(
       new PolicyStatement({ actions: ['ses:SendEmail', 'ses:SendRawEmail'], resources: mail.arns }),

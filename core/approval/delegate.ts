@@ -75,7 +75,7 @@ function absentPerson({ actor, membership, configuration, from }: DelegateInput)
   const self = configuration.people.map((person) => known(configuration, person)).find(({ party }) => party.key === actor.key);
   const person = from === undefined ? self : byAddress(configuration, from);
   const isOther = person?.party.key !== actor.key;
-  const mayManage = !isOther || (person !== undefined && person.person.tenants.some((tenant) => mayUse(membership, 'admin', tenant)));
+  const mayManage = !isOther || person?.person.tenants.some((tenant) => mayUse(membership, 'admin', tenant)) === true;
   if (isOther && !mayManage) throw new Refusal('FORBIDDEN', 'only who holds the verb "admin" there enters the absence of somebody else');
   if (!person || !holdsVerb(membershipFrom(configuration, person.person), 'approve'))
     throw new Refusal('FORBIDDEN', 'who does not approve has nothing to lend', { hint: 'roles with the verb "approve" may' });

@@ -4,6 +4,7 @@ import { mayUse, membershipFrom } from '../access/membership.ts';
 import { askedApprovers } from '../approval/asked-approvers.ts';
 import type { Decision } from '../approval/decision.ts';
 import type { Approvers } from '../approval/delegation.ts';
+import { approvalProgress, openRules } from '../approval/progress.ts';
 import type { Configuration } from '../environment/configuration.ts';
 import type { NoticeType } from '../promotion/change.ts';
 import type { Plan } from '../promotion/plan.ts';
@@ -77,6 +78,18 @@ export function audienceOf(type: NoticeType, facts: AudienceFacts): Recipient[] 
   const { recipients: lists } = configuration.notifications;
   for (const name of [type, SEED_NAME[type]]) for (const email of (name && lists[name]) || []) add({ email });
   return [...recipients.values()];
+}
+
+/** Names of the automated approvers whose decision is missing now: they are asked whenever people could be. */
+export function servicesToAsk(
+  type: NoticeType,
+  promotion: Pick<Promotion, 'phase' | 'planHash'>,
+  { approvals }: Pick<Plan, 'approvals'>,
+  standing: readonly Decision[],
+): string[] {
+  if (!ASKING.has(type) || promotion.phase !== 'pending_approval') return [];
+  const open = openRules(approvals, approvalProgress(approvals, standing, promotion.planHash));
+  return [...new Set(open.flatMap(({ rule }) => rule.automated ?? []))];
 }
 
 /** Addresses of who holds the verb "admin" in a tenant. */

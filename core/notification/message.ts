@@ -44,6 +44,17 @@ export function messageOf(facts: NoticeFacts): Message {
   return { severity: SEVERITY[type] ?? 'info', subject: oneLine(subject), paragraphs: paragraphsOf(facts, what) };
 }
 
+/** Text of an alert that belongs to no request. */
+export function alertMessage(data: NoticeFacts['data'], at: string): Message {
+  const facts = Object.entries(data).filter(([name]) => name !== 'reason');
+  const lines = [`Seen at: ${at}`, ...facts.map(([name, value]) => `${name}: ${String(value)}`)];
+  return {
+    severity: 'critical',
+    subject: oneLine(`Suspicious activity: ${String(data['reason'] ?? data['signal'])}`),
+    paragraphs: [lines.join('\n')],
+  };
+}
+
 function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promotion): string {
   switch (type) {
     case 'promotion.requested':

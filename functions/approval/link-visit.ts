@@ -3,9 +3,11 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { kmsMacs } from '../../adapters/access/macs.ts';
 import { verifyToken } from '../../adapters/approval/link-keys.ts';
 import { type LinkRow, linkRows } from '../../adapters/approval/link-rows.ts';
+import { raiseAlert } from '../../adapters/notification/system-alerts.ts';
 import { type Actor, identityKey } from '../../core/access/identity.ts';
 import { type Membership, membershipOfKey } from '../../core/access/membership.ts';
 import { badLink, type LinkClaims } from '../../core/approval/link-token.ts';
+import { alertOf } from '../../core/approval/suspicion.ts';
 import type { Configuration } from '../../core/environment/configuration.ts';
 import { Refusal } from '../../core/errors.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
@@ -30,7 +32,8 @@ export async function visit(call: HttpCall, token: string | undefined): Promise<
   try {
     claims = await verifyToken(token ?? '', call.origin);
   } catch (error) {
-    if (error instanceof Refusal && error.code === 'BAD_LINK') await countFailure(table, clock, 'link', call.sourceIp);
+    if (error instanceof Refusal && error.code === 'BAD_LINK')
+      await countFailure(table, clock, 'link', call.sourceIp, () => reportGuessing(call.sourceIp));
     throw error;
   }
   const row = await links.get(claims.id);
@@ -41,6 +44,12 @@ export async function visit(call: HttpCall, token: string | undefined): Promise<
   }
   if (row.state === 'revoked') throw new Refusal('LINK_USED', 'this link was revoked', { hint: 'sign in and decide there' });
   return { token: token!, claims, row };
+}
+
+/** The address stands in the mail to people only, never in the log. */
+function reportGuessing(source: string): Promise<void> {
+  const event = { type: 'link.guessing' as const, data: { signal: 'link_guessing' } };
+  return raiseAlert(table, clock.now(), event, alertOf('link_guessing', { source }));
 }
 
 export interface Approver {

@@ -13,9 +13,15 @@ export type LimitKind = 'signin' | 'link' | 'hook';
 
 /**
  * Counts one failure of `source` (an address, from API Gateway). Refusal TOO_MANY_REQUESTS beyond the limit. A table that does not answer limits
- * nobody: the failure itself is refused anyway.
+ * nobody: the failure itself is refused anyway. `reached` is called once a minute and source, when the limit is.
  */
-export async function countFailure(table: Table, clock: Clock, kind: LimitKind, source: string): Promise<void> {
+export async function countFailure(
+  table: Table,
+  clock: Clock,
+  kind: LimitKind,
+  source: string,
+  reached?: () => Promise<void>,
+): Promise<void> {
   const now = clock.now().getTime();
   const minute = Math.floor(now / MINUTE_MS);
   const pk = limitKey(kind, source, minute);
@@ -32,6 +38,9 @@ export async function countFailure(table: Table, clock: Clock, kind: LimitKind, 
     log.warn('failure not counted', { kind, error });
   }
   if (failures <= FAILURES_PER_MINUTE) return;
+  if (failures === FAILURES_PER_MINUTE + 1 && reached) {
+    await reached().catch((error: unknown) => log.warn('alert not raised', { kind, error }));
+  }
   const retryAfter = Math.max(1, Math.ceil(((minute + 1) * MINUTE_MS - now) / 1000));
   throw new Refusal('TOO_MANY_REQUESTS', 'too many failed attempts from this address', { retryAfter, hint: 'wait, then sign in again' });
 }

@@ -1,17 +1,20 @@
 /** Lambda `deliver`: turns notices into bus events, mail and Slack messages. One runs at a time; what fails is tried again every minute for a day. */
 import { randomBytes } from 'node:crypto';
+import { askService } from '../../adapters/approval/ask-service.ts';
 import { issueToken } from '../../adapters/approval/link-keys.ts';
 import { linkRows } from '../../adapters/approval/link-rows.ts';
 import { publishEvent } from '../../adapters/notification/bus.ts';
 import { mailer } from '../../adapters/notification/mailer.ts';
 import { type NoticeRow, noticeRows } from '../../adapters/notification/notice-rows.ts';
 import { sendToSlack } from '../../adapters/notification/slack.ts';
+import { ALERT_PREFIX } from '../../adapters/notification/system-alerts.ts';
 import { resolveReference } from '../../adapters/references.ts';
 import { requiredVariable } from '../../adapters/state/table.ts';
-import type { Configuration } from '../../core/environment/configuration.ts';
+import { standingDecisions } from '../../core/approval/standing.ts';
+import { type Configuration, tenantsOf } from '../../core/environment/configuration.ts';
 import { messageOf as errorText } from '../../core/errors.ts';
-import { audienceOf, type Recipient } from '../../core/notification/audience.ts';
-import { type Message, messageOf } from '../../core/notification/message.ts';
+import { administratorsOf, audienceOf, type Recipient, servicesToAsk } from '../../core/notification/audience.ts';
+import { alertMessage, type Message, messageOf } from '../../core/notification/message.ts';
 import type { NoticeType } from '../../core/promotion/change.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { log } from '../kit/log.ts';
@@ -47,6 +50,20 @@ export async function handler(): Promise<{ delivered: number; failed: number }> 
 
 /** Every channel on its own: one that fails keeps no other waiting. Answers what went wrong. */
 async function deliver(notice: NoticeRow, config: Configuration): Promise<string[]> {
+  const problems: string[] = [];
+  const once = async (channel: string, send: () => Promise<void>) => {
+    try {
+      if (await notices.wasSent(notice, channel)) return;
+      await send();
+      await notices.markSent(notice, channel);
+    } catch (error) {
+      problems.push(`${channel.split(':')[0]}: ${errorText(error)}`);
+    }
+  };
+  if (notice.requestId.startsWith(ALERT_PREFIX)) {
+    await deliverAlert(notice, config, once);
+    return problems;
+  }
   const promotion = await promotions.head(notice.requestId);
   if (!promotion) return [];
   const [plan, texts, decisions, approvers] = await Promise.all([
@@ -63,17 +80,12 @@ async function deliver(notice: NoticeRow, config: Configuration): Promise<string
     justification: texts.spec.request.justification,
     changes: texts.changes ?? [],
   });
-  const problems: string[] = [];
-  const once = async (channel: string, send: () => Promise<void>) => {
-    try {
-      if (await notices.wasSent(notice, channel)) return;
-      await send();
-      await notices.markSent(notice, channel);
-    } catch (error) {
-      problems.push(`${channel.split(':')[0]}: ${errorText(error)}`);
-    }
-  };
   await once('bus', () => publish(notice, promotion));
+  for (const service of servicesToAsk(notice.type, promotion, plan, standingDecisions(approvers, promotion, decisions))) {
+    const approver = config.automatedApprovers[service];
+    const settings = { origin: requiredVariable('API_ORIGIN'), now: clock.now() };
+    if (approver) await once(`service:${service}`, () => askService(approver, promotion, settings));
+  }
   if (QUIET.has(notice.type)) return problems;
   const page = { label: 'Open the request', url: pageAddress(promotion) };
   const webhook = config.notifications.slackWebhook;
@@ -82,6 +94,22 @@ async function deliver(notice: NoticeRow, config: Configuration): Promise<string
     await once(`mail:${recipient.email}`, () => sendMail(recipient, message, promotion, config));
   }
   return problems;
+}
+
+type Once = (channel: string, send: () => Promise<void>) => Promise<void>;
+
+/** An alert that belongs to no request: to the bus, to Slack, and to every administrator. */
+async function deliverAlert(notice: NoticeRow, config: Configuration, once: Once): Promise<void> {
+  const message = alertMessage(notice.data, notice.at);
+  const origin = requiredVariable('API_ORIGIN');
+  const page = { label: 'Open Greenlight', url: `${origin}/docs` };
+  const event = { id: notice.row, type: notice.type, subject: notice.requestId, time: new Date(notice.at), data: notice.data };
+  await once('bus', () => publishEvent(event, origin));
+  const webhook = config.notifications.slackWebhook;
+  if (webhook) await once('slack', async () => sendToSlack(await resolveReference(webhook), message, page));
+  const { from } = config.notifications;
+  const administrators = new Set(tenantsOf(config).flatMap((tenant) => administratorsOf(config, tenant)));
+  for (const to of administrators) await once(`mail:${to}`, () => mail.send({ to, from, message, link: page }));
 }
 
 function publish(notice: NoticeRow, promotion: Promotion): Promise<void> {

@@ -1,0 +1,31 @@
+/** Alerts that belong to no request: one audit event and one notice in one transaction. */
+import { randomBytes } from 'node:crypto';
+import { ulid } from 'ulid';
+import { ENGINE } from '../../core/access/identity.ts';
+import type { EventType, NoticeDraft } from '../../core/promotion/change.ts';
+import { outboxWrite } from '../audit/outbox.ts';
+import { NOTICE } from '../state/keys.ts';
+import type { Table } from '../state/table.ts';
+
+/** How the pseudo requests of alerts begin: `deliver` knows by it that no request is behind the notice. */
+export const ALERT_PREFIX = 'sys:alert:';
+
+/** `event` goes into the locked log (no personal data there); the notice may say more to the people who get it. */
+export async function raiseAlert(
+  table: Table,
+  at: Date,
+  event: { type: EventType; data: NoticeDraft['data'] },
+  notice: NoticeDraft,
+): Promise<void> {
+  const rid = `${ALERT_PREFIX}${randomBytes(8).toString('hex')}`;
+  const { write } = outboxWrite({
+    rid,
+    seq: 1,
+    prev: '',
+    tenant: '',
+    at,
+    event: { ...event, actor: ENGINE, auth: 'engine', channel: 'engine' },
+  });
+  const body = { ...notice, requestId: rid, seq: 1, attempt: 1, planHash: '' };
+  await table.transact([write, { put: { PK: NOTICE, SK: ulid(at.getTime()), at: at.toISOString(), body } }]);
+}
