@@ -44,6 +44,11 @@ export class ApiClient {
     return this.#send<Body>('POST', path, { query, body });
   }
 
+  /** Ends something; there is nothing to read afterwards. */
+  async delete(path: string): Promise<void> {
+    await this.#send('DELETE', path, { query: {} });
+  }
+
   async #send<Body>(
     method: string,
     path: string,
@@ -59,6 +64,7 @@ export class ApiClient {
     };
     const answer = await this.#reach(address, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
     if (!answer.ok) throw failureOf(answer.status, answer.text);
+    if (answer.status === 204) return { status: 204, body: undefined as Body };
     try {
       return { status: answer.status, body: JSON.parse(answer.text) as Body };
     } catch {

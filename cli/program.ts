@@ -4,8 +4,11 @@ import { approvalVerb, explainVerb } from './commands/approval-status.ts';
 import { auditVerb } from './commands/audit-verify.ts';
 import { configVerb } from './commands/config-check.ts';
 import { approveVerb, cancelVerb, denyVerb } from './commands/decide.ts';
+import { delegationVerb } from './commands/delegation.ts';
+import { inboxVerb } from './commands/inbox.ts';
 import { promoteVerb } from './commands/promote.ts';
 import { publishVerb } from './commands/publish.ts';
+import { reviewVerb } from './commands/review.ts';
 import { loginVerb, tokenVerb } from './commands/sign-in.ts';
 import { listVerb, statusVerb } from './commands/status.ts';
 import type { VerbContext } from './verb.ts';
@@ -26,6 +29,9 @@ export function createProgram(context: VerbContext): Command {
     denyVerb,
     approvalVerb,
     explainVerb,
+    inboxVerb,
+    delegationVerb,
+    reviewVerb,
     cancelVerb,
     statusVerb,
     listVerb,

@@ -10,6 +10,7 @@ export interface FormOptions {
   rollbackPlan?: string;
   evidenceUrl?: string;
   schedule?: string;
+  priority?: NonNullable<RequestBody['request']['priority']>;
   stagingTestsPassed?: boolean;
   securityScanPassed?: boolean;
   performanceTestsPassed?: boolean;
@@ -33,6 +34,7 @@ export function bodyOf(artifact: string, route: Route, options: FormOptions, api
       releaseNotes: options.releaseNotes ?? `See the release notes of ${what}`,
       impactAssessment: options.impact,
       rollbackPlan: options.rollbackPlan ?? `Roll ${to} back to the version that ran before ${what}`,
+      ...(options.priority === undefined ? {} : { priority: options.priority }),
       ...(options.schedule === undefined ? {} : { scheduledDate: options.schedule }),
     },
     preChecks: {

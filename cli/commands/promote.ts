@@ -1,15 +1,15 @@
 /** `greenlight promote`: asks for a promotion, or continues the one that is open, and follows it. */
 import { type Command, Option } from 'commander';
 import type { ApiClient } from '../client.ts';
-import { CommandFailure, EXIT } from '../failure.ts';
-import { follow, resumeLine } from '../follow.ts';
+import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
+import { type FollowOptions, follow, resumeLine } from '../follow.ts';
 import { milliseconds, nameList, notEmpty, type Route, readRoute } from '../operands.ts';
 import { oneLine } from '../output.ts';
 import { openRequests, type RequestView, readAgain, requestPath } from '../request.ts';
 import { bodyOf, type FormOptions } from '../request-form.ts';
 import type { Session, SharedOptions } from '../session.ts';
 import { type PlanView, planLines, problemsIn } from '../show-plan.ts';
-import { askedLines, endLine, routeLine, shownTime } from '../show-request.ts';
+import { askedLines, endLine, hasPassed, isSettled, routeLine, shownTime } from '../show-request.ts';
 import { type VerbContext, verb } from '../verb.ts';
 
 interface PromoteOptions extends FormOptions, SharedOptions {
@@ -17,6 +17,8 @@ interface PromoteOptions extends FormOptions, SharedOptions {
   requestApproval?: boolean;
   wait?: boolean;
   timeout: number;
+  force?: boolean;
+  reason?: string;
 }
 
 /** What create answers when the digest is there already. */
@@ -44,6 +46,9 @@ export function promoteVerb(context: VerbContext): Command {
     .addOption(new Option('--impact <IMPACT>', 'impact').choices(['low', 'medium', 'high', 'critical']).default('medium'))
     .addOption(text('--rollback-plan <TEXT>', 'how to undo it'))
     .addOption(text('--evidence-url <URL>', 'where the test results are'))
+    .option('--force', 'waive gates that fail (break-glass): by a second person of another role, with --reason')
+    .addOption(text('--reason <TEXT>', 'why a failed gate may be waived (at least 20 characters)'))
+    .addOption(new Option('--priority <PRIORITY>', 'how soon').choices(['low', 'normal', 'high', 'urgent']))
     .addOption(text('--schedule <TIME>', 'not before, e.g. 2026-11-20T22:00:00Z'))
     .option('--staging-tests-passed', 'claim that they passed')
     .option('--security-scan-passed', 'claim that it passed')
@@ -55,18 +60,43 @@ async function promote(session: Session, operands: string[], options: PromoteOpt
   const route = readRoute(operands);
   const body = bodyOf(session.artifact, route, { ...typeOf(session), ...options }, session.client.origin);
   if (options.dryRun) return dryRun(session, route, body);
-  const request = (await continueOpen(session, route)) ?? (await create(session, route, body));
+  refuseIncompleteForce(options, operands);
+  const request = (await continueOpen(session, route, options)) ?? (await create(session, route, body));
   if ('code' in request) {
     session.output.document(request);
     session.output.line(`  ${session.output.tick} ${oneLine(request.detail)}`);
     return EXIT.done;
   }
   session.output.talk(`${request.metadata.id} ${routeLine(request)}`);
-  const end = await follow(session, request, {
-    throughApproval: options.wait === true && !options.requestApproval,
-    timeout: options.timeout,
-  });
-  return report(session, end);
+  const how = { throughApproval: options.wait === true && !options.requestApproval, timeout: options.timeout };
+  const end = await follow(session, request, how);
+  return report(session, options.force ? await waiveGates(session, end, options.reason!, how) : end);
+}
+
+/** Seed 001's line lacks the reason that a waiver needs: it is answered with the line to type. */
+function refuseIncompleteForce({ force, reason }: PromoteOptions, operands: readonly string[]): void {
+  if (force && reason === undefined) {
+    throw usageFailure(
+      '--force needs a reason of at least 20 characters',
+      `greenlight promote ${operands.join(' ')} --force --reason "INCIDENT: why the gate may fail"`,
+    );
+  }
+  if (!force && reason !== undefined) throw usageFailure('--reason belongs to --force', 'use --justification to say why it is promoted');
+}
+
+/** Waives one failed gate after the other: each waiver runs the gates again, and what still fails is the next one. */
+async function waiveGates(session: Session, blocked: RequestView, reason: string, how: FollowOptions): Promise<RequestView> {
+  let request = blocked;
+  const tried = new Set<string>();
+  while (request.status.phase === 'blocked') {
+    const gate = (request.status.gates ?? []).find((each) => isSettled(each) && !hasPassed(each) && !tried.has(each.name));
+    if (!gate) return request;
+    tried.add(gate.name);
+    const { body } = await session.client.post<RequestView>(requestPath(request, 'break-glass'), { gate: gate.name, reason });
+    session.output.line(`  ! Gate ${oneLine(gate.name)} waived for a day; a review is open: greenlight review list`);
+    request = await follow(session, body, how);
+  }
+  return request;
 }
 
 function typeOf({ configured, artifact }: Session): Pick<FormOptions, 'type'> {
@@ -82,13 +112,19 @@ async function dryRun({ client, output }: Session, route: Route, body: object): 
 }
 
 /** The open request for the same version and place, moved on where it waits for the requester. */
-async function continueOpen({ client, artifact, output }: Session, route: Route): Promise<RequestView | undefined> {
+async function continueOpen(
+  { client, artifact, output }: Session,
+  route: Route,
+  { force }: PromoteOptions,
+): Promise<RequestView | undefined> {
   const [line, ...others] = await openRequests(client, artifact, route.version, route.to);
   if (!line) return undefined;
   if (others.length > 0) output.talk(`${others.length + 1} requests are open; continuing the newest`);
   const request = await readAgain(client, line);
   const { phase, waitingOn } = request.status;
   output.talk(`continuing ${request.metadata.id}, which is ${oneLine(phase.replaceAll('_', ' '))}`);
+  // Its gates have run: what failed is waived next.
+  if (phase === 'blocked' && force) return request;
   if (phase === 'blocked') return act(client, request, 'retry');
   if (phase !== 'approved' || waitingOn !== 'confirm') return request;
   output.line('Approval verified');
@@ -137,7 +173,13 @@ function report({ output, local }: Session, request: RequestView): number {
       return EXIT.done;
     default:
       output.line(endLine(output, request));
-      if (phase === 'blocked') output.talk(`fix it, then: ${resumeLine(request)}`);
+      if (phase === 'blocked') {
+        output.talk(`fix it, then: ${resumeLine(request)}`);
+        const { version, targetEnvironment } = request.spec.target;
+        output.talk(
+          `To override: greenlight promote --force ${oneLine(version)} ${oneLine(targetEnvironment)} --reason TEXT, by a second person`,
+        );
+      }
       return EXIT.no;
   }
 }
