@@ -53,7 +53,9 @@ export async function runGates(world: World, id: string, status: GateResult['sta
       definitionHash,
     }),
   );
-  await promotions.commit({ ...settleGates(head, plan, results), gates: results });
+  const { spec } = (await promotions.texts(id))!;
+  const change = settleGates(head, plan, results, { now: world.state.clock.now().toISOString(), claims: spec.preChecks });
+  await promotions.commit({ ...change, gates: results });
 }
 
 /** A request to staging whose approval is open. */

@@ -73,7 +73,7 @@ export async function startWorld(change: (configuration: Configuration) => void 
   await declare(dynamodb, 'AWS::DynamoDB::Table', {
     TableName: TABLE,
     BillingMode: 'PAY_PER_REQUEST',
-    AttributeDefinitions: ['PK', 'SK', 'GPK', 'GSK'].map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
+    AttributeDefinitions: ['PK', 'SK', 'GPK', 'GSK', 'OPK', 'OSK'].map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
     KeySchema: [
       { AttributeName: 'PK', KeyType: 'HASH' },
       { AttributeName: 'SK', KeyType: 'RANGE' },
@@ -84,6 +84,14 @@ export async function startWorld(change: (configuration: Configuration) => void 
         KeySchema: [
           { AttributeName: 'GPK', KeyType: 'HASH' },
           { AttributeName: 'GSK', KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'ALL' },
+      },
+      {
+        IndexName: 'OPEN',
+        KeySchema: [
+          { AttributeName: 'OPK', KeyType: 'HASH' },
+          { AttributeName: 'OSK', KeyType: 'RANGE' },
         ],
         Projection: { ProjectionType: 'ALL' },
       },

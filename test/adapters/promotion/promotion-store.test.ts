@@ -189,7 +189,6 @@ describe('committing', () => {
 });
 
 describe('the lock of the environment', () => {
-  const configuration = demoConfiguration();
   const { plan } = prodPlan();
 
   async function ready() {
@@ -200,7 +199,7 @@ describe('the lock of the environment', () => {
     { promotion, decisions }: Awaited<ReturnType<typeof ready>>,
     environment: Awaited<ReturnType<typeof read>>,
   ): PromotionChange {
-    const outcome = begin({ promotion, plan, decisions, configuration, environment, evidenceHolds: true, now: NOW });
+    const outcome = begin({ promotion, plan, decisions, approvers: approversOf(), environment, evidenceHolds: true, now: NOW });
     if (outcome.kind !== 'start' || !outcome.change) throw new Error(outcome.kind);
     return outcome.change;
   }
@@ -243,7 +242,10 @@ describe('the size of a head', () => {
       to: 'f'.repeat(39),
       tenant: 't'.repeat(64),
       requester: { ...actor('dev'), email: `${'x'.repeat(64)}@${'y'.repeat(63)}.example.com`, name: 'N'.repeat(64) },
-      editors: Array.from({ length: 5 }, (_, index) => keyOf(String(index))),
+      editors: Array.from({ length: 5 }, (_, index) => ({
+        key: keyOf(String(index)),
+        email: `${'e'.repeat(64)}@${'y'.repeat(63)}.example.com`,
+      })),
       failure: { code: 'SMOKE_FAILED', message: 'm'.repeat(500), step: 'canary:50' },
       rollout: [10, 50, 100].map((weight) => ({
         step: `canary:${weight}`,

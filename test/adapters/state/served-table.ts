@@ -1,4 +1,4 @@
-/** The state table in the local DynamoDB, with the key schema and index of the stack. */
+/** The state table in the local DynamoDB, with the key schema and indexes of the stack. */
 import { fileURLToPath } from 'node:url';
 import { openTable, type Table } from '../../../adapters/state/table.ts';
 import type { Clock } from '../../../core/promotion/ports.ts';
@@ -25,7 +25,7 @@ export async function serveTable(name = 'state'): Promise<ServedTable> {
     properties: {
       TableName: name,
       BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: ['PK', 'SK', 'GPK', 'GSK'].map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
+      AttributeDefinitions: ['PK', 'SK', 'GPK', 'GSK', 'OPK', 'OSK'].map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
       KeySchema: [
         { AttributeName: 'PK', KeyType: 'HASH' },
         { AttributeName: 'SK', KeyType: 'RANGE' },
@@ -36,6 +36,14 @@ export async function serveTable(name = 'state'): Promise<ServedTable> {
           KeySchema: [
             { AttributeName: 'GPK', KeyType: 'HASH' },
             { AttributeName: 'GSK', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'ALL' },
+        },
+        {
+          IndexName: 'OPEN',
+          KeySchema: [
+            { AttributeName: 'OPK', KeyType: 'HASH' },
+            { AttributeName: 'OSK', KeyType: 'RANGE' },
           ],
           Projection: { ProjectionType: 'ALL' },
         },

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { identityKey } from '../../../core/access/identity.ts';
 import { DEFAULT_ROLES } from '../../../core/access/verb.ts';
+import { askedApprovers } from '../../../core/approval/asked-approvers.ts';
 import type { Decision } from '../../../core/approval/decision.ts';
-import { eligibleApprovers, eligibleFor } from '../../../core/approval/eligible.ts';
+import { eligibleFor } from '../../../core/approval/eligible.ts';
 import { type ExplainFacts, explain } from '../../../core/approval/explain.ts';
 import type { ApprovalStage } from '../../../core/approval/stage.ts';
 import type { Configuration, PersonConfiguration } from '../../../core/environment/configuration.ts';
@@ -30,6 +31,7 @@ function facts(
   approvals: ApprovalStage[],
   more: { phase?: Promotion['phase']; decisions?: Decision[]; plan?: Partial<Plan>; promotion?: Partial<Promotion> } = {},
 ): ExplainFacts {
+  const now = '2026-01-01T00:00:00.000Z';
   const requester = { id: 'p-1', key: keyOf('dev'), kind: 'person' as const, email: 'dev@example.com' };
   return {
     promotion: {
@@ -42,12 +44,12 @@ function facts(
       expiresAt: '2026-01-08',
       ...more.promotion,
     } as Promotion,
-    plan: { approvals, gates: [], scheduledDate: null, execute: 'auto', to: 'prod', ...more.plan } as unknown as Plan,
+    plan: { approvals, gates: [], scheduledDate: null, waitSeconds: 0, execute: 'auto', to: 'prod', ...more.plan } as unknown as Plan,
     gates: [],
     decisions: more.decisions ?? [],
-    configuration: { issuer: ISSUER, people, roles: DEFAULT_ROLES } as unknown as Configuration,
+    approvers: { configuration: { issuer: ISSUER, people, roles: DEFAULT_ROLES } as unknown as Configuration, delegations: [], now },
     environment: undefined,
-    now: '2026-01-01T00:00:00.000Z',
+    now,
   };
 }
 
@@ -81,17 +83,16 @@ describe('who is eligible', () => {
       person('admin', { teams: ['leads'], tenants: [], roles: ['cpi-admin'] }),
       person('lead', { teams: ['leads'] }),
     ];
-    const { promotion, configuration } = facts(people, []);
-    const editors = [keyOf('editor')];
-    const eligible = eligibleFor({ team: 'leads' }, { ...promotion, editors }, configuration).map((found) => found.email);
+    const { promotion, approvers } = facts(people, []);
+    const editors = [{ key: keyOf('editor'), email: 'editor@example.com' }];
+    const eligible = eligibleFor({ team: 'leads' }, { ...promotion, editors }, approvers).map((found) => found.email);
     expect(eligible).toEqual(['admin@example.com', 'lead@example.com']);
   });
 
   it('asks the open stage only, and nobody twice', () => {
     const people = [person('a', { teams: ['one'] }), person('b', { teams: ['one', 'two'] }), person('c', { teams: ['three'] })];
-    const { promotion, plan, configuration } = facts(people, [stage('one', 'two'), stage('three')]);
-    const asked = (decisions: Decision[]) =>
-      eligibleApprovers(configuration, promotion, plan, decisions).map((found) => found.person.subject);
+    const { promotion, plan, approvers } = facts(people, [stage('one', 'two'), stage('three')]);
+    const asked = (decisions: Decision[]) => askedApprovers(approvers, promotion, plan, decisions).map(({ name }) => name);
     expect(asked([])).toEqual(['a', 'b']);
     expect(asked([decision('a', ['one'])])).toEqual(['b']);
     expect(asked([decision('a', ['one']), decision('b', ['one', 'two'])])).toEqual(['c']);

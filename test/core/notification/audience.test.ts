@@ -4,7 +4,7 @@ import { audienceOf } from '../../../core/notification/audience.ts';
 import type { NoticeType } from '../../../core/promotion/change.ts';
 import type { Phase } from '../../../core/promotion/phase.ts';
 import type { Promotion } from '../../../core/promotion/promotion.ts';
-import { actor, decisionBy, demoConfiguration, keyOf, prodPlan, promotionIn } from '../promotion/fixture.ts';
+import { actor, approversOf, decisionBy, demoConfiguration, keyOf, prodPlan, promotionIn } from '../promotion/fixture.ts';
 
 const { plan } = prodPlan();
 
@@ -17,7 +17,7 @@ function audience(
   more.change?.(configuration);
   const promotion = promotionIn(phase, more.promotion);
   const decisions: Decision[] = (more.decisions ?? []).map((subject) => decisionBy(subject, promotion));
-  return audienceOf(type, { configuration, promotion, plan, decisions });
+  return audienceOf(type, { approvers: approversOf(configuration), promotion, plan, decisions });
 }
 const withLink = (recipients: ReturnType<typeof audience>) =>
   recipients.filter(({ approverKey }) => approverKey !== undefined).map(({ email }) => email);
@@ -45,7 +45,7 @@ describe('a link goes', () => {
   it('never to the requester, another account of theirs, or an editor', () => {
     const requester = { ...actor('somebody'), email: 'L.e.a.d+alias@EXAMPLE.com' };
     expect(withLink(audience('approval.requested', 'pending_approval', { promotion: { requester } }))).toEqual(['security@example.com']);
-    const edited = audience('approval.requested', 'pending_approval', { promotion: { editors: [keyOf('security')] } });
+    const edited = audience('approval.requested', 'pending_approval', { promotion: { editors: [actor('security')] } });
     expect(withLink(edited)).toEqual(['lead@example.com']);
   });
 

@@ -5,7 +5,7 @@ import type { EnvironmentRecord } from '../../../core/environment/environment.ts
 import { type BeginFacts, begin, expired } from '../../../core/promotion/begin.ts';
 import { PHASES, type Phase } from '../../../core/promotion/phase.ts';
 import { planHashOf } from '../../../core/promotion/plan.ts';
-import { actor, DIGEST, decisionBy, demoConfiguration, keyOf, NOW, prodPlan, promotionIn, requestBody } from './fixture.ts';
+import { actor, approversOf, DIGEST, decisionBy, demoConfiguration, NOW, prodPlan, promotionIn, requestBody } from './fixture.ts';
 
 const { plan } = prodPlan();
 const environment: EnvironmentRecord = {
@@ -24,7 +24,7 @@ function facts(phase: Phase, more: Partial<BeginFacts> = {}): BeginFacts {
     promotion,
     plan,
     decisions: [decisionBy('lead', promotion), decisionBy('security', promotion)],
-    configuration: demoConfiguration(),
+    approvers: approversOf(),
     environment,
     evidenceHolds: true,
     now: NOW,
@@ -147,7 +147,7 @@ describe('SELF-13: an approval counts only while its person may approve', () => 
   ];
 
   it.each(gone)('one who %s voids it: the request waits for another approver', (_name, configuration) => {
-    expect(begin(facts('approved', { configuration }))).toMatchObject({
+    expect(begin(facts('approved', { approvers: approversOf(configuration) }))).toMatchObject({
       kind: 'approval',
       change: {
         after: { phase: 'pending_approval' },
@@ -159,7 +159,7 @@ describe('SELF-13: an approval counts only while its person may approve', () => 
 
   it('no approval of who requested or edited it counts, however it came there', () => {
     const decisions = (promotion = promotionIn('approved')) => [decisionBy('lead', promotion), decisionBy('security', promotion)];
-    const edited = promotionIn('approved', { editors: [keyOf('security')] });
+    const edited = promotionIn('approved', { editors: [actor('security')] });
     expect(begin(facts('approved', { promotion: edited, decisions: decisions(edited) })).kind).toBe('approval');
     const asked = promotionIn('approved', { requester: { ...actor('other'), email: 'l.e.a.d+x@EXAMPLE.com' } });
     expect(begin(facts('approved', { promotion: asked, decisions: decisions(asked) })).kind).toBe('approval');
@@ -180,19 +180,19 @@ describe('SELF-13: an approval counts only while its person may approve', () => 
 
   it('takes back that it was approved', () => {
     const promotion = promotionIn('approved', { approvedAt: NOW.toISOString() });
-    const outcome = begin(facts('approved', { promotion, configuration: gone[0]![1] }));
+    const outcome = begin(facts('approved', { promotion, approvers: approversOf(gone[0]![1]) }));
     expect('change' in outcome && outcome.change?.after.approvedAt).toBeUndefined();
   });
 
   it('gives the groups of now to those that stand, and leaves finished requests as they were', () => {
     const promotion = promotionIn('pending_approval');
     const decisions = [decisionBy('lead', promotion, { teams: ['security'] }), decisionBy('security', promotion, { decision: 'reject' })];
-    const standing = standingDecisions(configurationWith('security', { disabled: true }), promotion, decisions);
+    const standing = standingDecisions(approversOf(configurationWith('security', { disabled: true })), promotion, decisions);
     expect(standing.map(({ teams, decision }) => [teams, decision])).toEqual([
       [['platform-leads'], 'approve'],
       [['security'], 'reject'],
     ]);
-    const nobody = { ...demoConfiguration(), people: [] };
+    const nobody = approversOf({ ...demoConfiguration(), people: [] });
     for (const phase of PHASES) {
       const isOpen = ['requested', 'validating', 'blocked', 'pending_approval', 'approved'].includes(phase);
       expect(standingDecisions(nobody, promotionIn(phase), decisions), phase).toHaveLength(isOpen ? 1 : 2);

@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Actor, identityKey } from '../../../core/access/identity.ts';
-import { membershipOfKey } from '../../../core/access/membership.ts';
+import { membershipOfKey, rolesIn } from '../../../core/access/membership.ts';
 import type { Decision } from '../../../core/approval/decision.ts';
+import type { Approvers, Delegation } from '../../../core/approval/delegation.ts';
 import type { Configuration } from '../../../core/environment/configuration.ts';
 import { readConfiguration } from '../../../core/environment/configuration-file.ts';
 import type { PromotionChange } from '../../../core/promotion/change.ts';
@@ -27,6 +28,11 @@ const DEMO = readConfiguration(FILE);
 export function demoConfiguration(): Configuration {
   if (!DEMO.ok) throw new Error(JSON.stringify(DEMO.problems));
   return { ...structuredClone(DEMO.configuration), issuer: ISSUER };
+}
+
+/** Who may approve by a configuration, at `now`. */
+export function approversOf(configuration = demoConfiguration(), delegations: readonly Delegation[] = [], now = NOW): Approvers {
+  return { configuration, delegations, now: now.toISOString() };
 }
 
 export const keyOf = (subject: string): string => identityKey({ issuer: ISSUER, subject });
@@ -85,13 +91,13 @@ export function promotionIn(phase: Phase, more: Partial<Promotion> = {}): Promot
 
 /** A decision on the plan that stands, by a person with the groups of the configuration. */
 export function decisionBy(subject: string, promotion: Promotion, more: Partial<Decision> = {}): Decision {
-  const { teams, roles } = membershipOfKey(demoConfiguration(), keyOf(subject));
+  const membership = membershipOfKey(demoConfiguration(), keyOf(subject));
   return {
     requestId: promotion.id,
     planHash: promotion.planHash,
     actor: actor(subject),
-    teams,
-    roles,
+    teams: [...membership.teams],
+    roles: rolesIn(membership, promotion.to),
     decision: 'approve',
     at: NOW.toISOString(),
     channel: 'rest',

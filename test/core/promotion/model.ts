@@ -2,6 +2,7 @@
 import { membershipOfKey } from '../../../core/access/membership.ts';
 import { decide } from '../../../core/approval/decide.ts';
 import type { Decision } from '../../../core/approval/decision.ts';
+import type { Approvers } from '../../../core/approval/delegation.ts';
 import { standingDecisions } from '../../../core/approval/standing.ts';
 import { withdraw } from '../../../core/approval/withdraw.ts';
 import type { Configuration } from '../../../core/environment/configuration.ts';
@@ -18,7 +19,7 @@ import { isFinal, mayBecome } from '../../../core/promotion/phase.ts';
 import type { Plan } from '../../../core/promotion/plan.ts';
 import type { Promotion } from '../../../core/promotion/promotion.ts';
 import { settleGates } from '../../../core/promotion/settle-gates.ts';
-import { acting, actor, created, demoConfiguration, keyOf, NOW, prodPlan, requestBody } from './fixture.ts';
+import { acting, actor, approversOf, created, demoConfiguration, keyOf, NOW, prodPlan, requestBody } from './fixture.ts';
 
 const person = { name: 'x', tenants: ['tenant-finance'], roles: ['approver'], disabled: false };
 
@@ -69,6 +70,10 @@ export class Model {
     const change = created(prodPlan(this.configuration));
     this.promotion = change.after;
     this.commit(change);
+  }
+
+  get approvers(): Approvers {
+    return approversOf(this.configuration, [], this.now);
   }
 
   get plan(): Plan {
@@ -124,19 +129,21 @@ export class Model {
       this.commit(engineChange(this.promotion, withPhase(this.promotion, 'validating'), { type: 'gates.started', action: 'validating' }));
     }
     if (this.promotion.phase !== 'validating') return;
+    const at = this.now.toISOString();
     for (const [index, { name, definitionHash }] of this.plan.gates.entries()) {
       const outcome = { status: index === 0 ? status : ('passed' as const), message: '', resolution: '' };
-      this.commit(recordGate(this.promotion, this.plan, this.gates, { name, type: 'policy', definitionHash, ...outcome }));
+      this.commit(recordGate(this.promotion, this.plan, this.gates, { name, type: 'policy', definitionHash, ...outcome }, at));
     }
-    this.commit(settleGates(this.promotion, this.plan, this.gates));
+    this.commit(settleGates(this.promotion, this.plan, this.gates, { now: at, claims: prodPlan().spec.preChecks }));
   }
 
   decide(subject: string, decision: 'approve' | 'reject', planHash: string | undefined = this.promotion.planHash): string {
     return this.person(() => {
-      const decisions = standingDecisions(this.configuration, this.promotion, this.decisions);
+      const decisions = standingDecisions(this.approvers, this.promotion, this.decisions);
       const membership = membershipOfKey(this.configuration, keyOf(subject));
       const who = subject === 'alias' ? { ...actor('alias'), email: 'd.e.v+2@EXAMPLE.com' } : actor(subject);
-      const facts = { promotion: this.promotion, plan: this.plan, decisions, membership, gatesHash: '', now: this.now.toISOString() };
+      const { promotion, plan, approvers } = this;
+      const facts = { promotion, plan, decisions, membership, approvers, gatesHash: '', isReciprocal: false, now: approvers.now };
       const outcome = decide(
         { ...facts, hashText: () => '' },
         { ...acting(subject), actor: who, decision, ...(planHash === undefined ? {} : { planHash }) },
@@ -151,7 +158,7 @@ export class Model {
 
   edit(subject: string, rollbackPlan: string): string {
     const drawn = prodPlan(this.configuration, requestBody({}, { rollbackPlan }));
-    return this.person(() => edit(this.promotion, { ...acting(subject), ...drawn, requestedVersion: '1.1.0', now: this.now }));
+    return this.person(() => edit(this.promotion, { ...acting(subject), ...drawn, changes: [], requestedVersion: '1.1.0', now: this.now }));
   }
 
   cancel = () => this.person(() => cancel(this.promotion, acting('dev')));
@@ -164,8 +171,8 @@ export class Model {
   }
 
   begin(): void {
-    const { promotion, plan, decisions, configuration, environment, evidenceHolds, now } = this;
-    const outcome = begin({ promotion, plan, decisions, configuration, environment, evidenceHolds, now });
+    const { promotion, plan, decisions, approvers, environment, evidenceHolds, now } = this;
+    const outcome = begin({ promotion, plan, decisions, approvers, environment, evidenceHolds, now });
     if ('change' in outcome && outcome.change) this.commit(outcome.change);
   }
 

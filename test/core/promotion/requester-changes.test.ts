@@ -50,7 +50,7 @@ describe('creating', () => {
 });
 
 describe('what may be done in which phase', () => {
-  const input = { ...acting('cpi'), plan, spec, requestedVersion: '1.1.0', now: NOW };
+  const input = { ...acting('cpi'), plan, spec, changes: [], requestedVersion: '1.1.0', now: NOW };
   const table: Record<Phase, [edit: string, retry: string, cancel: string, execute: string]> = {
     requested: ['STATE_CONFLICT', 'STATE_CONFLICT', 'allowed', 'STATE_CONFLICT'],
     validating: ['STATE_CONFLICT', 'STATE_CONFLICT', 'allowed', 'STATE_CONFLICT'],
@@ -85,6 +85,7 @@ describe('an edit', () => {
   const change = edit(promotionIn('approved', { approvedAt: NOW.toISOString(), waitingOn: 'lock' }), {
     ...acting('cpi'),
     ...other,
+    changes: [],
     requestedVersion: '1.1.0',
     now: NOW,
   });
@@ -99,9 +100,9 @@ describe('an edit', () => {
   });
 
   it('makes its author one who may not decide, and leaves the requester the requester', () => {
-    expect(change.after.editors).toEqual([keyOf('cpi')]);
+    expect(change.after.editors).toEqual([{ key: keyOf('cpi'), email: 'cpi@example.com' }]);
     expect(change.after.requester).toEqual(actor('dev'));
-    const own = edit(promotionIn('blocked'), { ...acting('dev'), ...other, requestedVersion: '1.1.0', now: NOW });
+    const own = edit(promotionIn('blocked'), { ...acting('dev'), ...other, changes: [], requestedVersion: '1.1.0', now: NOW });
     expect(own.after.editors).toEqual([]);
   });
 
@@ -115,7 +116,7 @@ describe('an edit', () => {
     const decision = decisionBy('lead', first);
     const back = edit(
       { ...change.after, phase: 'pending_approval' },
-      { ...acting('cpi'), plan, spec, requestedVersion: '1.1.0', now: NOW },
+      { ...acting('cpi'), plan, spec, changes: [], requestedVersion: '1.1.0', now: NOW },
     );
     expect(back.after.planHash).not.toBe(decision.planHash);
     expect(back.plan).toEqual({ ...plan, edition: 3 });

@@ -168,7 +168,7 @@ describe('waiting', () => {
     const promotion = await world.put(await world.create(), { phase: 'pending_approval' });
     const other = prodPlan(world.configuration, requestBody({}, { rollbackPlan: 'Call somebody' }));
     const edited = await world.state.promotions.commit(
-      edit(await world.head(promotion), { ...acting('dev'), ...other, requestedVersion: '1.1.0', now: NOW }),
+      edit(await world.head(promotion), { ...acting('dev'), ...other, changes: [], requestedVersion: '1.1.0', now: NOW }),
     );
     await world.put(edited, { phase: 'pending_approval' });
     await tasks.wait({ ...event(promotion), kind: 'approval', taskToken: 'old-run' });

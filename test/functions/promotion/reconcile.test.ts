@@ -71,7 +71,9 @@ describe('the deadline', () => {
         plan,
         decisions,
         membership,
+        approvers: await world.state.approversNow(),
         gatesHash: '',
+        isReciprocal: false,
         now: new Date(Date.parse(promotion.expiresAt) - 1).toISOString(),
       };
       const outcome = decide({ ...facts, hashText: () => '' }, { ...acting('security'), decision: 'approve' });

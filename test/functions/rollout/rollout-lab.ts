@@ -225,6 +225,8 @@ function makePlan(digest: string, rollbackTarget: string | null, rollout: Plan['
     gates: [],
     approvals: [],
     approvalTimeoutSeconds: 60,
+    approvalValidSeconds: 3_600,
+    waitSeconds: 0,
     execute: 'auto',
     registries: { source: 'staging', targets: ['prod'] },
     tags: ['2.0.0-prod', 'latest-prod'],
