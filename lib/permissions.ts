@@ -64,7 +64,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
   wake: { WAKE: ['query', 'delete'], TOKEN: ['get', 'delete'] },
   reconcile: {
     ...CHANGE,
-    REVIEW: ['query', 'put'],
+    REVIEW: ['query', 'update'],
     REQ: ['get', 'query', 'put'],
     ENV: ['get', 'query'],
     WAKE: ['query', 'put'],

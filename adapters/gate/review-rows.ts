@@ -4,33 +4,40 @@ import { sha256Hex } from '../../core/promotion/canonical-json.ts';
 import type { Acting } from '../../core/promotion/create.ts';
 import { outboxWrite } from '../audit/outbox.ts';
 import { REVIEWS } from '../state/keys.ts';
-import { type Table, type Write, WriteConflict } from '../state/table.ts';
+import { type Item, type Table, type Write, WriteConflict } from '../state/table.ts';
 
 export interface ReviewRows {
   all(): Promise<Review[]>;
   get(id: string): Promise<Review | undefined>;
-  /** Remembers that people were told that it is overdue. False when it has changed since it was read. */
-  replace(before: Review, after: Review): Promise<boolean>;
-  /** Closes it, with its audit event. False when it has changed since it was read. */
-  close(before: Review, after: Review, acting: Acting, at: Date): Promise<boolean>;
+  /** Remembers that people were told that it is overdue. False when that was done, or when it is closed. */
+  remind(id: string, at: Date): Promise<boolean>;
+  /** Stores `closed` with its audit event. False when somebody has closed it before. */
+  close(closed: Review, acting: Acting, at: Date): Promise<boolean>;
 }
 
 export function reviewRows(table: Table): ReviewRows {
-  const write = (before: Review, after: Review): Write => ({
-    put: { PK: REVIEWS, SK: after.id, tenant: after.tenant, body: after },
-    condition: { expression: 'body = :before', values: { ':before': before } },
-  });
   return {
     async all() {
-      return (await table.all({ pk: REVIEWS })).map((item) => item['body'] as Review);
+      return (await table.all({ pk: REVIEWS })).map(reviewOf);
     },
     async get(id) {
-      return (await table.get(REVIEWS, id))?.['body'] as Review | undefined;
+      const item = await table.get(REVIEWS, id);
+      return item && reviewOf(item);
     },
-    replace: (before, after) => happened(table.transact([write(before, after)])),
-    async close(before, after, acting, at) {
-      const { outcome, finding } = after.closed!;
-      const { id, tenant, requestId, gate } = after;
+    remind: (id, at) =>
+      happened(
+        table.transact([
+          {
+            update: { pk: REVIEWS, sk: id },
+            expression: 'SET remindedAt = :at',
+            values: { ':at': at.toISOString() },
+            condition: { expression: 'attribute_exists(PK) AND attribute_not_exists(closed) AND attribute_not_exists(remindedAt)' },
+          },
+        ]),
+      ),
+    async close(closed, acting, at) {
+      const { id, tenant, requestId, gate } = closed;
+      const { outcome, finding } = closed.closed!;
       const event = outboxWrite({
         rid: `sys:review:${id}`,
         seq: 1,
@@ -39,8 +46,22 @@ export function reviewRows(table: Table): ReviewRows {
         at,
         event: { type: 'review.closed', ...acting, data: { request: requestId, gate, outcome, findingSha256: sha256Hex(finding) } },
       });
-      return happened(table.transact([write(before, after), event.write]));
+      const write: Write = {
+        update: { pk: REVIEWS, sk: id },
+        expression: 'SET closed = :closed',
+        values: { ':closed': closed.closed },
+        condition: { expression: 'attribute_exists(PK) AND attribute_not_exists(closed)' },
+      };
+      return happened(table.transact([write, event.write]));
     },
+  };
+}
+
+function reviewOf({ body, closed, remindedAt }: Item): Review {
+  return {
+    ...(body as Review),
+    ...(closed ? { closed: closed as Review['closed'] & object } : {}),
+    ...(remindedAt ? { remindedAt: remindedAt as string } : {}),
   };
 }
 

@@ -22,7 +22,7 @@
  * | IDEMPOTENCY#<key>       | KEY                         | request (TTL)         | answer to a repeated write |
  * | GATERUN#<run or build> | RUN                         | gates (TTL); read by hooks, build | which gate of which attempt a run belongs to |
  * | DELEGATION#0            | <id>                        | decide (TTL)          | who stands in for whom, and when |
- * | REVIEW#0                | <id>                        | request; reconcile    | reviews of waivers |
+ * | REVIEW#0                | <id>                        | request; reconcile    | reviews of waivers; `closed` and `remindedAt` are set later |
  * | PAIR#<approver>         | <requester>                 | decide (TTL)          | who has approved whose requests lately |
  * | COUNTER#<name>          | COUNTER                     | request               | human ids |
  * | LOG#head                | HEAD                        | sealer                | size, frontier, checkpoint |

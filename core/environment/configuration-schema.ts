@@ -64,6 +64,7 @@ const environment = z.strictObject({
   approval_order: z.enum(['sequential', 'parallel']).optional(),
   wait_timer: duration.optional(),
   reminders: reminders.optional(),
+  break_glass: z.strictObject({ waiver: duration.optional(), review: duration.optional() }).optional(),
   require_approval: z.boolean().optional(),
   approval_teams: z.array(team).min(1).max(20).optional(),
   approval_timeout_days: z.number().int().min(1).max(30).optional(),

@@ -81,6 +81,7 @@ export interface EnvironmentConfiguration {
   /** Pause between the last approval and the rollout. */
   waitSeconds: number;
   reminders: ReminderConfiguration;
+  breakGlass: BreakGlassConfiguration;
   rollout: RolloutConfiguration;
   execute: 'auto' | 'manual';
   preview: 'optional' | 'required';
@@ -99,6 +100,12 @@ export interface ReminderConfiguration {
   escalateAfterSeconds: number;
   /** Team that hears of it; absent: who holds the verb "admin" in the tenant. */
   escalateTo?: string;
+}
+
+/** How long a waiver lets a failed gate pass, and how soon it has to be reviewed. */
+export interface BreakGlassConfiguration {
+  waiverSeconds: number;
+  reviewSeconds: number;
 }
 
 /** A service that decides by rules of its own, over signed messages. */

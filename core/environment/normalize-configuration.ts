@@ -34,6 +34,11 @@ const DEFAULT_APPROVAL_SECONDS = 7 * DAY;
 const DEFAULT_VALID_SECONDS = 3 * DAY;
 /** A day's silence is no neglect; four mails about one approval in a week are not spam. */
 const DEFAULT_REMINDERS = { after: DAY, every: DAY, most: 3, escalateAfter: 2 * DAY };
+/** A waiver lets nothing pass a day later, and is reviewed within three; what may be chosen instead has bounds. */
+const DEFAULT_WAIVER = DAY;
+const LONGEST_WAIVER = 7 * DAY;
+const DEFAULT_REVIEW = 3 * DAY;
+const LONGEST_REVIEW = 30 * DAY;
 /** The longest pause before a rollout: as long as GitHub's wait timer. */
 const LONGEST_WAIT = 30 * DAY;
 /** Words that semver reads as prereleases: an environment of that name would make `1.2.3-rc` ambiguous. */
@@ -306,6 +311,10 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
     if (value === undefined) refuse([...at, key], `"${text}" is not a length of time`, 'write for example 30s, 5m, 1h, 7d');
     return value ?? fallback;
   };
+  const atMost = (value: number, longest: number, what: string): number => {
+    if (value > longest) refuse([...at, 'break_glass'], `${what} may take at most ${longest / DAY} days`);
+    return value;
+  };
   const waitSeconds = seconds(environment.wait_timer, 0, 'wait_timer');
   if (waitSeconds > LONGEST_WAIT) refuse([...at, 'wait_timer'], 'a rollout waits at most 30 days after its approval');
   if (waitSeconds > 0 && approvals.length === 0 && complete)
@@ -327,6 +336,10 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
     approvalValidSeconds: seconds(environment.approval_valid, DEFAULT_VALID_SECONDS, 'approval_valid'),
     waitSeconds,
     reminders: remindersOf(input, seconds),
+    breakGlass: {
+      waiverSeconds: atMost(seconds(environment.break_glass?.waiver, DEFAULT_WAIVER, 'break_glass'), LONGEST_WAIVER, 'a waiver'),
+      reviewSeconds: atMost(seconds(environment.break_glass?.review, DEFAULT_REVIEW, 'break_glass'), LONGEST_REVIEW, 'a review'),
+    },
     rollout: {
       strategy: rollout === 'direct' ? 'direct' : 'canary',
       weights,

@@ -1,7 +1,7 @@
 /** Break-glass: a second person of another role lets a failed gate pass for a while. The gates run again, and somebody reviews it afterwards. */
 import { holdsVerb, type Membership, mayUse, membershipOfKey } from '../access/membership.ts';
 import { EXCLUSION_WORDS, exclusionOf } from '../approval/excluded.ts';
-import type { Configuration } from '../environment/configuration.ts';
+import type { BreakGlassConfiguration, Configuration } from '../environment/configuration.ts';
 import { Refusal } from '../errors.ts';
 import { type PromotionChange, withPhase } from '../promotion/change.ts';
 import type { Acting } from '../promotion/create.ts';
@@ -11,11 +11,6 @@ import type { Promotion } from '../promotion/promotion.ts';
 import type { GateResult } from './gate.ts';
 import { debtsOf, ownersOf, type Review } from './review.ts';
 import { isWaivable, mayBeWaived, type Waiver } from './waiver.ts';
-
-/** A waiver lets nothing pass a day later. */
-export const WAIVER_SECONDS = 24 * 3600;
-/** Days until the review is overdue. */
-export const REVIEW_SECONDS = 3 * 24 * 3600;
 
 export interface BreakGlassFacts {
   promotion: Promotion;
@@ -28,6 +23,7 @@ export interface BreakGlassFacts {
   /** Of the requester, as it is now. */
   requester: Membership;
   now: Date;
+  settings: BreakGlassConfiguration;
   /** Id of the review that is opened. */
   reviewId: string;
   hashText(text: string): string;
@@ -81,7 +77,7 @@ export function breakGlass(facts: BreakGlassFacts, input: Acting & { gate: strin
     definitionHash: result.definitionHash,
     by: { key, email },
     at,
-    expiresAt: later(WAIVER_SECONDS),
+    expiresAt: later(facts.settings.waiverSeconds),
     review: facts.reviewId,
   };
   const waivers = [...(promotion.waivers ?? []).filter(({ gate }) => gate !== waiver.gate), waiver];
@@ -101,7 +97,7 @@ export function breakGlass(facts: BreakGlassFacts, input: Acting & { gate: strin
       requester: { key: requester.key, email: requester.email },
       owners,
       openedAt: at,
-      dueAt: later(REVIEW_SECONDS),
+      dueAt: later(facts.settings.reviewSeconds),
     },
     event: {
       type: 'gate.overridden',

@@ -35,6 +35,7 @@ export const breakGlass: TwoPhaseHandler<Promotion, { gate: string; reason: stri
           membership: call.caller.membership,
           requester: requesterMembership(promotion, call.configuration),
           now: clock.now(),
+          settings: call.configuration.environments[promotion.to]!.breakGlass,
           reviewId: `rv-${randomBytes(8).toString('hex')}`,
           hashText: (text: string) => sha256Hex(text),
         };

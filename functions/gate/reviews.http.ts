@@ -33,8 +33,8 @@ export const closeReview: TwoPhaseHandler<Review, { outcome: ReviewOutcome; find
     const { actor, membership } = call.caller;
     const now = clock.now().toISOString();
     const closed = close(review, { actor, membership, ...call.body, now });
-    if (!(await reviews.close(review, closed, actingOf(call), clock.now()))) {
-      throw new Refusal('STATE_CONFLICT', 'somebody else has changed this review', { hint: 'read it again' });
+    if (!(await reviews.close(closed, actingOf(call), clock.now()))) {
+      throw new Refusal('STATE_CONFLICT', 'this review is closed already');
     }
     return { status: 200, body: render(closed, now) };
   },

@@ -122,7 +122,7 @@ async function announceOverdueReviews(): Promise<number> {
       promotion,
       clock.now(),
     );
-    if (await reviews.replace(review, { ...review, remindedAt: now })) announced++;
+    if (await reviews.remind(review.id, clock.now())) announced++;
   }
   return announced;
 }

@@ -25,7 +25,7 @@ export function openDemoServers(dataFolder: string): Promise<DemoServers> {
 
 async function open(dataFolder: string): Promise<DemoServers> {
   const listeners = new Listeners(join(dataFolder, 'demo'));
-  const gate = await listeners.listen('http-gate', httpGate);
+  const gate = await listeners.listen('http-gate', httpGate());
   const slack = await listeners.listen('slack', slackSink());
   for (const { server } of [gate, slack]) server.unref();
   return {
