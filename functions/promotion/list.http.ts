@@ -7,7 +7,7 @@ import { PHASES, type Phase, phasesOf } from '../../core/promotion/phase.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
-import { clock } from '../kit/state.ts';
+import { clock, promotions } from '../kit/state.ts';
 import type { listQuery, pageQuery } from '../routes.ts';
 import { planAndDecisions } from './find-request.ts';
 import { listRequests } from './list-requests.ts';
@@ -30,7 +30,7 @@ export async function list(call: ListCall): Promise<HttpAnswer> {
       ...(filters.createdBy === undefined ? {} : { requesterEmail: filters.createdBy }),
       ...(filters.artifact === undefined ? {} : { artifact: filters.artifact }),
     },
-    ...(words === undefined ? {} : { keep: (promotion) => matches(promotion, words) }),
+    ...(words === undefined ? {} : { keep: async (promotion) => matches(promotion, words) || textsMatch(promotion, words) }),
   });
   return { status: 200, body };
 }
@@ -87,9 +87,15 @@ function phasesOfFilter(state: Parameters<typeof phasesOf>[0] | undefined, phase
   return phase === undefined ? phases : phases.filter((candidate) => candidate === phase);
 }
 
-/** Case-insensitive part of id, artifact, version or requester. */
-function matches({ id, artifact, requestedVersion, releaseVersion, requester }: Promotion, words: string): boolean {
-  return [id, artifact, requestedVersion, releaseVersion, requester.email, requester.name ?? ''].some((text) =>
+/** Case-insensitive part of id, artifact, version, project or requester. */
+function matches({ id, artifact, requestedVersion, releaseVersion, requester, project = '' }: Promotion, words: string): boolean {
+  return [id, artifact, requestedVersion, releaseVersion, project, requester.email, requester.name ?? ''].some((text) =>
     text.toLowerCase().includes(words),
   );
+}
+
+/** What the requester wrote lies apart from the heads, and is read only where the head does not fit. */
+async function textsMatch({ id }: Promotion, words: string): Promise<boolean> {
+  const { justification, releaseNotes, rollbackPlan } = (await promotions.texts(id))?.spec.request ?? {};
+  return [justification, releaseNotes, rollbackPlan].some((text) => text?.toLowerCase().includes(words));
 }
