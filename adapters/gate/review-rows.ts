@@ -15,6 +15,9 @@ export interface ReviewRows {
   close(closed: Review, acting: Acting, at: Date): Promise<boolean>;
 }
 
+/** A reserved word of DynamoDB. */
+const CLOSED = { '#closed': 'closed' };
+
 export function reviewRows(table: Table): ReviewRows {
   return {
     async all() {
@@ -31,7 +34,10 @@ export function reviewRows(table: Table): ReviewRows {
             update: { pk: REVIEWS, sk: id },
             expression: 'SET remindedAt = :at',
             values: { ':at': at.toISOString() },
-            condition: { expression: 'attribute_exists(PK) AND attribute_not_exists(closed) AND attribute_not_exists(remindedAt)' },
+            condition: {
+              expression: 'attribute_exists(PK) AND attribute_not_exists(#closed) AND attribute_not_exists(remindedAt)',
+              names: CLOSED,
+            },
           },
         ]),
       ),
@@ -48,9 +54,10 @@ export function reviewRows(table: Table): ReviewRows {
       });
       const write: Write = {
         update: { pk: REVIEWS, sk: id },
-        expression: 'SET closed = :closed',
+        expression: 'SET #closed = :closed',
+        names: CLOSED,
         values: { ':closed': closed.closed },
-        condition: { expression: 'attribute_exists(PK) AND attribute_not_exists(closed)' },
+        condition: { expression: 'attribute_exists(PK) AND attribute_not_exists(#closed)', names: CLOSED },
       };
       return happened(table.transact([write, event.write]));
     },

@@ -91,10 +91,9 @@ export interface Promotion {
   firstPlanHash: string;
   /** Counts the plans that voided earlier approvals; absent in the first. */
   edition?: number;
-  /** When the approvals of the open stage were asked for, and how often people were reminded since. */
+  /** When the approvals of the open stage were asked for, and what people heard of it since. */
   askedAt?: string;
-  reminders?: number;
-  escalated?: boolean;
+  reminders?: { given: number; lastAt: string | null; escalated: boolean };
   version: number;
   seq: number;
   lastLine: string;

@@ -272,7 +272,7 @@ describe('an approval that nobody gives', () => {
   it('is asked for again three times, and reported once', { timeout: 120_000 }, async () => {
     await toStaging(cloud, '1.6.0', name);
     const path = await pending(cloud, 'prod', '1.6.0', { name });
-    await cloud.advance('PT6H');
+    await cloud.advance('PT8H');
     const mine = (await cloud.mails()).filter(({ subject }) => subject.includes(idOf(path)));
     const to = (person: string, words: string) =>
       mine.filter((mail) => mail.to.includes(`${person}@example.com`) && mail.subject.includes(words));
