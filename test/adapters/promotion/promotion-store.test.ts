@@ -11,7 +11,7 @@ import { engineChange } from '../../../core/promotion/engine-change.ts';
 import { succeed } from '../../../core/promotion/finish.ts';
 import type { PromotionStore } from '../../../core/promotion/ports.ts';
 import type { Promotion } from '../../../core/promotion/promotion.ts';
-import { acting, actor, created, decisionBy, demoConfiguration, keyOf, NOW, prodPlan, promotionIn } from '../../core/promotion/fixture.ts';
+import { acting, actor, approversOf, created, decisionBy, keyOf, NOW, prodPlan, promotionIn } from '../../core/promotion/fixture.ts';
 import { type ServedTable, serveTable } from '../state/served-table.ts';
 
 let served: ServedTable;
@@ -84,6 +84,8 @@ describe('the writes of a change', () => {
         put: { PK: `DECISION#${before.id}`, SK: `${before.planHash}#${keyOf('lead')}`, body: decided.decision },
         condition: { expression: 'attribute_not_exists(PK) OR withdrawn = :yes', values: { ':yes': true } },
       },
+      // That one has approved for the other, for as long as it is looked at.
+      { put: { PK: `PAIR#${keyOf('lead')}`, SK: keyOf('dev'), until: '2026-12-20T12:00:00.000Z', ttl: 1_797_768_000 } },
       {
         update: { pk: `DECISION#${before.id}`, sk: `${before.planHash}#${keyOf('security')}` },
         expression: 'SET withdrawn = :yes',
