@@ -171,7 +171,8 @@ export function writesOf(change: PromotionChange, clock: Clock): { writes: Write
     const { decision } = change;
     writes.push({
       put: { PK: decisionKey(head.id), SK: decisionSort(decision.planHash, decision.actor.key), body: decision },
-      condition: { expression: 'attribute_not_exists(PK) OR withdrawn = :yes', values: { ':yes': true } },
+      // Which decisions there are, and whether they count, was read after the head: its version guards them too.
+      condition: { expression: change.replaces ? 'attribute_exists(PK)' : 'attribute_not_exists(PK)' },
     });
     if (decision.decision === 'approve' && decision.actor.kind === 'person') writes.push(pairWrite(decision.actor.key, head, clock));
   }

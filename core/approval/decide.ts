@@ -14,6 +14,7 @@ import { EXCLUSION_WORDS, exclusionOf } from './excluded.ts';
 import { type ApprovalProgress, approvalProgress, isAskedNow, openRules } from './progress.ts';
 import { askedFrom } from './remind.ts';
 import { fits, type Groups } from './stage.ts';
+import { standingDecisions } from './standing.ts';
 import { alertOf, type Signal, signalsOfApproval } from './suspicion.ts';
 
 export interface DecisionInput {
@@ -35,7 +36,7 @@ export interface DecisionInput {
 export interface DecisionFacts {
   promotion: Promotion;
   plan: Plan;
-  /** Those that still count, by `standingDecisions`. */
+  /** As they are stored: what does not count any more is left out here. */
   decisions: readonly Decision[];
   /** Of the credential that decides: never more than the person's. */
   membership: Membership;
@@ -54,8 +55,10 @@ export interface DecisionFacts {
 export type DecisionOutcome = { kind: 'change'; change: PromotionChange } | { kind: 'unchanged' };
 
 /** Decides or refuses. Order of refusals: verb and person (403), plan and state (409), time (410). Nothing is changed by a refusal. */
-export function decide(facts: DecisionFacts, input: DecisionInput): DecisionOutcome {
-  const { promotion, plan, decisions } = facts;
+export function decide(given: DecisionFacts, input: DecisionInput): DecisionOutcome {
+  const { promotion, plan, approvers } = given;
+  const decisions = standingDecisions(approvers, promotion, given.decisions);
+  const facts = { ...given, decisions };
   refuseWrongPerson(facts, input);
   const previous = decisions.find(
     (decision) => decision.planHash === promotion.planHash && !decision.withdrawn && isSamePerson(decision.actor, input.actor),
@@ -79,7 +82,10 @@ export function decide(facts: DecisionFacts, input: DecisionInput): DecisionOutc
     gatesHash: facts.gatesHash,
     ...(input.comment === undefined ? {} : { comment: input.comment }),
   };
-  const progress = approvalProgress(plan.approvals, [...decisions, decision], promotion.planHash);
+  const isOwn = (other: Decision) => other.planHash === promotion.planHash && other.actor.key === input.actor.key;
+  // Who decides in person takes back the own place from who stood in: the new decision may void another one.
+  const counting = standingDecisions(approvers, promotion, [...given.decisions.filter((other) => !isOwn(other)), decision]);
+  const progress = approvalProgress(plan.approvals, counting, promotion.planHash);
   const closes = progress.rejected || progress.complete;
   const after = progress.rejected
     ? withPhase(promotion, 'rejected', { rejectedBy: input.actor, rejectedAt: facts.now })
@@ -87,11 +93,15 @@ export function decide(facts: DecisionFacts, input: DecisionInput): DecisionOutc
       ? approved(facts)
       : opened(facts, progress);
   const signals = input.decision === 'approve' ? signalsOfApproval(promotion, input.actor, facts) : [];
-  return { kind: 'change', change: changeOf(facts, input, { decision, after, progress, closes, signals }) };
+  return {
+    kind: 'change',
+    change: changeOf(facts, input, { decision, replaces: given.decisions.some(isOwn), after, progress, closes, signals }),
+  };
 }
 
 interface Decided {
   decision: Decision;
+  replaces: boolean;
   after: Promotion;
   progress: ApprovalProgress;
   closes: boolean;
@@ -106,6 +116,7 @@ function changeOf(facts: DecisionFacts, input: DecisionInput, decided: Decided):
     before: promotion,
     after,
     decision,
+    ...(decided.replaces ? { replaces: true as const } : {}),
     ...(input.linkId === undefined ? {} : { useLink: input.linkId }),
     event: {
       type: 'approval.decided',

@@ -6,7 +6,6 @@ import { type Approved, joined, ownAuthority } from './authority.ts';
 import type { Decision } from './decision.ts';
 import type { Approvers } from './delegation.ts';
 import { exclusionOf } from './excluded.ts';
-import type { Groups } from './stage.ts';
 
 /**
  * Decisions without the approvals of people who may no longer approve, each with the groups that its person is in now. A rejection stands
@@ -19,35 +18,42 @@ export function standingDecisions(
 ): Decision[] {
   if (isFinal(promotion.phase) || promotion.phase === 'promoting' || promotion.phase === 'rolling_back') return [...decisions];
   const inOrder = [...decisions].sort((left, right) => (left.at < right.at ? -1 : left.at > right.at ? 1 : 0));
-  return inOrder.flatMap((decision, index) => {
-    if (decision.decision === 'reject') return [decision];
-    if (decision.automated !== undefined)
-      return Object.hasOwn(approvers.configuration.automatedApprovers, decision.automated) ? [decision] : [];
-    const own = ownAuthority(approvers, promotion, decision.actor.key);
-    if (!own || exclusionOf(promotion, decision.actor)) return [];
-    const groups = decision.onBehalfOf ? inPlaceOf(approvers, promotion, decision, own, inOrder, index) : joined(own, own);
-    return groups ? [{ ...decision, ...groups }] : [];
-  });
+  return withoutTaken(inOrder.flatMap((decision) => counted(approvers, promotion, decision) ?? []));
 }
 
-/** Groups of a decision in somebody's place; undefined when that place was taken back, lost, or taken twice: the first one counts. */
-function inPlaceOf(
-  approvers: Approvers,
-  promotion: Approved,
-  { planHash, onBehalfOf: absent }: Decision,
-  own: Groups,
-  inOrder: readonly Decision[],
-  index: number,
-): { teams: string[]; roles: string[] } | undefined {
-  const { key, delegation: id } = absent!;
-  const lent = ownAuthority(approvers, promotion, key);
-  const isRevoked = approvers.delegations.some((delegation) => delegation.id === id && delegation.revokedAt !== undefined);
-  const isTaken = inOrder.some((other, place) => {
-    if (other.planHash !== planHash || other.withdrawn) return false;
-    return (
-      isSamePerson(other.actor, absent!) || (place < index && other.onBehalfOf !== undefined && isSamePerson(other.onBehalfOf, absent!))
-    );
-  });
-  if (!lent || isRevoked || isTaken || exclusionOf(promotion, absent!)) return undefined;
-  return joined(own, lent);
+/** The decision with the groups of now; undefined when its person, or the absent one in whose place it was given, may not approve any more. */
+function counted(approvers: Approvers, promotion: Approved, decision: Decision): Decision | undefined {
+  const { automated, actor, onBehalfOf: absent } = decision;
+  if (decision.decision === 'reject') return decision;
+  if (automated !== undefined) return Object.hasOwn(approvers.configuration.automatedApprovers, automated) ? decision : undefined;
+  const own = ownAuthority(approvers, promotion, actor.key);
+  if (!own || exclusionOf(promotion, actor)) return undefined;
+  if (!absent) return { ...decision, ...joined(own, own) };
+  const lent = ownAuthority(approvers, promotion, absent.key);
+  const isRevoked = approvers.delegations.some(({ id, revokedAt }) => id === absent.delegation && revokedAt !== undefined);
+  return lent && !isRevoked && !exclusionOf(promotion, absent) ? { ...decision, ...joined(own, lent) } : undefined;
+}
+
+/**
+ * Nobody's place is taken twice: it is void when the absent person has decided after all, or when another one took it before. What does not count
+ * itself takes nothing, so that somebody else can be named after a revocation.
+ */
+function withoutTaken(inOrder: readonly Decision[]): Decision[] {
+  const answers = new Map<Decision, boolean>();
+  const stands = (decision: Decision, index: number): boolean => {
+    const { planHash, onBehalfOf: absent } = decision;
+    if (!absent) return true;
+    const known = answers.get(decision);
+    if (known !== undefined) return known;
+    // Two who stand in for each other: whoever is asked about first gives way.
+    answers.set(decision, false);
+    const answer = !inOrder.some((other, place) => {
+      if (other === decision || other.planHash !== planHash || other.withdrawn) return false;
+      const tookPlace = place < index && other.onBehalfOf !== undefined && isSamePerson(other.onBehalfOf, absent);
+      return (tookPlace || isSamePerson(other.actor, absent)) && stands(other, place);
+    });
+    answers.set(decision, answer);
+    return answer;
+  };
+  return inOrder.filter(stands);
 }

@@ -118,6 +118,8 @@ export interface PromotionChange {
   /** What the same transaction changes of the environment: its lock, what runs there. */
   environment?: EnvironmentChange;
   decision?: Decision;
+  /** The decision takes the place of one of the same person that was withdrawn or counts no more. */
+  replaces?: true;
   /** Decisions of these identity keys on `before.planHash` are marked as withdrawn. */
   withdraw?: string[];
   /** Link to mark as used, by id; fails the whole change when it is not in state `issued`. */

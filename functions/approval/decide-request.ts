@@ -23,7 +23,7 @@ export function decideRequest(id: string, environment: string, input: DecisionIn
     async (promotion) => {
       const member = membership ?? membershipOfKey(await configuration(), input.actor.key);
       const known = await planAndDecisions(promotion);
-      const { plan, decisions, approvers } = known;
+      const { plan, given: decisions, approvers } = known;
       await refuseDecider(promotion, input, member, known);
       const requester = promotion.requester.owner?.key ?? promotion.requester.key;
       const [gates, isReciprocal] = await Promise.all([

@@ -33,19 +33,22 @@ export function findOfCall(call: HttpCall<unknown, unknown>): Promise<Promotion>
 /** What a decision rests on, besides the head. */
 export interface DecisionBasis {
   plan: Plan;
+  /** Those that count now. */
   decisions: Decision[];
+  /** All that are stored. */
+  given: Decision[];
   approvers: Approvers;
 }
 
 /** Plan that stands, the decisions that still count, and who may approve. */
 export async function planAndDecisions(promotion: Promotion): Promise<DecisionBasis> {
-  const [plan, decisions, approvers] = await Promise.all([
+  const [plan, given, approvers] = await Promise.all([
     promotions.plan(promotion.id, promotion.planHash),
     promotions.decisions(promotion.id),
     approversNow(),
   ]);
   if (!plan) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
-  return { plan, decisions: standingDecisions(approvers, promotion, decisions), approvers };
+  return { plan, decisions: standingDecisions(approvers, promotion, given), given, approvers };
 }
 
 /** The request in full, as the caller may see it, read after whatever was just written. */

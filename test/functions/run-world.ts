@@ -11,6 +11,7 @@ import type { GateStatus } from '../../core/gate/gate.ts';
 import type { GateRunner } from '../../core/gate/ports.ts';
 import { create } from '../../core/promotion/create.ts';
 import { makePlan, routeOf, specOf } from '../../core/promotion/make-plan.ts';
+import { isFinal } from '../../core/promotion/phase.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { RequestBody } from '../../core/promotion/request-body.ts';
 import { serveTable } from '../adapters/state/served-table.ts';
@@ -106,7 +107,8 @@ export async function startRunWorld(change: (configuration: Configuration) => vo
     async put(promotion, more, decisions = []) {
       const item = (await table.get(`REQ#${promotion.id}`, 'HEAD'))!;
       const body = { ...(item['body'] as Promotion), ...more };
-      await table.put({ ...item, phase: body.phase, body });
+      const { OPK: _pk, OSK: _sk, ...closed } = item;
+      await table.put({ ...(isFinal(body.phase) ? closed : item), phase: body.phase, body });
       for (const decision of decisions)
         await table.put({ PK: `DECISION#${promotion.id}`, SK: `${decision.planHash}#${decision.actor.key}`, body: decision });
       return body;

@@ -254,6 +254,8 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
   const { preview } = await import('../../functions/promotion/preview.http.ts');
   const { editRequest } = await import('../../functions/promotion/edit.http.ts');
   const changes = await import('../../functions/promotion/change.http.ts');
+  const { breakGlass } = await import('../../functions/gate/break-glass.http.ts');
+  const { closeReview } = await import('../../functions/gate/reviews.http.ts');
   const load = async (group: string) => ((await import(`../../functions/${group}.group.ts`)) as { handler: Handler }).handler;
   return {
     read: await load('read'),
@@ -265,6 +267,8 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
       createRequest: create(reader),
       editRequest: editRequest(reader),
       ...changes,
+      breakGlass,
+      closeReview,
     }) as unknown as Handler,
   };
 }

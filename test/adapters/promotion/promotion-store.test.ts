@@ -11,7 +11,7 @@ import { engineChange } from '../../../core/promotion/engine-change.ts';
 import { succeed } from '../../../core/promotion/finish.ts';
 import type { PromotionStore } from '../../../core/promotion/ports.ts';
 import type { Promotion } from '../../../core/promotion/promotion.ts';
-import { acting, actor, created, decisionBy, demoConfiguration, keyOf, NOW, prodPlan, promotionIn } from '../../core/promotion/fixture.ts';
+import { acting, actor, approversOf, created, decisionBy, keyOf, NOW, prodPlan, promotionIn } from '../../core/promotion/fixture.ts';
 import { type ServedTable, serveTable } from '../state/served-table.ts';
 
 let served: ServedTable;
@@ -76,14 +76,16 @@ describe('the writes of a change', () => {
     expect(lines.join()).not.toMatch(/@|PCI-DSS|p-dev"?:/);
   });
 
-  it('of a decision name person and plan, use the link once, and overwrite only what was withdrawn', () => {
+  it('of a decision name person and plan, use the link once, and overwrite nothing unless they say so', () => {
     const before = promotionIn('pending_approval');
     const decided = { ...touched(before), decision: decisionBy('lead', before), useLink: 'abc', withdraw: [keyOf('security')] };
     expect(writesOf(decided, clock).writes.slice(3)).toEqual([
       {
         put: { PK: `DECISION#${before.id}`, SK: `${before.planHash}#${keyOf('lead')}`, body: decided.decision },
-        condition: { expression: 'attribute_not_exists(PK) OR withdrawn = :yes', values: { ':yes': true } },
+        condition: { expression: 'attribute_not_exists(PK)' },
       },
+      // That one has approved for the other, for as long as it is looked at.
+      { put: { PK: `PAIR#${keyOf('lead')}`, SK: keyOf('dev'), until: '2026-12-20T12:00:00.000Z', ttl: 1_797_768_000 } },
       {
         update: { pk: `DECISION#${before.id}`, sk: `${before.planHash}#${keyOf('security')}` },
         expression: 'SET withdrawn = :yes',
@@ -134,7 +136,7 @@ describe('committing', () => {
     expect(await promotions.head(head.id)).toEqual(head);
   });
 
-  it('keeps one decision of a person on a plan, until it is withdrawn', async () => {
+  it('keeps one decision of a person on a plan, until another one takes its place', async () => {
     const head = await stored({ phase: 'pending_approval' });
     const decided = await promotions.commit({ ...touched(head), decision: decisionBy('lead', head) });
     await expect(
@@ -145,7 +147,7 @@ describe('committing', () => {
     expect(await promotions.decisions(head.id)).toMatchObject([{ decision: 'approve' }]);
     const withdrawn = await promotions.commit({ ...touched(decided), withdraw: [keyOf('lead')] });
     expect(await promotions.decisions(head.id)).toMatchObject([{ decision: 'approve', withdrawn: true }]);
-    await promotions.commit({ ...touched(withdrawn), decision: decisionBy('lead', head, { decision: 'reject' }) });
+    await promotions.commit({ ...touched(withdrawn), decision: decisionBy('lead', head, { decision: 'reject' }), replaces: true });
     const [decision] = await promotions.decisions(head.id);
     expect(decision).toMatchObject({ decision: 'reject' });
     expect(decision!.withdrawn).toBeUndefined();
