@@ -29,7 +29,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     ...APPROVERS,
     DECISION: ['query'],
     ENV: ['get', 'query'],
-    REVIEW: ['get', 'query', 'put'],
+    REVIEW: ['get', 'query', 'put', 'update'],
     PREVIEW: ['get', 'put'],
     COUNTER: ['update'],
   },
