@@ -319,4 +319,5 @@ export const ANSWERS: Readonly<Record<AnswerName, z.ZodType>> = {
   Review: review,
   ReviewList: z.strictObject({ items: z.array(review) }).meta({ id: 'ReviewList' }),
   Accepted: z.looseObject({}).meta({ id: 'Accepted' }),
+  ClickAnswer: z.strictObject({ text: z.string() }).meta({ id: 'ClickAnswer' }),
 };

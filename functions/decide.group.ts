@@ -1,7 +1,9 @@
-/** The one writer of decisions: over REST and by mailed link. */
+/** The one writer of decisions: over REST, by mailed link and by a click in Slack. */
+import { slackMembers } from '../adapters/notification/slack-members.ts';
 import { approveRequest } from './approval/approve.http.ts';
 import { decideByLink } from './approval/decide-by-link.http.ts';
 import { decideByService } from './approval/decide-by-service.http.ts';
+import { decideBySlack } from './approval/decide-by-slack.http.ts';
 import { createDelegation, endDelegation } from './approval/delegations.http.ts';
 import { rejectRequest } from './approval/reject.http.ts';
 import { revokeLink } from './approval/revoke-link.http.ts';
@@ -19,4 +21,5 @@ export const handler = httpHandler('decide', {
   decideByService,
   createDelegation,
   endDelegation,
+  decideBySlack: decideBySlack(slackMembers()),
 });

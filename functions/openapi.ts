@@ -15,7 +15,7 @@ const MEANING: Readonly<Record<number, string>> = {
   404: "Unknown, or another tenant's",
   409: 'Would be right in another state',
   410: 'Its time is over',
-  413: 'Body larger than 256 KiB',
+  413: 'Body larger than 256 KiB, or than what this route takes',
   415: 'Wrong content type',
   422: 'Well formed, but the configuration forbids it',
   429: 'Too many failures; Retry-After says when',
@@ -116,7 +116,8 @@ function contentOf(route: Route, name: keyof typeof ANSWERS) {
 function refusedStatuses(route: Route): number[] {
   const statuses = new Set<ProblemCode>(['INVALID_REQUEST', 'INTERNAL', 'UNAVAILABLE', 'TOO_MANY_REQUESTS']);
   if (route.path.startsWith('/v1/')) statuses.add('UNAUTHENTICATED').add('FORBIDDEN');
-  if (route.path.includes('{')) statuses.add('NOT_FOUND');
+  // What a link or a signed message names is found by what it carries.
+  if (route.path.includes('{') || route.auth === 'link' || route.auth === 'hmac') statuses.add('NOT_FOUND');
   if (route.method !== 'GET')
     statuses.add('PAYLOAD_TOO_LARGE').add('UNSUPPORTED_MEDIA_TYPE').add('STATE_CONFLICT').add('EXPIRED').add('LIMIT');
   return [...new Set([...statuses].map(statusOf))].filter((status) => !(status in route.answers)).sort();

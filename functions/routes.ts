@@ -30,6 +30,8 @@ export interface Route {
   bodyOptional?: boolean;
   /** `application/x-www-form-urlencoded` instead of JSON. */
   form?: boolean;
+  /** Bytes that a body may have; 256 KiB where nothing is said. */
+  largestBody?: number;
   query?: z.ZodType;
   /** Name of the answer's schema in the OpenAPI document, with its status. */
   answers: Readonly<Record<number, AnswerName>>;
@@ -56,6 +58,7 @@ export type AnswerName =
   | 'ReviewList'
   | 'Nothing'
   | 'Accepted'
+  | 'ClickAnswer'
   | 'Redirect';
 
 const planHash = z.string().regex(/^sha256:[a-f0-9]{64}$/);
@@ -529,6 +532,19 @@ export const ROUTES: readonly Route[] = [
     form: true,
     summary: 'Takes back a decision that was made by my link without me',
     answers: { 200: 'Page' },
+    tag: 'decisions',
+  },
+
+  {
+    method: 'POST',
+    path: '/v1/slack/interactions',
+    operation: 'decideBySlack',
+    group: 'decide',
+    auth: 'hmac',
+    form: true,
+    largestBody: 64 * 1024,
+    summary: 'Takes a signed click on a button of a Slack message',
+    answers: { 200: 'ClickAnswer' },
     tag: 'decisions',
   },
 

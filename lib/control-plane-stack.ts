@@ -76,6 +76,8 @@ export class ControlPlaneStack extends Stack {
     // Signatures of automated approvers.
     groups.decide.allow(secrets.read(), this.readParameters());
     groups.deliver.allow(this.readParameters());
+    // Clicks in Slack.
+    groups.decide.allow(secrets.readSlackApp());
     give('public', { OIDC_CLIENT_ID: parameters.clientId.valueAsString });
     groups.deliver.allow(
       new PolicyStatement({ actions: ['ses:SendEmail', 'ses:SendRawEmail'], resources: mail.arns }),

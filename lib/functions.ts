@@ -17,7 +17,7 @@ export const FUNCTIONS = {
     entry: 'functions/decide.group.ts',
     timeout: 29,
     memory: 512,
-    description: 'The one writer of decisions: REST and mailed link',
+    description: 'The one writer of decisions: REST, mailed link and Slack',
   },
   hooks: { entry: 'functions/hooks.group.ts', timeout: 29, memory: 256, description: 'Takes signed results of gates' },
   public: {

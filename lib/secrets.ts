@@ -1,8 +1,10 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Secret, type SecretStringGenerator } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { Configuration } from '../core/environment/configuration.ts';
+
+const SLACK_SIGNING = 'slack-signing-secret';
 
 export interface SecretsProps {
   /** greenlight.yaml as it is deployed: whatever it refers to as `secret:greenlight/…` exists, and may be read. */
@@ -12,25 +14,45 @@ export interface SecretsProps {
 /** Secrets that the configuration refers to as `secret:greenlight/…`. Their values are put after the deployment, never in a template. */
 export class Secrets extends Construct {
   private readonly secrets: Secret[];
+  /** What proves a click in Slack. */
+  private readonly slackApp: Secret[];
 
   constructor(scope: Construct, id: string, props: SecretsProps) {
     super(scope, id);
-    const secret = (name: string, description: string) =>
-      new Secret(this, name, { secretName: `greenlight/${name}`, description, removalPolicy: RemovalPolicy.RETAIN });
+    const secret = (name: string, description: string, generated?: SecretStringGenerator) =>
+      new Secret(this, name, {
+        secretName: `greenlight/${name}`,
+        description,
+        removalPolicy: RemovalPolicy.RETAIN,
+        ...(generated ? { generateSecretString: generated } : {}),
+      });
+    // Until its value is put, a random one stands there, and a comma in it would be read as the end of one secret and the beginning of another.
+    const signing = secret(SLACK_SIGNING, 'Signing secret of the Slack app whose buttons decide', { excludePunctuation: true });
+    const botToken = /^secret:greenlight\/(.+)$/.exec(props.configuration.notifications.slack?.botToken ?? '')?.[1];
+    this.slackApp = [signing, ...(botToken === undefined ? [] : [secret(botToken, 'Bot token of the Slack app')])];
     this.secrets = [
       secret('slack-webhook', 'URL of the Slack incoming webhook'),
       secret('smoke-test-token', 'Bearer token of the smoke checks'),
       secret('gate-hmac', 'Key of signed gate callbacks'),
     ];
-    const own = new Set(['slack-webhook', 'smoke-test-token', 'gate-hmac']);
+    const own = new Set(['slack-webhook', 'smoke-test-token', 'gate-hmac', SLACK_SIGNING, botToken]);
     for (const name of referredTo(props.configuration).filter((name) => !own.has(name))) {
       this.secrets.push(secret(name, 'A secret that greenlight.yaml refers to'));
     }
   }
 
   read(): PolicyStatement {
-    return new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: this.secrets.map((secret) => secret.secretArn) });
+    return reading(this.secrets);
   }
+
+  /** Only who decides reads it: nobody else could tell a click from a forgery, or needs to. */
+  readSlackApp(): PolicyStatement {
+    return reading(this.slackApp);
+  }
+}
+
+function reading(secrets: readonly Secret[]): PolicyStatement {
+  return new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: secrets.map((secret) => secret.secretArn) });
 }
 
 /** Names behind every `secret:greenlight/<name>` of the configuration, wherever it stands. */

@@ -1,14 +1,8 @@
-/** MACs of approval links by KMS: the key cannot be exported, and issuing and verifying are different permissions. */
+/** MACs of approval links and Slack buttons by KMS: the key cannot be exported, and issuing and verifying are different permissions. */
 import { GenerateMacCommand, KMSClient, VerifyMacCommand } from '@aws-sdk/client-kms';
-import {
-  badLink,
-  type DecodedToken,
-  decodeToken,
-  encodeClaims,
-  joinToken,
-  type LinkClaims,
-  macMessage,
-} from '../../core/approval/link-token.ts';
+import { badLink, decodeToken, encodeClaims, type LinkClaims, macMessage } from '../../core/approval/link-token.ts';
+import { joinToken } from '../../core/approval/signed-token.ts';
+import { badButton, decodeHandle, encodeHandle, handleMessage, type SlackHandle } from '../../core/approval/slack-handle.ts';
 import { Fault } from '../../core/errors.ts';
 import { requiredVariable } from '../state/table.ts';
 
@@ -28,21 +22,43 @@ function keyArn(kid: string): string | undefined {
 export async function issueToken(claims: Omit<LinkClaims, 'kid'>): Promise<string> {
   const kid = requiredVariable('LINK_KEY_ID');
   const encoded = encodeClaims({ ...claims, kid });
-  const answer = await kms().send(
-    new GenerateMacCommand({ KeyId: keyArn(kid), MacAlgorithm: 'HMAC_SHA_256', Message: macMessage(encoded) }),
-  );
-  return joinToken(encoded, answer.Mac!);
+  return joinToken(encoded, await generate(kid, macMessage(encoded)));
+}
+
+/** Signs the value of a Slack button with the present key. */
+export async function issueHandle(handle: Omit<SlackHandle, 'kid'>): Promise<string> {
+  const kid = requiredVariable('LINK_KEY_ID');
+  const encoded = encodeHandle({ ...handle, kid });
+  return joinToken(encoded, await generate(kid, handleMessage(encoded)));
 }
 
 /** Claims of a token whose MAC and audience are right. Dates and the row are for the caller to judge. Nothing is read before the MAC is checked. */
 export async function verifyToken(token: string, audience: string): Promise<LinkClaims> {
-  const decoded: DecodedToken = decodeToken(token);
-  const key = keyArn(decoded.claims.kid);
-  if (key === undefined || decoded.claims.audience !== audience) throw badLink();
+  const { claims, encodedClaims, mac } = decodeToken(token);
+  if (claims.audience !== audience) throw badLink();
+  if (!(await verify(claims.kid, macMessage(encodedClaims), mac))) throw badLink();
+  return claims;
+}
+
+/** What a Slack button stands for, if its MAC and audience are right. Its date is for the caller to judge. `value` is attacker-controlled. */
+export async function verifyHandle(value: string, audience: string): Promise<SlackHandle> {
+  const { handle, encodedHandle, mac } = decodeHandle(value);
+  if (handle.audience !== audience) throw badButton();
+  if (!(await verify(handle.kid, handleMessage(encodedHandle), mac))) throw badButton();
+  return handle;
+}
+
+async function generate(kid: string, Message: Buffer): Promise<Uint8Array> {
+  const answer = await kms().send(new GenerateMacCommand({ KeyId: keyArn(kid), MacAlgorithm: 'HMAC_SHA_256', Message }));
+  return answer.Mac!;
+}
+
+async function verify(kid: string, Message: Buffer, Mac: Buffer): Promise<boolean> {
+  const KeyId = keyArn(kid);
+  if (KeyId === undefined) return false;
   try {
-    await kms().send(
-      new VerifyMacCommand({ KeyId: key, MacAlgorithm: 'HMAC_SHA_256', Message: macMessage(decoded.encodedClaims), Mac: decoded.mac }),
-    );
+    await kms().send(new VerifyMacCommand({ KeyId, MacAlgorithm: 'HMAC_SHA_256', Message, Mac }));
+    return true;
   } catch (error) {
     const { name } = error as Error;
     // A key that was disabled or deleted after its links were mailed makes them invalid, never an internal error.
@@ -52,8 +68,7 @@ export async function verifyToken(token: string, audience: string): Promise<Link
       name === 'NotFoundException' ||
       name === 'KMSInvalidStateException'
     )
-      throw badLink();
+      return false;
     throw new Fault('UNAVAILABLE', 'the link cannot be checked now', { cause: error });
   }
-  return decoded.claims;
 }

@@ -10,7 +10,13 @@ const duration = z.union([z.string().max(20), z.number()]);
 const reference = z
   .string()
   .regex(/^(ssm:\/[\w./-]{1,200}|secret:[\w/+=.@-]{1,200})$/, { error: 'must be a reference: ssm:/name or secret:name' });
+const secret = z.string().regex(/^secret:greenlight\/[\w.+=@-]{1,100}$/, { error: 'must be a reference: secret:greenlight/name' });
 const count = z.number().int().min(1).max(100);
+/** Ids as Slack gives them: one letter says of what. */
+const slackId = (letters: string, what: string) =>
+  z
+    .string()
+    .regex(new RegExp(`^[${letters}][A-Z0-9]{2,20}$`), { error: `must be the id of a Slack ${what}, such as ${letters[0]}012AB3CD` });
 
 const rule = z
   .strictObject({ team: team.optional(), role: name.optional(), automated: name.optional(), min: count.default(1) })
@@ -75,6 +81,7 @@ const environment = z.strictObject({
   preview: z.enum(['optional', 'required']).optional(),
   claims: z.enum(['asserted', 'verified']).optional(),
   link_may_decide: z.boolean().optional(),
+  slack_may_decide: z.boolean().optional(),
 });
 
 const registry = z.strictObject({
@@ -172,6 +179,7 @@ export const fileSchema = z.strictObject({
         roles: z.array(z.union([name, z.strictObject({ role: name, environments: z.array(name).min(1).max(20) })])).default([]),
         teams: z.array(team).default([]),
         disabled: z.boolean().default(false),
+        slack: slackId('UW', 'member').optional(),
       }),
     )
     .max(2_000)
@@ -247,6 +255,12 @@ export const fileSchema = z.strictObject({
               enabled: z.boolean().optional(),
               webhook_url: z.string().max(1_000).optional(),
               channel: z.string().max(100).optional(),
+              app_id: slackId('A', 'app').optional(),
+              // One workspace, or several.
+              team_id: z
+                .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(slackId('T', 'workspace')).min(1).max(20))
+                .optional(),
+              bot_token: secret.optional(),
             })
             .optional(),
           webhooks: z.strictObject({ enabled: z.boolean().optional(), url: z.string().max(1_000).optional() }).optional(),

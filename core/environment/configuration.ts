@@ -88,6 +88,8 @@ export interface EnvironmentConfiguration {
   claims: 'asserted' | 'verified';
   /** Whether the e-mail link alone may decide here. Never for production. */
   linkMayDecide: boolean;
+  /** Whether a click in Slack may decide here. For production only when the file says so and pins app and workspace. */
+  slackMayDecide: boolean;
 }
 
 /** How people are reminded of approvals that they have not given. */
@@ -127,13 +129,26 @@ export interface PersonConfiguration {
   roleEnvironments?: Record<string, string[]>;
   teams: string[];
   disabled: boolean;
+  /** Member id in Slack, e.g. `U012AB3CD`: whose clicks count as this person's. Kept by who edits the file, never taken from a name or address. */
+  slack?: string;
+}
+
+export interface SlackConfiguration {
+  /** Secret that holds the incoming webhook URL. */
+  webhook?: Reference;
+  channel?: string;
+  /** Id of the Slack app whose clicks count; absent: any that knows the signing secret. */
+  appId?: string;
+  /** Ids of the workspaces whose clicks count; empty: any, as long as the person who clicks is of the same one. */
+  teamIds: string[];
+  /** Secret that holds a bot token: then Slack is asked whether the person who clicks is a full member. */
+  botToken?: Reference;
 }
 
 export interface NotificationConfiguration {
   from: string;
-  /** Secret that holds the Slack incoming webhook URL. */
-  slackWebhook?: Reference;
-  slackChannel?: string;
+  /** Absent when Slack is not configured, or switched off. */
+  slack?: SlackConfiguration;
   /** Extra mail recipients per event name (lists and channels get page addresses, never links with a token). */
   recipients: Record<string, string[]>;
 }

@@ -9,6 +9,7 @@ import type {
   EnvironmentConfiguration,
   PersonConfiguration,
   RegistryConfiguration,
+  SlackConfiguration,
 } from './configuration.ts';
 import type { ConfigurationFile } from './configuration-schema.ts';
 import { secondsOf } from './duration.ts';
@@ -53,10 +54,11 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
   const path = pathOf(file, refuse);
   const registries = registriesOf(file, refuse);
   const gates = normalizeGates(file, refuse, warnings);
-  const people = (file.people ?? []).map(personOf);
+  const people = peopleOf(file, refuse);
   const automatedApprovers = automatedApproversOf(file, refuse);
   const roles = { ...DEFAULT_ROLES, ...file.roles };
   const teams = [...new Set([...(file.teams ?? []).map(teamName), ...people.flatMap((person) => person.teams)])];
+  const slack = slackOf(file);
   const environments: Record<string, EnvironmentConfiguration> = {};
   for (const [name, environment] of Object.entries(file.environments ?? {})) {
     if (PRERELEASE_WORDS.has(name))
@@ -71,9 +73,12 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
       roles,
       teams,
       automatedApprovers,
+      slack,
       complete,
       refuse,
     });
+    if (environment.slack_may_decide && !slack)
+      warnings.push(`environments.${name}.slack_may_decide has no effect: notifications.channels.slack is missing or switched off`);
   }
   for (const [index, { roleEnvironments = {} }] of people.entries()) {
     for (const name of Object.values(roleEnvironments).flat())
@@ -111,10 +116,7 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
     automatedApprovers,
     notifications: {
       from: file.notifications?.from ?? file.notifications?.channels?.email?.from ?? 'greenlight@example.com',
-      ...(file.notifications?.channels?.slack?.enabled !== false && file.notifications?.channels?.slack?.webhook_url
-        ? { slackWebhook: file.notifications.channels.slack.webhook_url }
-        : {}),
-      ...(file.notifications?.channels?.slack?.channel ? { slackChannel: file.notifications.channels.slack.channel } : {}),
+      ...(slack ? { slack } : {}),
       recipients: Object.fromEntries(
         Object.entries(file.notifications?.events ?? {}).map(([event, value]) => [
           event,
@@ -128,13 +130,14 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
 
 type Refuse = (path: readonly PropertyKey[], message: string, hint?: string) => void;
 
-function personOf({ roles, teams, ...person }: NonNullable<ConfigurationFile['people']>[number]): PersonConfiguration {
+function personOf({ roles, teams, slack, ...person }: NonNullable<ConfigurationFile['people']>[number]): PersonConfiguration {
   const limited = roles.filter((role) => typeof role !== 'string');
   return {
     ...person,
     roles: [...new Set(roles.map((role) => (typeof role === 'string' ? role : role.role)))],
     ...(limited.length > 0 ? { roleEnvironments: Object.fromEntries(limited.map(({ role, environments }) => [role, environments])) } : {}),
     teams: teams.map(teamName),
+    ...(slack === undefined ? {} : { slack }),
   };
 }
 
@@ -157,6 +160,30 @@ function teamName(name: string): string {
 function nearestHint(word: string, known: readonly string[]): string | undefined {
   const suggestion = nearest(word, known);
   return suggestion ? `did you mean "${suggestion}"?` : undefined;
+}
+
+/** A Slack member is one person: two would let one click as the other. */
+function peopleOf(file: ConfigurationFile, refuse: Refuse): PersonConfiguration[] {
+  const members = new Set<string>();
+  return (file.people ?? []).map((person, index) => {
+    const { slack } = person;
+    if (slack !== undefined && members.has(slack))
+      refuse(['people', index, 'slack'], `${slack} is the Slack member of two people`, 'give each person their own member id');
+    if (slack !== undefined) members.add(slack);
+    return personOf(person);
+  });
+}
+
+function slackOf(file: ConfigurationFile): SlackConfiguration | undefined {
+  const slack = file.notifications?.channels?.slack;
+  if (!slack || slack.enabled === false) return undefined;
+  return {
+    ...(slack.webhook_url ? { webhook: slack.webhook_url } : {}),
+    ...(slack.channel ? { channel: slack.channel } : {}),
+    ...(slack.app_id ? { appId: slack.app_id } : {}),
+    teamIds: slack.team_id ?? [],
+    ...(slack.bot_token ? { botToken: slack.bot_token } : {}),
+  };
 }
 
 /** `dev → staging → prod`, `dev -> staging -> prod`, or a list; by default the order of the environments. */
@@ -263,12 +290,13 @@ interface EnvironmentInput {
   roles: Configuration['roles'];
   teams: string[];
   automatedApprovers: Record<string, AutomatedApproverConfiguration>;
+  slack: SlackConfiguration | undefined;
   complete: boolean;
   refuse: Refuse;
 }
 
 function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
-  const { name, environment, file, path, registries, gates, complete, refuse } = input;
+  const { name, environment, file, path, registries, gates, slack, complete, refuse } = input;
   const tier = environment.tier ?? (/^prod(uction)?$/.test(name) ? 'production' : 'standard');
   const at = ['environments', name] as const;
   const names = environment.registries ?? [environment.registry?.includes('://') ? name : (environment.registry ?? name)];
@@ -300,6 +328,12 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
       refuse([...at, 'smoke'], `${name} is production: its rollouts are judged by smoke checks`, 'remove smoke: false');
     if (environment.link_may_decide)
       refuse([...at, 'link_may_decide'], 'a mailed link alone never decides on production', 'remove link_may_decide');
+    if (environment.slack_may_decide && (!slack?.appId || slack.teamIds.length === 0))
+      refuse(
+        [...at, 'slack_may_decide'],
+        'a click in Slack decides on production only from an app and a workspace that are named',
+        'write app_id and team_id in notifications.channels.slack, or remove slack_may_decide',
+      );
   }
   const rollout = environment.rollout ?? 'direct';
   const weights = rollout === 'direct' ? [100] : rollout.canary;
@@ -350,6 +384,7 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
     preview: environment.preview ?? 'optional',
     claims: environment.claims ?? (tier === 'production' ? 'verified' : 'asserted'),
     linkMayDecide: tier !== 'production' && (environment.link_may_decide ?? true),
+    slackMayDecide: slack !== undefined && (environment.slack_may_decide ?? tier !== 'production'),
   };
 }
 

@@ -94,10 +94,16 @@ function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promot
   }
 }
 
-function paragraphsOf({ promotion, type, data, justification, changes = [] }: NoticeFacts, what: string): string[] {
-  const facts = [what, `Digest: ${promotion.digest}`, `Requested by: ${promotion.requester.email}`, `Impact: ${promotion.impact}`];
-  const lines = [facts.join('\n')];
-  if (ASKS.has(type)) lines.push(`Why: ${justification}`, `Decide until: ${promotion.expiresAt}`);
+function paragraphsOf(facts: NoticeFacts, what: string): string[] {
+  const { promotion, type, justification } = facts;
+  const head = [what, `Digest: ${promotion.digest}`, `Requested by: ${promotion.requester.email}`, `Impact: ${promotion.impact}`];
+  const asks = ASKS.has(type) ? [`Why: ${justification}`, `Decide until: ${promotion.expiresAt}`] : [];
+  return [head.join('\n'), ...asks, ...newsOf(facts)];
+}
+
+/** What the notice tells beyond the request itself: what has changed, what went wrong, why it is asked again. */
+export function newsOf({ promotion, type, data, changes = [] }: Omit<NoticeFacts, 'justification'>): string[] {
+  const lines: string[] = [];
   if (ASKS.has(type) && changes.length > 0) {
     const shown = changes.slice(0, MOST_CHANGES).map(({ field, before, after }) => `${field}: ${before} → ${after}`);
     lines.push(['Changed since it was last asked for:', ...shown].join('\n'));

@@ -4,7 +4,7 @@ import { Refusal } from '../../core/errors.ts';
 import type { Route } from '../routes.ts';
 import { routeOfKey } from './match-route.ts';
 
-/** 256 KiB, decoded. */
+/** 256 KiB, decoded; a route may take less. */
 const LARGEST_BODY = 256 * 1024;
 
 export interface HttpRequest {
@@ -24,11 +24,12 @@ export interface HttpRequest {
 
 /** Refusal PAYLOAD_TOO_LARGE. */
 export function readRequest(event: APIGatewayProxyEventV2): HttpRequest {
-  const rawBody = bodyOf(event);
+  const route = routeOfKey(event.routeKey);
+  const rawBody = bodyOf(event, route?.largestBody ?? LARGEST_BODY);
   const { http, requestId } = event.requestContext;
   return {
     requestId,
-    route: routeOfKey(event.routeKey),
+    route,
     method: http.method,
     path: event.rawPath,
     params: definedOf(event.pathParameters ?? {}),
@@ -40,13 +41,13 @@ export function readRequest(event: APIGatewayProxyEventV2): HttpRequest {
   };
 }
 
-function bodyOf(event: APIGatewayProxyEventV2): Buffer {
+function bodyOf(event: APIGatewayProxyEventV2, largest: number): Buffer {
   const { body = '', isBase64Encoded } = event;
   // Base64 spends 4 characters on 3 bytes: longer texts need not be decoded to be refused.
-  const isTooLong = isBase64Encoded ? body.length > Math.ceil(LARGEST_BODY / 3) * 4 : body.length > LARGEST_BODY;
+  const isTooLong = isBase64Encoded ? body.length > Math.ceil(largest / 3) * 4 : body.length > largest;
   const bytes = isTooLong ? undefined : Buffer.from(body, isBase64Encoded ? 'base64' : 'utf8');
-  if (!bytes || bytes.length > LARGEST_BODY) {
-    throw new Refusal('PAYLOAD_TOO_LARGE', `a body has at most ${LARGEST_BODY} bytes`);
+  if (!bytes || bytes.length > largest) {
+    throw new Refusal('PAYLOAD_TOO_LARGE', `a body has at most ${largest} bytes`);
   }
   return bytes;
 }

@@ -1,7 +1,7 @@
 /** Lambda `deliver`: turns notices into bus events, mail and Slack messages. One runs at a time; what fails is tried again every minute for a day. */
 import { randomBytes } from 'node:crypto';
 import { askService } from '../../adapters/approval/ask-service.ts';
-import { issueToken } from '../../adapters/approval/link-keys.ts';
+import { issueHandle, issueToken } from '../../adapters/approval/link-keys.ts';
 import { linkRows } from '../../adapters/approval/link-rows.ts';
 import { publishEvent } from '../../adapters/notification/bus.ts';
 import { mailer } from '../../adapters/notification/mailer.ts';
@@ -10,13 +10,18 @@ import { sendToSlack } from '../../adapters/notification/slack.ts';
 import { ALERT_PREFIX } from '../../adapters/notification/system-alerts.ts';
 import { resolveReference } from '../../adapters/references.ts';
 import { requiredVariable } from '../../adapters/state/table.ts';
+import { askedApprovers } from '../../core/approval/asked-approvers.ts';
+import type { Decision } from '../../core/approval/decision.ts';
+import type { Approvers } from '../../core/approval/delegation.ts';
 import { standingDecisions } from '../../core/approval/standing.ts';
 import { type Configuration, tenantsOf } from '../../core/environment/configuration.ts';
 import { messageOf as errorText } from '../../core/errors.ts';
 import { administratorsOf, audienceOf, type Recipient, servicesToAsk } from '../../core/notification/audience.ts';
-import { alertMessage, type Message, messageOf } from '../../core/notification/message.ts';
+import { alertMessage, type Message, messageOf, newsOf } from '../../core/notification/message.ts';
+import { approvalMessage, noticeMessage, type SlackMessage } from '../../core/notification/slack-message.ts';
 import type { NoticeType } from '../../core/promotion/change.ts';
-import type { Promotion } from '../../core/promotion/promotion.ts';
+import type { Plan } from '../../core/promotion/plan.ts';
+import type { Promotion, PromotionTexts } from '../../core/promotion/promotion.ts';
 import { log } from '../kit/log.ts';
 import { approversNow, clock, configuration, promotions, table } from '../kit/state.ts';
 
@@ -73,13 +78,8 @@ async function deliver(notice: NoticeRow, config: Configuration): Promise<string
     approversNow(),
   ]);
   if (!plan || !texts) return [];
-  const message = messageOf({
-    type: notice.type,
-    data: notice.data,
-    promotion,
-    justification: texts.spec.request.justification,
-    changes: texts.changes ?? [],
-  });
+  const told = { type: notice.type, data: notice.data, promotion, changes: texts.changes ?? [] };
+  const message = messageOf({ ...told, justification: texts.spec.request.justification });
   await once('bus', () => publish(notice, promotion));
   for (const service of servicesToAsk(notice.type, promotion, plan, standingDecisions(approvers, promotion, decisions))) {
     const approver = config.automatedApprovers[service];
@@ -87,9 +87,11 @@ async function deliver(notice: NoticeRow, config: Configuration): Promise<string
     if (approver) await once(`service:${service}`, () => askService(approver, promotion, settings));
   }
   if (QUIET.has(notice.type)) return problems;
-  const page = { label: 'Open the request', url: pageAddress(promotion) };
-  const webhook = config.notifications.slackWebhook;
-  if (webhook) await once('slack', async () => sendToSlack(await resolveReference(webhook), message, page));
+  const webhook = config.notifications.slack?.webhook;
+  if (webhook) {
+    const facts = { type: notice.type, message, news: newsOf(told), promotion, plan, texts, decisions, approvers };
+    await once('slack', async () => sendToSlack(await resolveReference(webhook), await slackMessageOf(facts)));
+  }
   for (const recipient of audienceOf(notice.type, { approvers, promotion, plan, decisions })) {
     await once(`mail:${recipient.email}`, () => sendMail(recipient, message, promotion, config));
   }
@@ -105,8 +107,8 @@ async function deliverAlert(notice: NoticeRow, config: Configuration, once: Once
   const page = { label: 'Open Greenlight', url: `${origin}/docs` };
   const event = { id: notice.row, type: notice.type, subject: notice.requestId, time: new Date(notice.at), data: notice.data };
   await once('bus', () => publishEvent(event, origin));
-  const webhook = config.notifications.slackWebhook;
-  if (webhook) await once('slack', async () => sendToSlack(await resolveReference(webhook), message, page));
+  const webhook = config.notifications.slack?.webhook;
+  if (webhook) await once('slack', async () => sendToSlack(await resolveReference(webhook), noticeMessage(message, page.url, page.label)));
   const { from } = config.notifications;
   const administrators = new Set(tenantsOf(config).flatMap((tenant) => administratorsOf(config, tenant)));
   for (const to of administrators) await once(`mail:${to}`, () => mail.send({ to, from, message, link: page }));
@@ -117,6 +119,47 @@ function publish(notice: NoticeRow, promotion: Promotion): Promise<void> {
   const data = { requestId: id, tenant, artifact, version: releaseVersion, digest, from, to, planHash, phase, ...notice.data };
   const event = { id: `${id}-${notice.row}`, type: notice.type, subject: id, time: new Date(notice.at), data };
   return publishEvent(event, requiredVariable('API_ORIGIN'));
+}
+
+interface SlackFacts {
+  type: NoticeType;
+  message: Message;
+  news: readonly string[];
+  promotion: Promotion;
+  plan: Plan;
+  texts: PromotionTexts;
+  decisions: readonly Decision[];
+  approvers: Approvers;
+}
+
+/** Notices that ask for an approval. */
+const ASKING: ReadonlySet<NoticeType> = new Set(['approval.requested', 'approval.reminder']);
+
+/** Buttons stand only where approval is asked for, and only where the click of somebody can decide. */
+async function slackMessageOf({ type, plan, decisions, approvers, ...facts }: SlackFacts): Promise<SlackMessage> {
+  const { message, promotion } = facts;
+  const page = pageAddress(promotion);
+  if (!ASKING.has(type) || promotion.phase !== 'pending_approval') return noticeMessage(message, page);
+  const { environments, people } = approvers.configuration;
+  const mayDecide = environments[promotion.to]?.slackMayDecide && people.some(({ slack }) => slack !== undefined);
+  return approvalMessage({
+    ...facts,
+    gates: await promotions.gates(promotion.id, promotion.attempt),
+    asked: askedApprovers(approvers, promotion, plan, decisions).map(({ name }) => name),
+    page,
+    handle: mayDecide ? await slackHandle(promotion) : undefined,
+  });
+}
+
+/** A button for whoever may decide, bound to the plan that stands; it ends with the request. */
+function slackHandle({ id, planHash, expiresAt }: Promotion): Promise<string> {
+  return issueHandle({
+    audience: requiredVariable('API_ORIGIN'),
+    requestId: id,
+    planHash,
+    issuedAt: Math.floor(clock.now().getTime() / 1000),
+    expiresAt: Math.floor(Date.parse(expiresAt) / 1000),
+  });
 }
 
 async function sendMail(recipient: Recipient, message: Message, promotion: Promotion, config: Configuration): Promise<void> {

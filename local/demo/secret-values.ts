@@ -17,7 +17,7 @@ export async function putSecretValues(cloud: AdminAccess, slackWebhook: string):
   try {
     const put = (SecretId: string, SecretString: string) => client.send(new PutSecretValueCommand({ SecretId, SecretString }));
     if ((await value('greenlight/slack-webhook')) !== slackWebhook) await put('greenlight/slack-webhook', slackWebhook);
-    for (const name of ['greenlight/smoke-test-token', 'greenlight/gate-hmac']) {
+    for (const name of ['greenlight/smoke-test-token', 'greenlight/gate-hmac', 'greenlight/slack-signing-secret']) {
       if (!(await value(name))) await put(name, randomBytes(32).toString('base64url'));
     }
   } finally {

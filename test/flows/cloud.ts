@@ -51,6 +51,12 @@ export interface Mail {
   at: string;
 }
 
+export interface SlackResponse {
+  path: string;
+  // biome-ignore lint/suspicious/noExplicitAny: what is sent is what the tests check
+  body: any;
+}
+
 type Endpoints = DemoEndpoints & { issuer: string; issuerPasswordFile: string; ca: string };
 
 export class FlowCloud {
@@ -130,6 +136,11 @@ export class FlowCloud {
   /** Messages that were posted to Slack's webhook. */
   async slack(): Promise<object[]> {
     return (await (await fetch(`${this.endpoints.slack}/messages`)).json()) as object[];
+  }
+
+  /** What was sent where Slack takes answers to clicks. */
+  async slackResponses(): Promise<SlackResponse[]> {
+    return (await (await fetch(`${this.endpoints.slack}/responses`)).json()) as SlackResponse[];
   }
 
   /** Address of the newest link that somebody was mailed for a request. */

@@ -74,7 +74,7 @@ async function heldSecrets(cloud: FlowCloud, tokens: readonly string[]): Promise
   const client = new SecretsManagerClient(clientSettings({ ...endpoints, region: 'eu-central-1' }));
   try {
     const stored: Secret[] = [];
-    for (const name of ['slack-webhook', 'smoke-test-token', 'gate-hmac']) {
+    for (const name of ['slack-webhook', 'smoke-test-token', 'gate-hmac', 'slack-signing-secret']) {
       const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: `greenlight/${name}` }));
       stored.push({ name, value: SecretString! });
     }

@@ -1,9 +1,11 @@
 import { GenerateMacCommand, KMSClient, VerifyMacCommand } from '@aws-sdk/client-kms';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { issueToken, verifyToken } from '../../../adapters/approval/link-keys.ts';
+import { issueHandle, issueToken, verifyHandle, verifyToken } from '../../../adapters/approval/link-keys.ts';
 import { linkRows } from '../../../adapters/approval/link-rows.ts';
-import { encodeClaims, joinToken, type LinkClaims, macMessage } from '../../../core/approval/link-token.ts';
+import { encodeClaims, type LinkClaims, macMessage } from '../../../core/approval/link-token.ts';
+import { joinToken } from '../../../core/approval/signed-token.ts';
+import { encodeHandle, handleMessage, type SlackHandle } from '../../../core/approval/slack-handle.ts';
 import { type ServedTable, serveTable } from '../state/served-table.ts';
 
 const kms = mockClient(KMSClient);
@@ -72,6 +74,40 @@ describe('the token of a link', () => {
       expect(kms.calls()).toHaveLength(0);
     },
   );
+});
+
+describe('the value of a Slack button', () => {
+  const { id: _id, approver: _approver, ...rest } = claims;
+  const handle: Omit<SlackHandle, 'kid'> = rest;
+
+  it('is signed by the present key over its own words, and checked by the key that it names', async () => {
+    kms.on(GenerateMacCommand).resolves({ Mac: MAC });
+    kms.on(VerifyMacCommand).resolves({ MacValid: true });
+    const encoded = encodeHandle({ ...handle, kid: 'k2' });
+    const value = await issueHandle(handle);
+    expect(value).toBe(joinToken(encoded, MAC));
+    expect(await verifyHandle(value, handle.audience)).toEqual({ ...handle, kid: 'k2' });
+    const same = { KeyId: 'arn:key-2', MacAlgorithm: 'HMAC_SHA_256', Message: handleMessage(encoded) };
+    expect(kms.calls().map(({ args }) => args[0].input)).toEqual([same, { ...same, Mac: MAC }]);
+  });
+
+  it.each([
+    ['of an unknown key', { kid: 'k3' }],
+    ['of a key named like a member of every object', { kid: 'constructor' }],
+    ['SLK-06: of another deployment', { audience: 'https://evil.example.com' }],
+  ])('%s is refused without asking KMS', async (_name, change) => {
+    const value = joinToken(encodeHandle({ ...handle, kid: 'k1', ...change }), MAC);
+    await expect(verifyHandle(value, handle.audience)).rejects.toMatchObject({ code: 'BAD_LINK' });
+    expect(kms.calls()).toHaveLength(0);
+  });
+
+  it('that KMS calls wrong is refused, and one that KMS cannot check is no refusal', async () => {
+    const value = joinToken(encodeHandle({ ...handle, kid: 'k1' }), MAC);
+    kms.on(VerifyMacCommand).rejects(named('KMSInvalidMacException'));
+    await expect(verifyHandle(value, handle.audience)).rejects.toMatchObject({ code: 'BAD_LINK' });
+    kms.on(VerifyMacCommand).rejects(named('ThrottlingException'));
+    await expect(verifyHandle(value, handle.audience)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
 });
 
 describe('the row of a link', () => {

@@ -198,6 +198,38 @@ notifications:
   });
 });
 
+describe('where a click in Slack decides', () => {
+  const mayDecide = (text: string): Record<string, boolean> => {
+    const { environments } = load(text).configuration;
+    return Object.fromEntries(Object.entries(environments).map(([name, { slackMayDecide }]) => [name, slackMayDecide]));
+  };
+  const environments = (staging = '', prod = '') => `environments:\n  staging: { ${staging} }\n  prod: { ${prod} }\n`;
+  const slack = 'notifications:\n  channels:\n    slack: { webhook_url: "secret:greenlight/slack-webhook" }\n';
+
+  it('is everywhere but in production, unless the file says otherwise', () => {
+    expect(mayDecide(environments() + slack)).toEqual({ staging: true, prod: false });
+    expect(mayDecide(environments('tier: production') + slack)).toEqual({ staging: false, prod: false });
+    expect(mayDecide(environments('slack_may_decide: false', 'slack_may_decide: true') + slack)).toEqual({ staging: false, prod: true });
+  });
+
+  it('is nowhere without Slack, and the file that wants it is told so', () => {
+    const off = slack.replace('{ webhook', '{ enabled: false, webhook');
+    for (const text of [environments('slack_may_decide: true'), environments('slack_may_decide: true') + off]) {
+      expect(mayDecide(text)).toEqual({ staging: false, prod: false });
+      expect(load(text).warnings.join()).toContain('environments.staging.slack_may_decide has no effect');
+    }
+    expect(load(environments() + off).configuration.notifications.slack).toBeUndefined();
+    expect(load(environments() + off).warnings).toEqual([]);
+  });
+
+  it('takes one workspace or several', () => {
+    const teamsOf = (rest: string) => load(slack.replace(' }', `${rest} }`)).configuration.notifications.slack?.teamIds;
+    expect(teamsOf('')).toEqual([]);
+    expect(teamsOf(', team_id: T012AB3CD')).toEqual(['T012AB3CD']);
+    expect(teamsOf(', team_id: [T012AB3CD, T012AB3CE]')).toEqual(['T012AB3CD', 'T012AB3CE']);
+  });
+});
+
 describe('a mistake in the file', () => {
   it('CFG-01: an alias bomb is refused quickly', () => {
     const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\n${Array.from({ length: 12 }, (_, i) => `c${i}: [${'*b,'.repeat(9)}*b]`).join('\n')}`;
@@ -248,6 +280,48 @@ describe('a mistake in the file', () => {
     );
     expect(problem?.hint).toContain('secret:greenlight/slack');
     expect(JSON.stringify(problem)).not.toContain('abcdef');
+  });
+
+  it('a Slack member that belongs to two people, and ids that are none of Slack', () => {
+    const person = (subject: string, slack: string) =>
+      `  - { subject: ${subject}, email: ${subject}@example.com, name: X, slack: ${slack} }\n`;
+    expect(problemsOf(`people:\n${person('a', 'U012AB3CD')}${person('b', 'U012AB3CE')}`)).toEqual([]);
+    expect(problemsOf(`people:\n${person('a', 'U012AB3CD')}${person('b', 'U012AB3CD')}`)).toEqual([
+      { line: 3, message: 'U012AB3CD is the Slack member of two people', hint: 'give each person their own member id' },
+    ]);
+    for (const id of ['u012ab3cd', 'T012AB3CD', '"@lead"', 'U1', '"U012 AB3CD"', '12', '""'])
+      expect(problemsOf(`people:\n${person('a', id)}`)[0]?.message, id).toContain('people.0.slack');
+    const slack = (rest: string) => problemsOf(`notifications:\n  channels:\n    slack: { ${rest} }\n`);
+    expect(slack('app_id: A012AB3CD, team_id: T012AB3CD, bot_token: "secret:greenlight/slack-bot"')).toEqual([]);
+    expect(slack('team_id: [T012AB3CD, T012AB3CE]')).toEqual([]);
+    for (const wrong of [
+      'app_id: T012AB3CD',
+      'team_id: A012AB3CD',
+      'team_id: []',
+      'bot_token: xoxb-1-2-secret',
+      'bot_token: "ssm:/token"',
+    ]) {
+      const problems = slack(wrong);
+      expect(problems, wrong).not.toEqual([]);
+      expect(JSON.stringify(problems)).not.toContain('xoxb');
+    }
+    expect(slack('team: T012AB3CD')[0]?.hint).toBeDefined();
+  });
+
+  it('a click that would decide on production from who knows where', () => {
+    const text = readFileSync(join(root, 'greenlight.yaml'), 'utf8').replace(
+      'tier: production',
+      'tier: production\n    slack_may_decide: true',
+    );
+    expect(problemsOf(text, true)).toEqual([]);
+    for (const missing of [', app_id: A0GREENLIGHT', ', team_id: T0GREENLIGHT']) {
+      expect(text).toContain(missing);
+      expect(problemsOf(text.replace(missing, ''), true)[0], missing).toMatchObject({
+        message: expect.stringContaining('a click in Slack decides on production only from'),
+        hint: expect.stringContaining('app_id and team_id'),
+      });
+    }
+    expect(problemsOf(text.replace('slack: { webhook_url', 'slack: { enabled: false, webhook_url'), true)).not.toEqual([]);
   });
 
   it('CFG-09: names of object members are plain names or refused', () => {

@@ -7,6 +7,7 @@ import { SESClient, SendEmailCommand, type SendEmailCommandInput } from '@aws-sd
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { decodeToken } from '../../../core/approval/link-token.ts';
+import { decodeHandle } from '../../../core/approval/slack-handle.ts';
 import type { NoticeType } from '../../../core/promotion/change.ts';
 import { engineChange } from '../../../core/promotion/engine-change.ts';
 import type { Phase } from '../../../core/promotion/phase.ts';
@@ -64,8 +65,8 @@ beforeEach(async () => {
 });
 
 /** A request in a phase, with one notice of it and nothing else. */
-async function noticed(type: NoticeType, phase: Phase, data = {}, decided: string[] = []): Promise<Promotion> {
-  const created = await world.create();
+async function noticed(type: NoticeType, phase: Phase, data = {}, decided: string[] = [], to = 'prod'): Promise<Promotion> {
+  const created = await world.create({}, {}, to);
   const promotion = await world.put(
     created,
     { phase },
@@ -127,6 +128,54 @@ describe('asking for approval', () => {
     await deliver();
     expect(addressed()).toEqual(['security@example.com', 'dev@example.com']);
     expect(mails().map((mail) => tokenOf(mail) !== undefined)).toEqual([true, false]);
+  });
+});
+
+describe('asking in Slack', () => {
+  const posted = () =>
+    JSON.parse(toSlack[0]!) as { text: string; blocks: { type: string; elements?: { action_id: string; value?: string }[] }[] };
+  const buttons = () => posted().blocks.flatMap(({ elements }) => elements ?? []);
+
+  it('gives whoever may decide the same buttons, bound to the plan', async () => {
+    const request = await noticed('approval.requested', 'pending_approval', {}, [], 'staging');
+    await deliver();
+    expect(buttons().map(({ action_id }) => action_id)).toEqual(['approve', 'reject', 'open']);
+    const [approve, reject] = buttons();
+    expect(approve!.value).toBe(reject!.value);
+    expect(decodeHandle(approve!.value!).handle).toEqual({
+      kid: 'k1',
+      audience: 'https://greenlight.example.com',
+      requestId: request.id,
+      planHash: request.planHash,
+      issuedAt: Math.floor(NOW.getTime() / 1000),
+      expiresAt: Math.floor(Date.parse(request.expiresAt) / 1000),
+    });
+    // It is no link, and it names nobody; nor does it stand anywhere else.
+    expect([...busBodies(), ...mails().map(textOf), ...world.logged].join()).not.toContain(approve!.value!);
+  });
+
+  it('leads to the page where Slack does not decide', async () => {
+    await noticed('approval.requested', 'pending_approval');
+    await deliver();
+    expect(buttons().map(({ action_id }) => action_id)).toEqual(['open']);
+    expect(JSON.stringify(posted())).toContain('Asked\\nLee Lead, Sam Security');
+  });
+
+  it('again says why', async () => {
+    await noticed('approval.requested', 'pending_approval', { reason: 'an approval was withdrawn' }, [], 'staging');
+    await deliver();
+    expect(JSON.stringify(posted())).toContain('Reason: an approval was withdrawn');
+  });
+
+  it.each<[NoticeType, Phase]>([
+    ['approval.requested', 'cancelled'],
+    ['approval.decided', 'pending_approval'],
+    ['promotion.requested', 'requested'],
+    ['promotion.succeeded', 'succeeded'],
+  ])('stops at %s of a request that is %s: no buttons', async (type, phase) => {
+    await noticed(type, phase, {}, [], 'staging');
+    await deliver();
+    expect(buttons().map(({ action_id }) => action_id)).toEqual(['open']);
   });
 });
 

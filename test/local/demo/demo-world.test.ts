@@ -38,7 +38,8 @@ function synthesize(adopt: string): void {
     removalPolicy: RemovalPolicy.RETAIN,
   });
   (key.node.defaultChild as CfnKey).addPropertyOverride('KeySpec', 'ECC_NIST_EDWARDS25519');
-  for (const name of ['slack-webhook', 'smoke-test-token', 'gate-hmac']) new Secret(stack, name, { secretName: `greenlight/${name}` });
+  for (const name of ['slack-webhook', 'smoke-test-token', 'gate-hmac', 'slack-signing-secret'])
+    new Secret(stack, name, { secretName: `greenlight/${name}` });
   for (const name of ['OidcIssuer', 'AllowedOrigins', 'TrustedSigningKeyPem', 'HttpGateAddress']) {
     new CfnOutput(stack, `${name}Given`, { value: new CfnParameter(stack, name).valueAsString });
   }
@@ -127,6 +128,15 @@ describe('a fresh world', () => {
     const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: 'greenlight/slack-webhook' }));
     expect((await fetch(SecretString!, { method: 'POST', body: JSON.stringify({ text: 'hello' }) })).status).toBe(200);
     expect(await (await fetch(`${endpoints.slack}/messages`)).json()).toContainEqual({ text: 'hello' });
+  });
+
+  it('takes answers to clicks where Slack would, and nothing anywhere else', async () => {
+    const { slack } = started.endpoints;
+    const post = async (path: string, body: string) => (await fetch(`${slack}${path}`, { method: 'POST', body })).status;
+    expect(await post('/actions/T000/1/x', JSON.stringify({ text: 'answered' }))).toBe(200);
+    expect(await (await fetch(`${slack}/responses`)).json()).toEqual([{ path: '/actions/T000/1/x', body: { text: 'answered' } }]);
+    expect(await post('/actions/T000/1/x', 'no JSON')).toBe(400);
+    for (const path of ['/actions/', '/actions', '/responses', '/services/other']) expect(await post(path, '{}'), path).toBe(404);
   });
 
   it('does not let versions pass that are labelled so', async () => {
