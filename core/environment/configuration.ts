@@ -127,6 +127,22 @@ export interface PersonConfiguration {
   roleEnvironments?: Record<string, string[]>;
   teams: string[];
   disabled: boolean;
+  /** Subject of the person who answers for it: then this is a machine with an account at the issuer of people. */
+  owner?: string;
+}
+
+/** Jobs of a build system, found by the claims of the tokens that it signs for them. */
+export interface CiPrincipalConfiguration {
+  name: string;
+  issuer: string;
+  audience: string;
+  /** Claim → its allowed values. Every claim must have one of them. */
+  claims: Record<string, string[]>;
+  tenants: string[];
+  roles: string[];
+  roleEnvironments?: Record<string, string[]>;
+  /** Subject of the person who answers for it. */
+  owner: string;
 }
 
 export interface NotificationConfiguration {
@@ -152,6 +168,7 @@ export interface Configuration {
   roles: Record<string, Role>;
   teams: string[];
   people: PersonConfiguration[];
+  ci: CiPrincipalConfiguration[];
   automatedApprovers: Record<string, AutomatedApproverConfiguration>;
   notifications: NotificationConfiguration;
 }
@@ -169,7 +186,7 @@ export function artifactOf(configuration: Configuration, name: string): Artifact
 export function tenantsOf(configuration: Configuration): string[] {
   const named = [
     ...Object.values(configuration.artifacts).map((artifact) => artifact.tenant),
-    ...configuration.people.flatMap((person) => person.tenants),
+    ...[...configuration.people, ...configuration.ci].flatMap(({ tenants }) => tenants),
   ];
   return [...new Set(named)].sort();
 }

@@ -7,13 +7,13 @@ import type {
   AutomatedApproverConfiguration,
   Configuration,
   EnvironmentConfiguration,
-  PersonConfiguration,
   RegistryConfiguration,
 } from './configuration.ts';
 import type { ConfigurationFile } from './configuration-schema.ts';
 import { secondsOf } from './duration.ts';
 import { nearest } from './nearest-word.ts';
 import { isAddress, normalizeGates } from './normalize-gates.ts';
+import { ciOf, peopleOf, teamName } from './normalize-people.ts';
 
 export interface NormalProblem {
   path: readonly PropertyKey[];
@@ -53,7 +53,7 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
   const path = pathOf(file, refuse);
   const registries = registriesOf(file, refuse);
   const gates = normalizeGates(file, refuse, warnings);
-  const people = (file.people ?? []).map(personOf);
+  const people = peopleOf(file, refuse);
   const automatedApprovers = automatedApproversOf(file, refuse);
   const roles = { ...DEFAULT_ROLES, ...file.roles };
   const teams = [...new Set([...(file.teams ?? []).map(teamName), ...people.flatMap((person) => person.teams)])];
@@ -75,10 +75,15 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
       refuse,
     });
   }
-  for (const [index, { roleEnvironments = {} }] of people.entries()) {
-    for (const name of Object.values(roleEnvironments).flat())
-      if (complete && !environments[name])
-        refuse(['people', index, 'roles'], `there is no environment ${name}`, nearestHint(name, Object.keys(environments)));
+  const ci = ciOf(file, complete, refuse);
+  for (const [key, holders] of complete ? Object.entries({ people, ci }) : []) {
+    for (const [index, { roles: held, roleEnvironments = {} }] of holders.entries()) {
+      for (const name of held.filter((role) => !Object.hasOwn(roles, role)))
+        refuse([key, index, 'roles'], `there is no role ${name}`, nearestHint(name, Object.keys(roles)));
+      for (const name of Object.values(roleEnvironments).flat())
+        if (!Object.hasOwn(environments, name))
+          refuse([key, index, 'roles'], `there is no environment ${name}`, nearestHint(name, Object.keys(environments)));
+    }
   }
   if (complete) {
     for (const name of path)
@@ -108,6 +113,7 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
     roles,
     teams,
     people,
+    ci,
     automatedApprovers,
     notifications: {
       from: file.notifications?.from ?? file.notifications?.channels?.email?.from ?? 'greenlight@example.com',
@@ -128,16 +134,6 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
 
 type Refuse = (path: readonly PropertyKey[], message: string, hint?: string) => void;
 
-function personOf({ roles, teams, ...person }: NonNullable<ConfigurationFile['people']>[number]): PersonConfiguration {
-  const limited = roles.filter((role) => typeof role !== 'string');
-  return {
-    ...person,
-    roles: [...new Set(roles.map((role) => (typeof role === 'string' ? role : role.role)))],
-    ...(limited.length > 0 ? { roleEnvironments: Object.fromEntries(limited.map(({ role, environments }) => [role, environments])) } : {}),
-    teams: teams.map(teamName),
-  };
-}
-
 function automatedApproversOf(file: ConfigurationFile, refuse: Refuse): Record<string, AutomatedApproverConfiguration> {
   const entries = Object.entries(file.automated_approvers ?? {});
   for (const [name, { url }] of entries)
@@ -148,10 +144,6 @@ function automatedApproversOf(file: ConfigurationFile, refuse: Refuse): Record<s
         'write https://…, or ssm:/name for an address kept elsewhere',
       );
   return Object.fromEntries(entries.map(([name, { url, secret }]) => [name, { name, url, secret }]));
-}
-
-function teamName(name: string): string {
-  return name.replace(/^@/, '');
 }
 
 function nearestHint(word: string, known: readonly string[]): string | undefined {

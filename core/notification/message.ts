@@ -1,4 +1,5 @@
 /** What people are told about a promotion: subject and text, from facts. No tokens, no evidence bodies; links are added by who sends. */
+import { nameInFull } from '../access/identity.ts';
 import type { NoticeType } from '../promotion/change.ts';
 import type { PlanChange, Promotion } from '../promotion/promotion.ts';
 
@@ -95,7 +96,7 @@ function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promot
 }
 
 function paragraphsOf({ promotion, type, data, justification, changes = [] }: NoticeFacts, what: string): string[] {
-  const facts = [what, `Digest: ${promotion.digest}`, `Requested by: ${promotion.requester.email}`, `Impact: ${promotion.impact}`];
+  const facts = [what, `Digest: ${promotion.digest}`, `Requested by: ${nameInFull(promotion.requester)}`, `Impact: ${promotion.impact}`];
   const lines = [facts.join('\n')];
   if (ASKS.has(type)) lines.push(`Why: ${justification}`, `Decide until: ${promotion.expiresAt}`);
   if (ASKS.has(type) && changes.length > 0) {
