@@ -121,7 +121,7 @@ function contentOf(route: Route, name: keyof typeof ANSWERS) {
 function refusedStatuses(route: Route): number[] {
   const statuses = new Set<ProblemCode>(['INVALID_REQUEST', 'INTERNAL', 'UNAVAILABLE', 'TOO_MANY_REQUESTS']);
   if (route.path.startsWith('/v1/')) statuses.add('UNAUTHENTICATED').add('FORBIDDEN');
-  if (route.path.includes('{')) statuses.add('NOT_FOUND');
+  if (route.path.includes('{') || route.names) statuses.add('NOT_FOUND');
   if (route.method !== 'GET')
     statuses.add('PAYLOAD_TOO_LARGE').add('UNSUPPORTED_MEDIA_TYPE').add('STATE_CONFLICT').add('EXPIRED').add('LIMIT');
   return [...new Set([...statuses].map(statusOf))].filter((status) => !(status in route.answers)).sort();

@@ -32,7 +32,7 @@ export interface Route {
   /** For people only: a robot is refused with HUMAN_REQUIRED. */
   people?: true;
   /** What path or body name: another tenant's is as unknown as one that does not exist. */
-  names?: 'request' | 'artifact' | 'review' | 'delegation' | 'token';
+  names?: 'request' | 'artifact' | 'review' | 'delegation' | 'token' | 'tenant';
   summary: string;
   body?: z.ZodType;
   /** The body may be absent. */
@@ -585,6 +585,7 @@ export const ROUTES: readonly Route[] = [
     auth: 'bearer',
     signedIn: true,
     people: true,
+    names: 'tenant',
     summary: 'Makes an API token of mine; its value is shown once',
     body: tokenBody,
     query: none,

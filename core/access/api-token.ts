@@ -4,7 +4,7 @@ import { Refusal } from '../errors.ts';
 import { type Actor, type Identity, principalKey } from './identity.ts';
 import { asRobot, belongsToTenant, holdsVerb, limitedTo, type Membership, mayUse, membershipOfKey, ownerOfKey } from './membership.ts';
 import { refuseRobot } from './robot.ts';
-import { ROBOT_VERBS, VERBS, type Verb } from './verb.ts';
+import { ROBOT_VERBS, type Verb } from './verb.ts';
 
 /** What every token begins with, so that scanners of repositories and logs know one. */
 export const API_TOKEN_PREFIX = 'glt_';
@@ -46,7 +46,7 @@ export interface ApiToken {
 
 /** What a token is asked to be limited to. Attacker-controlled. */
 export interface AskedScope {
-  verbs?: readonly string[] | undefined;
+  verbs?: readonly Verb[] | undefined;
   tenants?: readonly string[] | undefined;
   environments?: readonly string[] | undefined;
 }
@@ -91,11 +91,11 @@ export function scopeWithin(
   if (environments?.some((name) => !Object.hasOwn(configuration.environments, name)))
     throw new Refusal('NOT_FOUND', 'there is no such environment');
   refuseRobot(actor, 'make tokens');
-  const forPeople = asked.verbs?.find((verb) => isVerb(verb) && !ROBOT_VERBS.includes(verb));
+  const forPeople = asked.verbs?.find((verb) => !ROBOT_VERBS.includes(verb));
   if (forPeople !== undefined)
     throw new Refusal('HUMAN_REQUIRED', `no token can hold the verb "${forPeople}"`, { hint: 'a person has to answer for that' });
   const holds = (verb: Verb) => (environments ?? [undefined]).some((name) => holdsVerb(membership, verb, name));
-  const missing = asked.verbs?.find((verb) => isVerb(verb) && !holds(verb));
+  const missing = asked.verbs?.find((verb) => !holds(verb));
   if (missing !== undefined)
     throw new Refusal('FORBIDDEN', `your roles do not include the verb "${missing}" there`, {
       hint: 'a token never does more than its owner could',
@@ -109,10 +109,6 @@ export function scopeWithin(
     tenants: tenants ? [...new Set(tenants)] : membership.tenants === 'all' ? null : membership.tenants,
     environments: environments ? [...new Set(environments)] : null,
   };
-}
-
-function isVerb(text: string): text is Verb {
-  return (VERBS as readonly string[]).includes(text);
 }
 
 /** Who sees and revokes a token: its owner, and who holds "admin" in a tenant that it reaches. For anybody else it does not exist. */

@@ -5,6 +5,7 @@ import { kmsMacs } from '../../adapters/access/macs.ts';
 import { type ApiToken, type AskedScope, identityOfApiToken, mayManageToken, scopeWithin } from '../../core/access/api-token.ts';
 import { identityKey } from '../../core/access/identity.ts';
 import { holdsVerb, ownerOfKey } from '../../core/access/membership.ts';
+import { VERBS, type Verb } from '../../core/access/verb.ts';
 import type { Configuration } from '../../core/environment/configuration.ts';
 import { Refusal } from '../../core/errors.ts';
 import type { Json } from '../../core/promotion/canonical-json.ts';
@@ -83,13 +84,16 @@ function ownerByAddress({ caller, configuration }: HttpCall<unknown, unknown>, a
 /** The scope in a body that nobody has checked yet: lists of words, as far as there are any. */
 function scopeIn(body: unknown): AskedScope {
   const asked = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
-  const words = (name: string): string[] | undefined => {
+  const listOf = <Word extends string>(name: string, isWord: (word: unknown) => word is Word): Word[] | undefined => {
     const list = Object.hasOwn(asked, name) ? asked[name] : undefined;
-    const found = Array.isArray(list) ? list.filter((word): word is string => typeof word === 'string') : [];
+    const found = Array.isArray(list) ? list.filter(isWord) : [];
     return found.length > 0 ? found : undefined;
   };
-  return { verbs: words('verbs'), tenants: words('tenants'), environments: words('environments') };
+  return { verbs: listOf('verbs', isVerb), tenants: listOf('tenants', isText), environments: listOf('environments', isText) };
 }
+
+const isText = (word: unknown): word is string => typeof word === 'string';
+const isVerb = (word: unknown): word is Verb => (VERBS as readonly unknown[]).includes(word);
 
 function render({ id, name, prefix, owner, scope, createdAt, expiresAt }: ApiToken, configuration: Configuration) {
   return { id, name, prefix, owner: ownerOfKey(configuration, owner)?.email ?? null, scope, createdAt, expiresAt };
