@@ -29,6 +29,8 @@ export interface Route {
   signedIn?: true;
   /** Who did not ask for the request, nor has a robot that did, needs this verb; checked by the handler. */
   unlessOwn?: Verb;
+  /** Never for who asked for it, nor for the owner of a robot that did: SELF_APPROVAL; checked by the handler. */
+  notOwn?: true;
   /** For people only: a robot is refused with HUMAN_REQUIRED. */
   people?: true;
   /** What path or body name: another tenant's is as unknown as one that does not exist. */
@@ -294,6 +296,7 @@ export const ROUTES: readonly Route[] = [
     group: 'request',
     auth: 'bearer',
     verb: 'break_glass',
+    notOwn: true,
     people: true,
     names: 'request',
     summary: 'Lets a failed gate pass for a day, by a second person of another role; opens a review',
@@ -321,6 +324,7 @@ export const ROUTES: readonly Route[] = [
     group: 'request',
     auth: 'bearer',
     verb: ['approve', 'admin'],
+    notOwn: true,
     people: true,
     names: 'review',
     summary: 'Closes a review with its finding',
@@ -504,6 +508,7 @@ export const ROUTES: readonly Route[] = [
     group: 'decide',
     auth: 'bearer',
     verb: 'approve',
+    notOwn: true,
     people: true,
     names: 'request',
     summary: 'Approves the plan of a request',
@@ -520,6 +525,7 @@ export const ROUTES: readonly Route[] = [
     group: 'decide',
     auth: 'bearer',
     verb: 'reject',
+    notOwn: true,
     people: true,
     names: 'request',
     summary: 'Rejects a request, with a reason',
