@@ -57,7 +57,7 @@ function ownerIn(people: readonly FilePerson[], address: string, path: readonly 
   if (found.length === 1) return found[0]!.subject;
   refuse(
     path,
-    `"${address}" is ${found.length === 0 ? 'nobody' : 'more than one'} of the people here`,
+    `"${address}" is ${found.length === 0 ? 'none' : 'more than one'} of the people here`,
     'name the address of a person under people: somebody answers for every robot',
   );
   return '';
