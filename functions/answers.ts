@@ -1,5 +1,6 @@
 /** Shapes of everything that the API answers, for the OpenAPI document and the clients. The functions themselves do not carry them. */
 import * as z from 'zod';
+import { VERBS } from '../core/access/verb.ts';
 import { REFUSALS } from '../core/errors.ts';
 import { REVIEW_OUTCOMES } from '../core/gate/review.ts';
 import { ACTIONS } from '../core/promotion/allowed-actions.ts';
@@ -291,6 +292,26 @@ const review = z
   })
   .meta({ id: 'Review' });
 
+const apiToken = z
+  .strictObject({
+    id: z.string(),
+    name: z.string(),
+    prefix: z.string(),
+    owner: z.string().nullable(),
+    scope: z.strictObject({
+      verbs: z.array(z.enum(VERBS)),
+      tenants: z.array(z.string()).nullable(),
+      environments: z.array(z.string()).nullable(),
+    }),
+    createdAt: instant,
+    expiresAt: instant,
+  })
+  .meta({ id: 'ApiToken', description: 'A null scope is everything that the owner reaches' });
+
+const newApiToken = apiToken
+  .extend({ token: z.string().nullable() })
+  .meta({ id: 'NewApiToken', description: '`token` is shown once: a repeated request with the same Idempotency-Key answers null' });
+
 /** Schema of every answer in the route table. `Page`, `OpenApi` and `Redirect` have no JSON shape of their own. */
 export const ANSWERS: Readonly<Record<AnswerName, z.ZodType>> = {
   Health: z.strictObject({ status: z.literal('ok') }).meta({ id: 'Health' }),
@@ -318,6 +339,8 @@ export const ANSWERS: Readonly<Record<AnswerName, z.ZodType>> = {
   DelegationList: z.strictObject({ items: z.array(delegation) }).meta({ id: 'DelegationList' }),
   Review: review,
   ReviewList: z.strictObject({ items: z.array(review) }).meta({ id: 'ReviewList' }),
+  NewApiToken: newApiToken,
+  ApiTokenList: z.strictObject({ items: z.array(apiToken), nextCursor: z.string().optional() }).meta({ id: 'ApiTokenList' }),
   Accepted: z.looseObject({}).meta({ id: 'Accepted' }),
   ClickAnswer: z.strictObject({ text: z.string() }).meta({ id: 'ClickAnswer' }),
 };

@@ -19,6 +19,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   preview: REQUEST,
   createRequest: REQUEST,
   editRequest: { request: { impactAssessment: 'medium' } },
+  createToken: { name: 'nightly', expiresInDays: 30, verbs: ['read', 'request'], environments: ['staging'] },
   approveRequest: { comment: 'Approved after review' },
   breakGlass: { gate: 'http', reason: 'Incident 4711: the gate service is down, the release was checked by hand' },
   createDelegation: { to: 'security@example.com', until: '2027-01-07T08:00:00Z' },

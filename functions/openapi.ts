@@ -41,7 +41,11 @@ export function openApiDocument() {
     components: {
       schemas: { Problem: problemAnswer, ProblemCode: problemCode },
       securitySchemes: {
-        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Access token of the deployment’s OIDC issuer' },
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'Access token of the OIDC issuer of people, ID token of a configured build system, or an API token (`glt_…`)',
+        },
         session: { type: 'apiKey', in: 'cookie', name: '__Host-session', description: 'Set by /v1/login; writes need our own Origin' },
       },
     },
@@ -64,6 +68,7 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
   return {
     operationId: route.operation,
     summary: route.summary,
+    ...(route.people ? { description: 'For people: a robot is refused with `HUMAN_REQUIRED`.' } : {}),
     tags: [route.tag],
     ...(route.auth === 'bearer' ? { security: [{ bearer: [] }, { session: [] }] } : { security: [] }),
     requestParams: {
@@ -117,7 +122,7 @@ function refusedStatuses(route: Route): number[] {
   const statuses = new Set<ProblemCode>(['INVALID_REQUEST', 'INTERNAL', 'UNAVAILABLE', 'TOO_MANY_REQUESTS']);
   if (route.path.startsWith('/v1/')) statuses.add('UNAUTHENTICATED').add('FORBIDDEN');
   // What a link or a signed message names is found by what it carries.
-  if (route.path.includes('{') || route.auth === 'link' || route.auth === 'hmac') statuses.add('NOT_FOUND');
+  if (route.path.includes('{') || route.names || route.auth === 'link' || route.auth === 'hmac') statuses.add('NOT_FOUND');
   if (route.method !== 'GET')
     statuses.add('PAYLOAD_TOO_LARGE').add('UNSUPPORTED_MEDIA_TYPE').add('STATE_CONFLICT').add('EXPIRED').add('LIMIT');
   return [...new Set([...statuses].map(statusOf))].filter((status) => !(status in route.answers)).sort();

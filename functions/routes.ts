@@ -3,13 +3,14 @@
  * in it cannot be deployed. It holds no code of handlers, so that the stacks can read it without them.
  */
 import * as z from 'zod';
-import type { Verb } from '../core/access/verb.ts';
+import { LIFETIME_DAYS, TOKEN_NAME } from '../core/access/api-token.ts';
+import { VERBS, type Verb } from '../core/access/verb.ts';
 import { REVIEW_OUTCOMES } from '../core/gate/review.ts';
 import { PRIORITIES } from '../core/promotion/promotion.ts';
 import { editBodySchema, instant, prose, requestBodySchema } from '../core/promotion/request-body.ts';
 
 /** Lambda that serves a route: one per set of permissions. */
-export type FunctionGroup = 'read' | 'request' | 'decide' | 'hooks' | 'public';
+export type FunctionGroup = 'read' | 'request' | 'decide' | 'operate' | 'hooks' | 'public';
 
 /** How the caller proves who it is. `link` and `hmac` are checked by their handlers over the raw input. */
 export type RouteAuth = 'bearer' | 'public' | 'link' | 'hmac';
@@ -22,8 +23,18 @@ export interface Route {
   operation: string;
   group: FunctionGroup;
   auth: RouteAuth;
-  /** Verb that the caller needs somewhere; the handler checks it in the tenant of the thing. */
-  verb?: Verb;
+  /** Verb that the caller needs somewhere, or one of several; the handler checks it in the tenant of the thing. */
+  verb?: Verb | readonly Verb[];
+  /** Needs no verb: whoever is signed in, for what is his or her own. */
+  signedIn?: true;
+  /** Who did not ask for the request, nor has a robot that did, needs this verb; checked by the handler. */
+  unlessOwn?: Verb;
+  /** Never for who asked for it, nor for the owner of a robot that did: SELF_APPROVAL; checked by the handler. */
+  notOwn?: true;
+  /** For people only: a robot is refused with HUMAN_REQUIRED. */
+  people?: true;
+  /** What path or body name: another tenant's is as unknown as one that does not exist. */
+  names?: 'request' | 'artifact' | 'review' | 'delegation' | 'token' | 'tenant';
   summary: string;
   body?: z.ZodType;
   /** The body may be absent. */
@@ -56,6 +67,8 @@ export type AnswerName =
   | 'DelegationList'
   | 'Review'
   | 'ReviewList'
+  | 'NewApiToken'
+  | 'ApiTokenList'
   | 'Nothing'
   | 'Accepted'
   | 'ClickAnswer'
@@ -107,6 +120,15 @@ export const inboxQuery = z.strictObject({
   status: z.enum(['pending', 'approved', 'deploying']).optional(),
   environment: z.string().max(64).optional(),
 });
+
+export const tokenBody = z.strictObject({
+  name: z.string().regex(TOKEN_NAME, 'must be 1 to 64 letters, digits, spaces and . _ / ( ) # + -'),
+  expiresInDays: z.int().min(LIFETIME_DAYS.least).max(LIFETIME_DAYS.most).default(LIFETIME_DAYS.usual),
+  verbs: z.array(z.enum(VERBS)).min(1).max(VERBS.length).optional(),
+  tenants: z.array(z.string().max(64)).min(1).max(50).optional(),
+  environments: z.array(z.string().max(64)).min(1).max(20).optional(),
+});
+export const tokenQuery = z.strictObject({ ...paging, owner: z.string().max(320).optional() });
 
 const REQUEST = '/v1/requests/{env}/{id}';
 
@@ -187,6 +209,7 @@ export const ROUTES: readonly Route[] = [
     group: 'request',
     auth: 'bearer',
     verb: 'request',
+    names: 'artifact',
     summary: 'Shows what a request would do',
     body: requestBodySchema,
     query: previewQuery,
@@ -200,6 +223,7 @@ export const ROUTES: readonly Route[] = [
     group: 'request',
     auth: 'bearer',
     verb: 'request',
+    names: 'artifact',
     summary: 'Requests a promotion',
     body: requestBodySchema,
     query: none,
@@ -213,6 +237,7 @@ export const ROUTES: readonly Route[] = [
     group: 'request',
     auth: 'bearer',
     verb: 'request',
+    names: 'request',
     summary: 'Changes a request; its plan changes and approvals are void',
     body: editBodySchema,
     query: none,
@@ -226,6 +251,8 @@ export const ROUTES: readonly Route[] = [
     group: 'request',
     auth: 'bearer',
     verb: 'read',
+    unlessOwn: 'rollback',
+    names: 'request',
     summary: 'Withdraws a request that has not begun',
     body: emptyBody,
     bodyOptional: true,
@@ -240,6 +267,8 @@ export const ROUTES: readonly Route[] = [
     group: 'request',
     auth: 'bearer',
     verb: 'read',
+    unlessOwn: 'rollback',
+    names: 'request',
     summary: 'Runs the gates of a blocked request again',
     body: emptyBody,
     bodyOptional: true,
@@ -254,6 +283,7 @@ export const ROUTES: readonly Route[] = [
     group: 'request',
     auth: 'bearer',
     verb: 'execute',
+    names: 'request',
     summary: 'Starts an approved promotion that waits for a person',
     body: emptyBody,
     bodyOptional: true,
@@ -268,7 +298,10 @@ export const ROUTES: readonly Route[] = [
     operation: 'breakGlass',
     group: 'request',
     auth: 'bearer',
-    verb: 'read',
+    verb: 'break_glass',
+    notOwn: true,
+    people: true,
+    names: 'request',
     summary: 'Lets a failed gate pass for a day, by a second person of another role; opens a review',
     body: breakGlassBody,
     query: none,
@@ -293,7 +326,10 @@ export const ROUTES: readonly Route[] = [
     operation: 'closeReview',
     group: 'request',
     auth: 'bearer',
-    verb: 'read',
+    verb: ['approve', 'admin'],
+    notOwn: true,
+    people: true,
+    names: 'review',
     summary: 'Closes a review with its finding',
     body: reviewBody,
     query: none,
@@ -319,6 +355,7 @@ export const ROUTES: readonly Route[] = [
     group: 'read',
     auth: 'bearer',
     verb: 'read',
+    people: true,
     summary: 'Lists who is away and who stands in, as far as it concerns me',
     query: none,
     answers: { 200: 'DelegationList' },
@@ -330,7 +367,8 @@ export const ROUTES: readonly Route[] = [
     operation: 'createDelegation',
     group: 'decide',
     auth: 'bearer',
-    verb: 'read',
+    verb: ['approve', 'admin'],
+    people: true,
     summary: 'Says that an approver is away, and who decides in that place',
     body: delegationBody,
     query: none,
@@ -343,7 +381,9 @@ export const ROUTES: readonly Route[] = [
     operation: 'endDelegation',
     group: 'decide',
     auth: 'bearer',
-    verb: 'read',
+    signedIn: true,
+    people: true,
+    names: 'delegation',
     summary: 'Ends a delegation; approvals that were given by it are void',
     body: emptyBody,
     bodyOptional: true,
@@ -407,6 +447,7 @@ export const ROUTES: readonly Route[] = [
     group: 'read',
     auth: 'bearer',
     verb: 'read',
+    names: 'request',
     summary: 'Shows a request; `Accept: application/yaml` gives the ticket',
     query: none,
     answers: { 200: 'PromotionRequest' },
@@ -419,6 +460,7 @@ export const ROUTES: readonly Route[] = [
     group: 'read',
     auth: 'bearer',
     verb: 'read',
+    names: 'request',
     summary: 'Says what a request waits for, and who can help',
     query: none,
     answers: { 200: 'Explanation' },
@@ -431,6 +473,7 @@ export const ROUTES: readonly Route[] = [
     group: 'read',
     auth: 'bearer',
     verb: 'read',
+    names: 'request',
     summary: 'Shows every event of a request',
     query: none,
     answers: { 200: 'Timeline' },
@@ -467,7 +510,10 @@ export const ROUTES: readonly Route[] = [
     operation: 'approveRequest',
     group: 'decide',
     auth: 'bearer',
-    verb: 'read',
+    verb: 'approve',
+    notOwn: true,
+    people: true,
+    names: 'request',
     summary: 'Approves the plan of a request',
     body: approveBody,
     bodyOptional: true,
@@ -481,7 +527,10 @@ export const ROUTES: readonly Route[] = [
     operation: 'rejectRequest',
     group: 'decide',
     auth: 'bearer',
-    verb: 'read',
+    verb: 'reject',
+    notOwn: true,
+    people: true,
+    names: 'request',
     summary: 'Rejects a request, with a reason',
     body: rejectBody,
     query: none,
@@ -495,6 +544,8 @@ export const ROUTES: readonly Route[] = [
     group: 'decide',
     auth: 'bearer',
     verb: 'read',
+    people: true,
+    names: 'request',
     summary: 'Takes my decision back while approval is open',
     body: emptyBody,
     bodyOptional: true,
@@ -546,6 +597,50 @@ export const ROUTES: readonly Route[] = [
     summary: 'Takes a signed click on a button of a Slack message',
     answers: { 200: 'ClickAnswer' },
     tag: 'decisions',
+  },
+  {
+    method: 'POST',
+    path: '/v1/tokens',
+    operation: 'createToken',
+    group: 'operate',
+    auth: 'bearer',
+    signedIn: true,
+    people: true,
+    names: 'tenant',
+    summary: 'Makes an API token of mine; its value is shown once',
+    body: tokenBody,
+    query: none,
+    answers: { 201: 'NewApiToken' },
+    tag: 'tokens',
+  },
+  {
+    method: 'GET',
+    path: '/v1/tokens',
+    operation: 'listTokens',
+    group: 'operate',
+    auth: 'bearer',
+    signedIn: true,
+    people: true,
+    summary: 'Lists my live API tokens; with `owner` those of somebody in a tenant where I hold "admin"',
+    query: tokenQuery,
+    answers: { 200: 'ApiTokenList' },
+    tag: 'tokens',
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/tokens/{tokenId}',
+    operation: 'revokeToken',
+    group: 'operate',
+    auth: 'bearer',
+    signedIn: true,
+    people: true,
+    names: 'token',
+    summary: 'Revokes an API token at once: mine, or one that reaches a tenant where I hold "admin"',
+    body: emptyBody,
+    bodyOptional: true,
+    query: none,
+    answers: { 204: 'Nothing' },
+    tag: 'tokens',
   },
 
   {

@@ -64,7 +64,7 @@ export class ControlPlaneStack extends Stack {
     // Keys: cursors and form values are made and checked by the same functions; links are issued and verified by different ones.
     const cookieKey = state.macKeys.cookie.keyArn;
     const cookieUse = new PolicyStatement({ actions: ['kms:GenerateMac', 'kms:VerifyMac'], resources: [cookieKey] });
-    for (const name of ['read', 'decide', 'public'] as const) give(name, { COOKIE_KEY: cookieKey }, cookieUse);
+    for (const name of ['read', 'decide', 'operate', 'public'] as const) give(name, { COOKIE_KEY: cookieKey }, cookieUse);
     const linkKeys = JSON.stringify({ k1: state.macKeys.link.keyArn });
     give('deliver', {
       LINK_KEYS: linkKeys,
@@ -125,7 +125,14 @@ export class ControlPlaneStack extends Stack {
     events.wakeOnInsert(groups);
     events.everyMinute(groups);
 
-    api.route({ read: groups.read, request: groups.request, decide: groups.decide, hooks: groups.hooks, public: groups.public });
+    api.route({
+      read: groups.read,
+      request: groups.request,
+      decide: groups.decide,
+      operate: groups.operate,
+      hooks: groups.hooks,
+      public: groups.public,
+    });
     new Alarms(this, 'Alarms', { groups, workflow, failures: events.failures });
 
     new StringParameter(this, 'TrustedSigningKey', {
@@ -155,7 +162,7 @@ export class ControlPlaneStack extends Stack {
       clientId: parameter('OidcClientId', 'Client id of the sign-in page at the issuer', 'greenlight-console'),
       allowedOrigins: parameter(
         'AllowedOrigins',
-        'Origins outside the public internet that gates, registries and smoke checks may reach, comma-separated',
+        'Origins outside the public internet that gates, registries, smoke checks and token issuers may use, comma-separated',
         'none',
       ),
       signingKey: parameter('TrustedSigningKeyPem', 'PEM public key whose cosign signatures are trusted'),

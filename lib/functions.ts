@@ -19,6 +19,7 @@ export const FUNCTIONS = {
     memory: 512,
     description: 'The one writer of decisions: REST, mailed link and Slack',
   },
+  operate: { entry: 'functions/operate.group.ts', timeout: 29, memory: 256, description: 'Makes and revokes credentials of programs' },
   hooks: { entry: 'functions/hooks.group.ts', timeout: 29, memory: 256, description: 'Takes signed results of gates' },
   public: {
     entry: 'functions/public.group.ts',

@@ -4,8 +4,8 @@ import type { TableGrants } from './state-table.ts';
 
 /** What goes with every change of a promotion. */
 const CHANGE = { OUTBOX: ['put'], WAKE: ['put'], NOTICE: ['put'] } as const satisfies TableGrants;
-/** What every function behind a bearer token needs: the session, the caller's pseudonym, and the counter of failed sign-ins. */
-const SIGNED_IN = { SESSION: ['get'], PERSON: ['get', 'put'], LIMIT: ['get', 'update'] } as const satisfies TableGrants;
+/** What every function behind a bearer token needs: the session or API token, the caller's pseudonym, and the counter of failed sign-ins. */
+const SIGNED_IN = { SESSION: ['get'], APITOKEN: ['get'], PERSON: ['get', 'put'], LIMIT: ['get', 'update'] } as const satisfies TableGrants;
 /** Who may approve in whose place. */
 const APPROVERS = { DELEGATION: ['query'] } as const satisfies TableGrants;
 /** Answers to repeated writes. */
@@ -45,8 +45,15 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     LOGIN: ['put'],
     LIMIT: ['get', 'update'],
   },
+  operate: {
+    ...SIGNED_IN,
+    ...IDEMPOTENT,
+    OUTBOX: ['put'],
+    APITOKEN: ['get', 'put', 'delete'],
+    APITOKENS: ['get', 'query', 'put', 'delete'],
+  },
   hooks: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'], LIMIT: ['get', 'update'] },
-  public: { SESSION: ['get', 'put', 'delete'], LOGIN: ['get', 'put', 'delete'], PERSON: ['get', 'put'], LIMIT: ['get', 'update'] },
+  public: { ...SIGNED_IN, SESSION: ['get', 'put', 'delete'], LOGIN: ['get', 'put', 'delete'] },
   gates: { ...CHANGE, REQ: ['get', 'query', 'put'], TOKEN: ['put'], GATERUN: ['put'], ENV: ['get'] },
   build: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'] },
   begin: {

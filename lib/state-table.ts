@@ -20,6 +20,8 @@ export type KeyKind =
   | 'COUNTER'
   | 'LOG'
   | 'SESSION'
+  | 'APITOKEN'
+  | 'APITOKENS'
   | 'LOGIN'
   | 'LIMIT'
   | 'GATERUN'

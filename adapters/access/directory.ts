@@ -17,15 +17,17 @@ export function directory(table: Table): Directory {
       const key = identityKey(identity);
       const known = await table.get(personKey(key), SORT);
       const person = { kind: identity.kind, key, email: identity.email, name: identity.name };
-      if (known) return { ...person, id: known['id'] as string };
+      // Who answers for a robot is said by the configuration of the day, not by what was written at its first act.
+      const owner = identity.owner ? { owner: identity.owner } : {};
+      if (known) return { ...person, ...owner, id: known['id'] as string };
       const id = `p-${randomBytes(12).toString('hex')}`;
       try {
         await table.put({ PK: personKey(key), SK: SORT, id, ...person }, { expression: 'attribute_not_exists(PK)' });
-        return { ...person, id };
+        return { ...person, ...owner, id };
       } catch (error) {
         if (!(error instanceof WriteConflict)) throw error;
         const winner = await table.get(personKey(key), SORT);
-        return { ...person, id: winner?.['id'] as string };
+        return { ...person, ...owner, id: winner?.['id'] as string };
       }
     },
   };

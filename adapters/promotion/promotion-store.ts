@@ -1,5 +1,6 @@
 /** Promotions in DynamoDB. One transaction per change: head, event, history line, and what follows from them. */
 import { monotonicFactory } from 'ulid';
+import { principalKey } from '../../core/access/identity.ts';
 import type { Decision } from '../../core/approval/decision.ts';
 import { RECIPROCAL_DAYS } from '../../core/approval/suspicion.ts';
 import { auditLine, eventId, lineHash } from '../../core/audit/line.ts';
@@ -149,7 +150,7 @@ export function writesOf(change: PromotionChange, clock: Clock): { writes: Write
         ...(isFinal(head.phase) ? {} : { OPK: openKey(head.tenant), OSK: positionOf(head) }),
         version: head.version,
         phase: head.phase,
-        requesterKey: head.requester.key,
+        requesterKey: principalKey(head.requester),
         requesterEmail: head.requester.email,
         artifact: head.artifact,
         body: head,

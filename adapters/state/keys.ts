@@ -26,6 +26,9 @@
  * | PAIR#<approver>         | <requester>                 | decide (TTL)          | who has approved whose requests lately |
  * | COUNTER#<name>          | COUNTER                     | request               | human ids |
  * | LOG#head                | HEAD                        | sealer                | size, frontier, checkpoint |
+ * | APITOKEN#<sha256>       | TOKEN                       | operate (TTL); read by every group behind a bearer token | whose API token that is, its scope and its end |
+ * | APITOKENS#<owner key>   | <id>, LIST                  | operate (TTL)         | an owner's API tokens without their hash; its version |
+ * | APITOKENS#<id>          | OWNER                       | operate (TTL)         | whose token has that id |
  * | SESSION#<hash>, LOGIN#<state>, LIMIT#<kind>#<source> | … | public, decide (TTL) | sign-in and rate limits |
  *
  * Index LISTING (GPK, GSK): `LIST#<env>#<tenant>` / `<createdAt>#<id>` for request heads.
@@ -67,4 +70,7 @@ export const LOG_HEAD = 'LOG#head';
 export const listingKey = (environment: string, tenant: string): string => `LIST#${environment}#${tenant}`;
 export const sessionKey = (hash: string): string => `SESSION#${hash}`;
 export const loginKey = (state: string): string => `LOGIN#${state}`;
+export const apiTokenKey = (hash: string): string => `APITOKEN#${hash}`;
+/** `of` is the identity key of an owner, or the id of a token: the two never look alike. */
+export const apiTokensKey = (of: string): string => `APITOKENS#${of}`;
 export const limitKey = (kind: string, source: string, minute: number): string => `LIMIT#${kind}#${source}#${minute}`;

@@ -10,6 +10,7 @@ export type Channel = 'rest' | 'link' | 'slack' | 'cli' | 'engine' | 'schedule' 
 export interface Identity {
   issuer: string;
   subject: string;
+  /** Contact data of a person; of a robot a label that is no address, such as `token:nightly`. */
   email: string;
   name: string;
   kind: ActorKind;
@@ -33,6 +34,21 @@ export interface Actor {
   name?: string;
   /** The person who answers for a robot: counts as whoever the robot acts for. */
   owner?: Party;
+}
+
+/** Key of whom somebody acts for: a robot and the person who answers for it count as one. */
+export function principalKey({ key, owner }: Pick<Actor, 'key' | 'owner'>): string {
+  return owner?.key ?? key;
+}
+
+/** Where somebody is written to: nobody reads the mail of a robot. */
+export function mailAddressOf({ email, owner }: Pick<Actor, 'email' | 'owner'>): string {
+  return owner?.email ?? email;
+}
+
+/** How somebody is shown where the person behind a robot matters. */
+export function nameInFull({ email, owner }: Pick<Actor, 'email' | 'owner'>): string {
+  return owner ? `${email} for ${owner.email}` : email;
 }
 
 /** The engine itself, as actor of transitions that no person makes. */

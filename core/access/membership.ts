@@ -1,8 +1,8 @@
 /** What a person is a member of, read from the configuration that is in force now, never cached for a decision. */
 import type { Configuration } from '../environment/configuration.ts';
 import type { Promotion } from '../promotion/promotion.ts';
-import { type Actor, type Identity, identityKey } from './identity.ts';
-import type { Role, Verb } from './verb.ts';
+import { type Actor, type Identity, identityKey, type Party, principalKey } from './identity.ts';
+import { ROBOT_VERBS, type Role, type Verb } from './verb.ts';
 
 /** One role as somebody holds it. */
 export interface Grant {
@@ -34,7 +34,27 @@ export function membershipOfKey(configuration: Configuration, key: string): Memb
   const person = configuration.people.find(
     (candidate) => !candidate.disabled && identityKey({ issuer, subject: candidate.subject }) === key,
   );
-  return person ? membershipFrom(configuration, person) : NOBODY;
+  if (!person) return NOBODY;
+  const membership = membershipFrom(configuration, person);
+  if (person.owner === undefined) return membership;
+  return ownerOf(configuration, person.owner) ? asRobot(membership) : NOBODY;
+}
+
+/** The person of that subject as who answers for a robot; undefined when he or she has left, and the robot's rights with them. */
+export function ownerOf(configuration: Pick<Configuration, 'people' | 'issuer'>, subject: string): Party | undefined {
+  return ownerOfKey(configuration, identityKey({ issuer: configuration.issuer, subject }));
+}
+
+export function ownerOfKey({ people, issuer }: Pick<Configuration, 'people' | 'issuer'>, key: string): Party | undefined {
+  const person = people.find(
+    ({ subject, disabled, owner }) => !disabled && owner === undefined && identityKey({ issuer, subject }) === key,
+  );
+  return person ? { key, email: person.email } : undefined;
+}
+
+/** What a robot may do of it: approving and whatever else a person has to answer for is left out, and no robot is in a team. */
+export function asRobot(membership: Membership): Membership {
+  return { ...limitedTo(membership, { verbs: ROBOT_VERBS }), teams: [] };
 }
 
 /** What is held by whom the configuration describes so: a person, or a principal of a build system. */
@@ -122,14 +142,14 @@ export function reachOf(membership: Membership, environment?: string): Role['see
 /** Seed 000: DevOps sees its own requests, Viewer and CPI those of the tenant, CPI Admin all. */
 export function maySee(
   membership: Membership,
-  actor: Pick<Actor, 'key'>,
+  actor: Pick<Actor, 'key' | 'owner'>,
   promotion: Pick<Promotion, 'tenant' | 'to' | 'requester'>,
 ): boolean {
   if (!mayUse(membership, 'read', promotion.tenant, promotion.to)) return false;
   return reachOf(membership, promotion.to) !== 'own' || isOwnRequest(promotion, actor);
 }
 
-/** Asked for by the actor, or by a robot of theirs. */
-export function isOwnRequest(promotion: Pick<Promotion, 'requester'>, actor: Pick<Actor, 'key'>): boolean {
-  return promotion.requester.key === actor.key || promotion.requester.owner?.key === actor.key;
+/** Asked for by the actor, by a robot of the actor, or by whom the actor is a robot of. */
+export function isOwnRequest(promotion: Pick<Promotion, 'requester'>, actor: Pick<Actor, 'key' | 'owner'>): boolean {
+  return principalKey(promotion.requester) === principalKey(actor);
 }

@@ -18,6 +18,11 @@ export const VERBS = [
 
 export type Verb = (typeof VERBS)[number];
 
+/** What only people do, because somebody has to answer for it: no token and no build system ever holds one of them. */
+const HUMAN_VERBS: ReadonlySet<Verb> = new Set(['approve', 'reject', 'break_glass', 'admin']);
+/** What robots may hold. */
+export const ROBOT_VERBS: readonly Verb[] = VERBS.filter((verb) => !HUMAN_VERBS.has(verb));
+
 export interface Role {
   verbs: readonly Verb[];
   /** Whose requests are seen: one's own, those of one's tenants, or all. */

@@ -2,6 +2,7 @@
 import type { Actor, AuthMethod, Channel, Party } from '../access/identity.ts';
 import { isSamePerson } from '../access/identity.ts';
 import { belongsToTenant, holdsVerb, type Membership, rolesIn } from '../access/membership.ts';
+import { refuseRobot } from '../access/robot.ts';
 import { Refusal } from '../errors.ts';
 import { type PromotionChange, withPhase } from '../promotion/change.ts';
 import { isFinal } from '../promotion/phase.ts';
@@ -200,9 +201,7 @@ export function refuseWrongPerson(
     throw new Refusal('NOT_AN_APPROVER', 'no approval rule of this plan names this service');
   }
   if (!belongsToTenant(membership, promotion.tenant)) throw new Refusal('NOT_FOUND', 'there is no such request');
-  if (input.actor.kind !== 'person') {
-    throw new Refusal('HUMAN_REQUIRED', 'a person has to decide; this credential belongs to a machine', { hint: 'sign in as yourself' });
-  }
+  refuseRobot(input.actor, 'decide');
   const exclusion = exclusionOf(promotion, input.actor);
   if (exclusion) throw new Refusal('SELF_APPROVAL', EXCLUSION_WORDS[exclusion], { hint: 'ask another approver' });
   const verb = input.decision === 'approve' ? 'approve' : 'reject';

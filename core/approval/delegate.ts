@@ -1,6 +1,7 @@
 /** Makes a delegation, or the note that somebody is away. Only who may approve lends that, and only to who may approve as well. */
 import { type Actor, identityKey, isSamePerson } from '../access/identity.ts';
 import { belongsToTenant, holdsVerb, type Membership, mayUse, membershipFrom } from '../access/membership.ts';
+import { refuseRobot } from '../access/robot.ts';
 import type { Configuration, PersonConfiguration } from '../environment/configuration.ts';
 import { Refusal } from '../errors.ts';
 import { type Delegation, type DelegationParty, isActive } from './delegation.ts';
@@ -32,8 +33,7 @@ export interface DelegateInput {
 /** Refusals: HUMAN_REQUIRED, FORBIDDEN, INVALID_DATE, NOT_A_DELEGATE, LIMIT. */
 export function delegate(input: DelegateInput): Delegation {
   const { actor, membership, configuration, now } = input;
-  if (actor.kind !== 'person')
-    throw new Refusal('HUMAN_REQUIRED', 'a person has to do this; this credential belongs to a machine', { hint: 'sign in as yourself' });
+  refuseRobot(actor);
   const from = absentPerson(input);
   const { since, until } = datesOf(input);
   const to = input.to === undefined ? undefined : standIn(configuration, from, input.to);
@@ -60,7 +60,9 @@ interface Known {
 
 /** People are entered by their address here, because that is how others know them; what is stored and compared is the identity. */
 function byAddress(configuration: Configuration, address: string): Known | undefined {
-  const found = configuration.people.filter(({ email, disabled }) => !disabled && email.toLowerCase() === address.toLowerCase());
+  const found = configuration.people.filter(
+    ({ email, disabled, owner }) => !disabled && owner === undefined && email.toLowerCase() === address.toLowerCase(),
+  );
   // Two people with one address: nobody can say who is meant.
   return found.length === 1 ? known(configuration, found[0]!) : undefined;
 }
@@ -124,8 +126,7 @@ export function refuseRevoking(
   now: string,
 ): asserts delegation is Delegation {
   if (!delegation || !maySeeDelegation(delegation, actor, membership)) throw new Refusal('NOT_FOUND', 'there is no such delegation');
-  if (actor.kind !== 'person')
-    throw new Refusal('HUMAN_REQUIRED', 'a person has to do this; this credential belongs to a machine', { hint: 'sign in as yourself' });
+  refuseRobot(actor);
   if (delegation.from.key !== actor.key && !mayUse(membership, 'admin', delegation.tenant))
     throw new Refusal('FORBIDDEN', 'only who is away, or who holds the verb "admin", ends it');
   if (!isActive(delegation, now) && delegation.since <= now) throw new Refusal('STATE_CONFLICT', 'this delegation is over');

@@ -1,6 +1,6 @@
 /** Why a request does not go on, who can help, and how soon it could: the same progress that enforces, in words. */
 
-import { identityKey } from '../access/identity.ts';
+import { identityKey, principalKey } from '../access/identity.ts';
 import { holdsVerb, mayUse, membershipOfKey } from '../access/membership.ts';
 import type { EnvironmentRecord } from '../environment/environment.ts';
 import { COUNTS_AS_PASSED, type GateResult, UNSETTLED } from '../gate/gate.ts';
@@ -89,7 +89,7 @@ function gateConditions({ promotion, plan, gates, approvers }: ExplainFacts): Co
 /** Addresses of who could waive a gate of this request. */
 function waiversOf(promotion: Promotion, { configuration }: Approvers): string[] {
   const { issuer, people } = configuration;
-  const requester = membershipOfKey(configuration, promotion.requester.owner?.key ?? promotion.requester.key);
+  const requester = membershipOfKey(configuration, principalKey(promotion.requester));
   if (holdsVerb(requester, 'break_glass', promotion.to)) return [];
   return people.flatMap(({ subject, email }) => {
     const key = identityKey({ issuer, subject });

@@ -93,6 +93,10 @@ const registry = z.strictObject({
 
 const cluster = z.strictObject({ eks: z.string().max(100).optional(), kubeconfig: reference.optional() });
 
+/** A role, everywhere or in some environments. */
+const heldRole = z.union([name, z.strictObject({ role: name, environments: z.array(name).min(1).max(20) })]);
+const claimValue = z.union([z.string().min(1).max(500), z.boolean(), z.number()]);
+
 const command = z.union([z.string().min(1).max(2_000), z.array(z.string().max(2_000)).min(1).max(100)]);
 
 /** One gate; which members belong to which type is checked when it is normalized. */
@@ -176,13 +180,28 @@ export const fileSchema = z.strictObject({
         email: z.email().max(320),
         name: z.string().min(1).max(200),
         tenants: z.array(z.string().max(64)).default([]),
-        roles: z.array(z.union([name, z.strictObject({ role: name, environments: z.array(name).min(1).max(20) })])).default([]),
+        roles: z.array(heldRole).default([]),
         teams: z.array(team).default([]),
         disabled: z.boolean().default(false),
         slack: slackId('UW', 'member').optional(),
+        owner: z.email().max(320).optional(),
       }),
     )
     .max(2_000)
+    .optional(),
+  ci: z
+    .array(
+      z.strictObject({
+        name,
+        issuer: z.string().max(300),
+        audience: z.string().min(1).max(300),
+        claims: z.record(z.string().min(1).max(100), z.union([claimValue, z.array(claimValue).min(1).max(50)])),
+        tenants: z.array(z.string().max(64)).min(1).max(50),
+        roles: z.array(heldRole).min(1).max(20),
+        owner: z.email().max(320),
+      }),
+    )
+    .max(200)
     .optional(),
   promotion: z
     .strictObject({

@@ -131,6 +131,8 @@ export interface PersonConfiguration {
   disabled: boolean;
   /** Member id in Slack, e.g. `U012AB3CD`: whose clicks count as this person's. Kept by who edits the file, never taken from a name or address. */
   slack?: string;
+  /** Subject of the person who answers for it: then this is a machine with an account at the issuer of people. */
+  owner?: string;
 }
 
 export interface SlackConfiguration {
@@ -143,6 +145,20 @@ export interface SlackConfiguration {
   teamIds: string[];
   /** Secret that holds a bot token: then Slack is asked whether the person who clicks is a full member. */
   botToken?: Reference;
+}
+
+/** Jobs of a build system, found by the claims of the tokens that it signs for them. */
+export interface CiPrincipalConfiguration {
+  name: string;
+  issuer: string;
+  audience: string;
+  /** Claim → its allowed values. Every claim must have one of them. */
+  claims: Record<string, string[]>;
+  tenants: string[];
+  roles: string[];
+  roleEnvironments?: Record<string, string[]>;
+  /** Subject of the person who answers for it. */
+  owner: string;
 }
 
 export interface NotificationConfiguration {
@@ -167,6 +183,7 @@ export interface Configuration {
   roles: Record<string, Role>;
   teams: string[];
   people: PersonConfiguration[];
+  ci: CiPrincipalConfiguration[];
   automatedApprovers: Record<string, AutomatedApproverConfiguration>;
   notifications: NotificationConfiguration;
 }
@@ -184,7 +201,7 @@ export function artifactOf(configuration: Configuration, name: string): Artifact
 export function tenantsOf(configuration: Configuration): string[] {
   const named = [
     ...Object.values(configuration.artifacts).map((artifact) => artifact.tenant),
-    ...configuration.people.flatMap((person) => person.tenants),
+    ...[...configuration.people, ...configuration.ci].flatMap(({ tenants }) => tenants),
   ];
   return [...new Set(named)].sort();
 }

@@ -7,7 +7,6 @@ import type {
   AutomatedApproverConfiguration,
   Configuration,
   EnvironmentConfiguration,
-  PersonConfiguration,
   RegistryConfiguration,
   SlackConfiguration,
 } from './configuration.ts';
@@ -15,6 +14,7 @@ import type { ConfigurationFile } from './configuration-schema.ts';
 import { secondsOf } from './duration.ts';
 import { nearest } from './nearest-word.ts';
 import { isAddress, normalizeGates } from './normalize-gates.ts';
+import { ciOf, peopleOf, teamName } from './normalize-people.ts';
 
 export interface NormalProblem {
   path: readonly PropertyKey[];
@@ -80,10 +80,15 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
     if (environment.slack_may_decide && !slack)
       warnings.push(`environments.${name}.slack_may_decide has no effect: notifications.channels.slack is missing or switched off`);
   }
-  for (const [index, { roleEnvironments = {} }] of people.entries()) {
-    for (const name of Object.values(roleEnvironments).flat())
-      if (complete && !environments[name])
-        refuse(['people', index, 'roles'], `there is no environment ${name}`, nearestHint(name, Object.keys(environments)));
+  const ci = ciOf(file, complete, refuse);
+  for (const [key, holders] of complete ? Object.entries({ people, ci }) : []) {
+    for (const [index, { roles: held, roleEnvironments = {} }] of holders.entries()) {
+      for (const name of held.filter((role) => !Object.hasOwn(roles, role)))
+        refuse([key, index, 'roles'], `there is no role ${name}`, nearestHint(name, Object.keys(roles)));
+      for (const name of Object.values(roleEnvironments).flat())
+        if (!Object.hasOwn(environments, name))
+          refuse([key, index, 'roles'], `there is no environment ${name}`, nearestHint(name, Object.keys(environments)));
+    }
   }
   if (complete) {
     for (const name of path)
@@ -113,6 +118,7 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
     roles,
     teams,
     people,
+    ci,
     automatedApprovers,
     notifications: {
       from: file.notifications?.from ?? file.notifications?.channels?.email?.from ?? 'greenlight@example.com',
@@ -130,17 +136,6 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
 
 type Refuse = (path: readonly PropertyKey[], message: string, hint?: string) => void;
 
-function personOf({ roles, teams, slack, ...person }: NonNullable<ConfigurationFile['people']>[number]): PersonConfiguration {
-  const limited = roles.filter((role) => typeof role !== 'string');
-  return {
-    ...person,
-    roles: [...new Set(roles.map((role) => (typeof role === 'string' ? role : role.role)))],
-    ...(limited.length > 0 ? { roleEnvironments: Object.fromEntries(limited.map(({ role, environments }) => [role, environments])) } : {}),
-    teams: teams.map(teamName),
-    ...(slack === undefined ? {} : { slack }),
-  };
-}
-
 function automatedApproversOf(file: ConfigurationFile, refuse: Refuse): Record<string, AutomatedApproverConfiguration> {
   const entries = Object.entries(file.automated_approvers ?? {});
   for (const [name, { url }] of entries)
@@ -153,25 +148,9 @@ function automatedApproversOf(file: ConfigurationFile, refuse: Refuse): Record<s
   return Object.fromEntries(entries.map(([name, { url, secret }]) => [name, { name, url, secret }]));
 }
 
-function teamName(name: string): string {
-  return name.replace(/^@/, '');
-}
-
 function nearestHint(word: string, known: readonly string[]): string | undefined {
   const suggestion = nearest(word, known);
   return suggestion ? `did you mean "${suggestion}"?` : undefined;
-}
-
-/** A Slack member is one person: two would let one click as the other. */
-function peopleOf(file: ConfigurationFile, refuse: Refuse): PersonConfiguration[] {
-  const members = new Set<string>();
-  return (file.people ?? []).map((person, index) => {
-    const { slack } = person;
-    if (slack !== undefined && members.has(slack))
-      refuse(['people', index, 'slack'], `${slack} is the Slack member of two people`, 'give each person their own member id');
-    if (slack !== undefined) members.add(slack);
-    return personOf(person);
-  });
 }
 
 function slackOf(file: ConfigurationFile): SlackConfiguration | undefined {

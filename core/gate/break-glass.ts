@@ -1,5 +1,7 @@
 /** Break-glass: a second person of another role lets a failed gate pass for a while. The gates run again, and somebody reviews it afterwards. */
+import { principalKey } from '../access/identity.ts';
 import { holdsVerb, type Membership, mayUse, membershipOfKey } from '../access/membership.ts';
+import { refuseRobot } from '../access/robot.ts';
 import { EXCLUSION_WORDS, exclusionOf } from '../approval/excluded.ts';
 import type { BreakGlassConfiguration, Configuration } from '../environment/configuration.ts';
 import { Refusal } from '../errors.ts';
@@ -34,11 +36,7 @@ export function refuseBreakGlass(
   { promotion, membership, requester }: Pick<BreakGlassFacts, 'promotion' | 'membership' | 'requester'>,
   { actor }: Acting,
 ): void {
-  if (actor.kind !== 'person') {
-    throw new Refusal('HUMAN_REQUIRED', 'a person has to answer for a waiver; this credential belongs to a machine', {
-      hint: 'sign in as yourself',
-    });
-  }
+  refuseRobot(actor, 'answer for a waiver');
   const exclusion = exclusionOf({ ...promotion, waivers: [] }, actor);
   if (exclusion) {
     throw new Refusal('SELF_APPROVAL', EXCLUSION_WORDS[exclusion].replace('decide on', 'waive a gate of'), {
@@ -94,7 +92,7 @@ export function breakGlass(facts: BreakGlassFacts, input: Acting & { gate: strin
       artifact: promotion.artifact,
       gate: result.name,
       by: { key, email },
-      requester: { key: requester.key, email: requester.email },
+      requester: requester.owner ?? { key: requester.key, email: requester.email },
       owners,
       openedAt: at,
       dueAt: later(facts.settings.reviewSeconds),
@@ -126,7 +124,7 @@ export function breakGlass(facts: BreakGlassFacts, input: Acting & { gate: strin
 
 /** What the requester may do, or the person who answers for the robot that asked. */
 export function requesterMembership({ requester }: Pick<Promotion, 'requester'>, configuration: Configuration): Membership {
-  return membershipOfKey(configuration, requester.owner?.key ?? requester.key);
+  return membershipOfKey(configuration, principalKey(requester));
 }
 
 /** Refusal STATE_CONFLICT when no gate of the request could be waived now. */

@@ -2,6 +2,7 @@
 import type { Actor, Party } from '../access/identity.ts';
 import { isSamePerson } from '../access/identity.ts';
 import { type Membership, mayUse } from '../access/membership.ts';
+import { refuseRobot } from '../access/robot.ts';
 import { Refusal } from '../errors.ts';
 import type { Promotion } from '../promotion/promotion.ts';
 
@@ -64,7 +65,7 @@ export function closeReview(review: Review, { actor, membership, outcome, findin
 
 /** Who may not review it at all. */
 export function refuseReviewer(review: Review, actor: Actor, membership: Membership): void {
-  if (actor.kind !== 'person') throw new Refusal('HUMAN_REQUIRED', 'a person has to review it', { hint: 'sign in as yourself' });
+  refuseRobot(actor, 'review it');
   if (isSamePerson(review.by, actor) || isSamePerson(review.requester, actor)) {
     throw new Refusal('SELF_APPROVAL', 'who waived the gate or asked for the promotion does not review it', { hint: 'ask somebody else' });
   }

@@ -1,11 +1,12 @@
 /** Who is told what. Approvers get their own link; lists and channels get the page address only. */
 
+import { mailAddressOf } from '../access/identity.ts';
 import { mayUse, membershipFrom } from '../access/membership.ts';
 import { askedApprovers } from '../approval/asked-approvers.ts';
 import type { Decision } from '../approval/decision.ts';
 import type { Approvers } from '../approval/delegation.ts';
 import { approvalProgress, openRules } from '../approval/progress.ts';
-import type { Configuration } from '../environment/configuration.ts';
+import type { Configuration, PersonConfiguration } from '../environment/configuration.ts';
 import type { NoticeType } from '../promotion/change.ts';
 import type { Plan } from '../promotion/plan.ts';
 import type { Promotion } from '../promotion/promotion.ts';
@@ -73,8 +74,8 @@ export function audienceOf(type: NoticeType, facts: AudienceFacts): Recipient[] 
   }
   if (type === 'approval.escalated') for (const email of escalationOf(configuration, promotion)) add({ email });
   if (TO_ADMINISTRATORS.has(type)) for (const email of administratorsOf(configuration, promotion.tenant)) add({ email });
-  if (TO_REQUESTER.has(type)) add({ email: promotion.requester.email });
-  if (TO_DECIDERS.has(type)) for (const decision of decisions) add({ email: decision.actor.email });
+  if (TO_REQUESTER.has(type)) add({ email: mailAddressOf(promotion.requester) });
+  if (TO_DECIDERS.has(type)) for (const { actor } of decisions) if (actor.kind === 'person') add({ email: actor.email });
   const { recipients: lists } = configuration.notifications;
   for (const name of [type, SEED_NAME[type]]) for (const email of (name && lists[name]) || []) add({ email });
   return [...recipients.values()];
@@ -95,7 +96,7 @@ export function servicesToAsk(
 /** Addresses of who holds the verb "admin" in a tenant. */
 export function administratorsOf(configuration: Configuration, tenant: string): string[] {
   return configuration.people
-    .filter((person) => !person.disabled && mayUse(membershipFrom(configuration, person), 'admin', tenant))
+    .filter((person) => isReader(person) && mayUse(membershipFrom(configuration, person), 'admin', tenant))
     .map(({ email }) => email);
 }
 
@@ -103,5 +104,10 @@ export function administratorsOf(configuration: Configuration, tenant: string): 
 function escalationOf(configuration: Configuration, { tenant, to }: Promotion): string[] {
   const team = configuration.environments[to]?.reminders.escalateTo;
   if (team === undefined) return administratorsOf(configuration, tenant);
-  return configuration.people.filter(({ teams, disabled }) => !disabled && teams.includes(team)).map(({ email }) => email);
+  return configuration.people.filter((person) => isReader(person) && person.teams.includes(team)).map(({ email }) => email);
+}
+
+/** Nobody reads the mail of who has left, nor of machines. */
+function isReader({ disabled, owner }: PersonConfiguration): boolean {
+  return !disabled && owner === undefined;
 }

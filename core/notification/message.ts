@@ -1,4 +1,5 @@
 /** What people are told about a promotion: subject and text, from facts. No tokens, no evidence bodies; links are added by who sends. */
+import { nameInFull } from '../access/identity.ts';
 import type { NoticeType } from '../promotion/change.ts';
 import type { PlanChange, Promotion } from '../promotion/promotion.ts';
 
@@ -96,7 +97,7 @@ function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promot
 
 function paragraphsOf(facts: NoticeFacts, what: string): string[] {
   const { promotion, type, justification } = facts;
-  const head = [what, `Digest: ${promotion.digest}`, `Requested by: ${promotion.requester.email}`, `Impact: ${promotion.impact}`];
+  const head = [what, `Digest: ${promotion.digest}`, `Requested by: ${nameInFull(promotion.requester)}`, `Impact: ${promotion.impact}`];
   const asks = ASKS.has(type) ? [`Why: ${justification}`, `Decide until: ${promotion.expiresAt}`] : [];
   return [head.join('\n'), ...asks, ...newsOf(facts)];
 }

@@ -48,6 +48,8 @@ export type EventType =
   | 'delegation.created'
   | 'delegation.revoked'
   | 'review.closed'
+  | 'token.created'
+  | 'token.revoked'
   | 'link.guessing'
   | 'log.heartbeat'
   | 'signin.failures';

@@ -7,7 +7,12 @@ import type { Promotion } from './promotion.ts';
 export type RequestChange = 'edit' | 'cancel' | 'retry' | 'execute';
 
 /** Refusal FORBIDDEN. Edit needs the verb to request; cancel and retry are for the requester or who may roll back; execute has its own verb. */
-export function refuseChange(change: RequestChange, promotion: Promotion, actor: Pick<Actor, 'key'>, membership: Membership): void {
+export function refuseChange(
+  change: RequestChange,
+  promotion: Promotion,
+  actor: Pick<Actor, 'key' | 'owner'>,
+  membership: Membership,
+): void {
   const isRequester = isOwnRequest(promotion, actor) && mayUse(membership, 'read', promotion.tenant, promotion.to);
   switch (change) {
     case 'edit':

@@ -20,7 +20,7 @@ export interface PromotionQuery {
   environment: string;
   tenants: readonly string[];
   phases?: readonly Phase[];
-  /** Identity key of the requester. */
+  /** Identity key of the requester, or of whom the requester acts for. */
   requesterKey?: string;
   requesterEmail?: string;
   artifact?: string;

@@ -6,7 +6,7 @@ import { requiredVariable, WriteConflict } from '../../adapters/state/table.ts';
 import type { Identity } from '../../core/access/identity.ts';
 import { Fault, Refusal } from '../../core/errors.ts';
 import { sha256Hex } from '../../core/promotion/canonical-json.ts';
-import { deployedVerifier, identityOfToken } from '../kit/authenticate.ts';
+import { deployedVerifier, identityOfToken } from '../kit/bearer.ts';
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
 import { countFailure } from '../kit/sign-in-limit.ts';
 import { clock, people, table } from '../kit/state.ts';

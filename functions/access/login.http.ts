@@ -4,7 +4,7 @@ import { loginKey } from '../../adapters/state/keys.ts';
 import { requiredVariable } from '../../adapters/state/table.ts';
 import { Fault, Refusal } from '../../core/errors.ts';
 import { sha256Hex } from '../../core/promotion/canonical-json.ts';
-import { deployedVerifier } from '../kit/authenticate.ts';
+import { deployedVerifier } from '../kit/bearer.ts';
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
 import { clock, table } from '../kit/state.ts';
 import { cookie, LOGIN_COOKIE } from './cookies.ts';

@@ -1,5 +1,6 @@
 /** `POST /v1/approvals/link`: the decision of the person the link was sent to. On production the link alone decides nothing: that person signs in. */
 
+import { refuseRobot } from '../../core/access/robot.ts';
 import type { DecisionInput } from '../../core/approval/decide.ts';
 import { EXCLUSION_WORDS, exclusionOf } from '../../core/approval/excluded.ts';
 import { confirmationOf, type LinkClaims } from '../../core/approval/link-token.ts';
@@ -79,6 +80,7 @@ async function refuseOtherPerson(
   decision: DecisionInput['decision'],
 ): Promise<void> {
   if (signedIn.actor.key === claims.approver) return;
+  refuseRobot(signedIn.actor, 'decide');
   const exclusion = exclusionOf(promotion, signedIn.actor);
   if (exclusion) {
     await recordSelfApproval(promotion.id, { decision, actor: signedIn.actor, auth: signedIn.identity.auth, channel: 'link' });

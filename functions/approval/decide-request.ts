@@ -1,5 +1,5 @@
 /** The way from every channel to the one rule that decides: facts by strongly consistent reads, then `decide`, then one transaction. */
-import { isSamePerson } from '../../core/access/identity.ts';
+import { isSamePerson, principalKey } from '../../core/access/identity.ts';
 import { type Membership, membershipOfKey } from '../../core/access/membership.ts';
 import { type DecisionInput, decide, refuseWrongPerson } from '../../core/approval/decide.ts';
 import { alertOf, REPEATED_ATTEMPTS, type Signal } from '../../core/approval/suspicion.ts';
@@ -25,7 +25,7 @@ export function decideRequest(id: string, environment: string, input: DecisionIn
       const known = await planAndDecisions(promotion);
       const { plan, given: decisions, approvers } = known;
       await refuseDecider(promotion, input, member, known);
-      const requester = promotion.requester.owner?.key ?? promotion.requester.key;
+      const requester = principalKey(promotion.requester);
       const [gates, isReciprocal] = await Promise.all([
         promotions.gates(id, promotion.attempt),
         promotions.hasApproved(requester, input.actor.key),

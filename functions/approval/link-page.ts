@@ -1,5 +1,6 @@
 /** The pages behind a mailed link: no script, nothing loaded, every foreign text inert. */
 import { createHash } from 'node:crypto';
+import { nameInFull } from '../../core/access/identity.ts';
 import type { GateResult } from '../../core/gate/gate.ts';
 import { type Html, html } from '../../core/notification/html.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
@@ -86,7 +87,7 @@ export function decisionPage(facts: DecisionPageFacts): Html {
     ['Move', `${promotion.from} → ${promotion.to}`],
     ['Runs there now', plan.rollbackTarget ?? 'nothing recorded'],
     ['Tenant', promotion.tenant],
-    ['Requested by', promotion.requester.email],
+    ['Requested by', nameInFull(promotion.requester)],
     ['Why', request.justification],
     ['Release notes', request.releaseNotes],
     ['Impact', request.impactAssessment],

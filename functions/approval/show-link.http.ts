@@ -2,7 +2,8 @@
 import { confirmationOf } from '../../core/approval/link-token.ts';
 import { Fault, Refusal } from '../../core/errors.ts';
 import { isFinal } from '../../core/promotion/phase.ts';
-import { deployedVerifier, identify } from '../kit/authenticate.ts';
+import { identify } from '../kit/authenticate.ts';
+import { deployedVerifier } from '../kit/bearer.ts';
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
 import { promotions } from '../kit/state.ts';
 import { decisionPage, leadingTo, page } from './link-page.ts';

@@ -1,5 +1,5 @@
 /** `GET /v1/reviews` and `POST /v1/reviews/{id}`: what is looked at after a gate was waived. */
-import { mayUse } from '../../core/access/membership.ts';
+import { belongsToTenant, mayUse } from '../../core/access/membership.ts';
 import { Refusal } from '../../core/errors.ts';
 import {
   closeReview as close,
@@ -25,7 +25,7 @@ export async function listReviews(call: HttpCall<unknown, { status?: ReviewStatu
 export const closeReview: TwoPhaseHandler<Review, { outcome: ReviewOutcome; finding: string }> = {
   async find(call) {
     const review = await reviews.get(call.params['reviewId']!);
-    if (!review || !isVisible(call, review)) throw new Refusal('NOT_FOUND', 'there is no such review');
+    if (!review || !belongsToTenant(call.caller.membership, review.tenant)) throw new Refusal('NOT_FOUND', 'there is no such review');
     refuseReviewer(review, call.caller.actor, call.caller.membership);
     return review;
   },

@@ -1,16 +1,13 @@
-/** Who calls: a bearer token of the issuer, or the session cookie of a browser. Headers that claim an identity are never read. */
+/** Who calls: a bearer token, or the session cookie of a browser. Headers that claim an identity are never read. */
 import { sessions } from '../../adapters/access/sessions.ts';
-import { type TokenVerifier, tokenVerifier } from '../../adapters/access/token-verifier.ts';
 import { requiredVariable } from '../../adapters/state/table.ts';
-import type { Identity } from '../../core/access/identity.ts';
-import { membershipOf } from '../../core/access/membership.ts';
-import type { Configuration } from '../../core/environment/configuration.ts';
 import { Refusal } from '../../core/errors.ts';
 import { cookieName, SESSION_COOKIE } from '../access/cookies.ts';
+import { callerOf, callerOfBearer } from './bearer.ts';
 import type { Caller } from './http.ts';
 import { isFromOwnPage } from './own-page.ts';
 import { countFailure } from './sign-in-limit.ts';
-import { clock, configuration, people, table } from './state.ts';
+import { clock, configuration, table } from './state.ts';
 
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 
@@ -20,19 +17,6 @@ export interface Credentials {
   cookies: Readonly<Record<string, string>>;
   sourceIp: string;
   method: string;
-}
-
-const verifiers = new Map<string, TokenVerifier>();
-
-/** Verifier of this deployment's issuer; one per instance, so that its keys are fetched once. */
-export function deployedVerifier(): TokenVerifier {
-  const issuer = requiredVariable('OIDC_ISSUER');
-  let verifier = verifiers.get(issuer);
-  if (!verifier) {
-    verifier = tokenVerifier(issuer, requiredVariable('OIDC_AUDIENCE'));
-    verifiers.set(issuer, verifier);
-  }
-  return verifier;
 }
 
 /** The caller, or a refusal: UNAUTHENTICATED, TOO_MANY_REQUESTS, CSRF. */
@@ -49,9 +33,8 @@ export async function identify(credentials: Credentials): Promise<Caller | undef
   const config = await configuration();
   if (authorization !== undefined) {
     const token = BEARER.exec(authorization)?.[1];
-    const identity = token === undefined ? undefined : await identityOfToken(token, config);
-    if (identity) return callerOf(identity, config);
-    return failed(credentials);
+    const caller = token === undefined ? undefined : await callerOfBearer(token, config);
+    return caller ?? failed(credentials);
   }
   const cookie = cookies[cookieName(requiredVariable('API_ORIGIN'), SESSION_COOKIE)];
   if (cookie === undefined) return undefined;
@@ -59,25 +42,6 @@ export async function identify(credentials: Credentials): Promise<Caller | undef
   if (!identity) return failed(credentials);
   refuseForeignOrigin(credentials);
   return callerOf(identity, config);
-}
-
-/** Identity of a person or machine that a token names. Address and name come from the configuration first: many access tokens carry neither. */
-export async function identityOfToken(token: string, config: Configuration): Promise<Identity | undefined> {
-  const verified = await deployedVerifier().verifyAccess(token);
-  if (!verified) return undefined;
-  const person = config.people.find((candidate) => candidate.subject === verified.subject);
-  return {
-    issuer: config.issuer,
-    subject: verified.subject,
-    email: person?.email ?? verified.email ?? '',
-    name: person?.name ?? verified.name ?? '',
-    kind: verified.isMachine ? 'robot' : 'person',
-    auth: 'oidc',
-  };
-}
-
-async function callerOf(identity: Identity, config: Configuration): Promise<Caller> {
-  return { identity, actor: await people.actorFor(identity), membership: membershipOf(config, identity) };
 }
 
 /** A cookie comes along with requests that other pages make: a write needs the origin that only our own pages send. */
@@ -96,7 +60,7 @@ async function failed(credentials: Credentials): Promise<never> {
 function unauthenticated(detail: string, why: 'no-credentials' | 'invalid'): Refusal {
   const challenge = why === 'invalid' ? 'Bearer realm="greenlight", error="invalid_token"' : 'Bearer realm="greenlight"';
   return new Refusal('UNAUTHENTICATED', detail, {
-    hint: 'send Authorization: Bearer <access token>; `greenlight login` gets one',
+    hint: 'send Authorization: Bearer <token>; `greenlight login` says how to get one',
     headers: { 'www-authenticate': challenge },
   });
 }

@@ -6,11 +6,13 @@ import middy, { type MiddyfiedHandler } from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import { requiredVariable } from '../../adapters/state/table.ts';
 import { holdsVerb } from '../../core/access/membership.ts';
+import { refuseRobot } from '../../core/access/robot.ts';
+import type { Verb } from '../../core/access/verb.ts';
 import { Refusal } from '../../core/errors.ts';
 import { type FunctionGroup, ROUTES, type Route } from '../routes.ts';
 import { authenticate } from './authenticate.ts';
 import { checkSchema } from './check-schema.ts';
-import type { Caller, HttpAnswer, HttpCall, RouteHandler } from './http.ts';
+import type { Caller, HttpAnswer, HttpCall, RouteHandler, TwoPhaseHandler } from './http.ts';
 import { once } from './idempotency.ts';
 import { log } from './log.ts';
 import { routesOfPath } from './match-route.ts';
@@ -107,10 +109,9 @@ async function serve(request: HttpRequest, route: Route, handler: RouteHandler, 
     sourceIp: request.sourceIp,
     origin: requiredVariable('API_ORIGIN'),
   };
-  const found: unknown = typeof handler === 'function' ? undefined : await handler.find(call);
-  if (route.verb && caller && !holdsVerb(caller.membership, route.verb, env)) {
-    throw new Refusal('FORBIDDEN', `your roles do not include the verb "${route.verb}"${env === undefined ? '' : ` in ${env}`}`);
-  }
+  const found: unknown = typeof handler === 'function' ? undefined : await find(handler, call, route);
+  if (route.people && caller) refuseRobot(caller.actor);
+  if (route.verb && caller) refuseWithoutVerb([route.verb].flat(), caller, env);
   const query = readForm(request.rawQuery);
   call.query = (route.query ? checkSchema(route.query, query, 'query') : query) as HttpCall['query'];
   if ('refusal' in reading) throw reading.refusal;
@@ -120,6 +121,22 @@ async function serve(request: HttpRequest, route: Route, handler: RouteHandler, 
   const content = `${request.path}\n${request.rawQuery}\n${request.rawBody.toString('base64')}`;
   const key = request.headers['idempotency-key'];
   return once(table, clock, { key, identity: caller.actor.key, operation: route.operation, content }, handle);
+}
+
+function refuseWithoutVerb(verbs: readonly Verb[], { membership }: Caller, env: string | undefined): void {
+  if (verbs.some((verb) => holdsVerb(membership, verb, env))) return;
+  const wanted = verbs.map((verb) => `"${verb}"`).join(' or ');
+  throw new Refusal('FORBIDDEN', `your roles do not include the verb ${wanted}${env === undefined ? '' : ` in ${env}`}`);
+}
+
+/** What a robot may do nowhere is said before what it may not do here; that a thing does not exist is said before both. */
+async function find(handler: TwoPhaseHandler, call: HttpCall<unknown, unknown>, route: Route): Promise<unknown> {
+  try {
+    return await handler.find(call);
+  } catch (error) {
+    if (route.people && error instanceof Refusal && error.status === 403) refuseRobot(call.caller.actor);
+    throw error;
+  }
 }
 
 /** The body, or why it cannot be read: that is said after 404 and 403. Signed hooks get text, because their signature covers the bytes. */

@@ -37,6 +37,8 @@ export interface HttpAnswer {
   contentType?: string;
   headers?: Record<string, string>;
   cookies?: string[];
+  /** Answer to the same write with the same Idempotency-Key, where this one holds what is shown once: that must not be kept for a day. */
+  repeated?: Omit<HttpAnswer, 'repeated'>;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: each handler names the types of its own schemas

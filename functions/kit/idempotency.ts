@@ -62,7 +62,7 @@ export async function once(table: Table, clock: Clock, request: RepeatableWrite,
     if (error instanceof Refusal) await table.remove(pk, SORT, ours).catch(ignoreConflict);
     throw error;
   }
-  const text = JSON.stringify(answer);
+  const text = JSON.stringify(answer.repeated ?? answer);
   if (Buffer.byteLength(text) > LARGEST_ANSWER) throw new Error('an answer is too large to be repeated');
   await table.put({ ...row, running: false, answer: text }, ours).catch(ignoreConflict);
   return answer;

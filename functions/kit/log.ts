@@ -13,9 +13,9 @@ const SECRET_FIELDS = new Set([
   'csrf',
   'secret',
 ]);
-/** Values that give themselves away in any text: EKS tokens, presigned queries, access keys, bearer tokens, PEM blocks. */
+/** Values that give themselves away in any text: EKS tokens, presigned queries, access keys, bearer tokens, our API tokens, PEM blocks. */
 const SECRET_VALUES =
-  /k8s-aws-v1\.[\w-]+|X-Amz-(?:Signature|Security-Token)=[^&\s"]+|\bAKIA[0-9A-Z]{16}\b|\bBearer\s+[\w.~+/-]+=*|\beyJ[\w-]+\.[\w-]+\.[\w-]+|-----BEGIN[\s\S]+?-----END[^-]+-----|([?&]t=)[^&\s"]+/g;
+  /k8s-aws-v1\.[\w-]+|X-Amz-(?:Signature|Security-Token)=[^&\s"]+|\bAKIA[0-9A-Z]{16}\b|\bBearer\s+[\w.~+/-]+=*|\beyJ[\w-]+\.[\w-]+\.[\w-]+|\bglt_[\w-]{20,}|-----BEGIN[\s\S]+?-----END[^-]+-----|([?&]t=)[^&\s"]+/g;
 const DEEPEST = 6;
 
 /** The same value without secrets. Errors become name, message, code and cause. */

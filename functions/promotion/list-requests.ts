@@ -1,5 +1,6 @@
 /** Pages of requests for a caller: whose rows are read is decided here, what is kept of them by each list. */
 import { kmsMacs } from '../../adapters/access/macs.ts';
+import { principalKey } from '../../core/access/identity.ts';
 import { holdsVerb, type Membership, reachOf } from '../../core/access/membership.ts';
 import { type Configuration, tenantsOf } from '../../core/environment/configuration.ts';
 import type { Json } from '../../core/promotion/canonical-json.ts';
@@ -47,7 +48,7 @@ export async function listRequests(call: HttpCall<unknown, unknown>, listing: Li
     ...listing.query,
     environment,
     tenants,
-    ...(reachOf(caller.membership, environment) === 'own' ? { requesterKey: caller.actor.key } : {}),
+    ...(reachOf(caller.membership, environment) === 'own' ? { requesterKey: principalKey(caller.actor) } : {}),
   };
   const scope: Json = [listing.operation, environment, tenants, caller.actor.key, definedOf(listing.filters)];
   const { promotions: kept, nextCursor } = await pageOf(listing, scope, (limit, after) => promotions.list({ ...query, limit, ...after }));

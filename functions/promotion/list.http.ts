@@ -1,5 +1,6 @@
 /** `GET /v1/requests/{env}`, `/my` and `/pending`. */
 import type * as z from 'zod';
+import { principalKey } from '../../core/access/identity.ts';
 import { maySee } from '../../core/access/membership.ts';
 import { decide } from '../../core/approval/decide.ts';
 import { Refusal } from '../../core/errors.ts';
@@ -37,7 +38,7 @@ export async function list(call: ListCall): Promise<HttpAnswer> {
 
 export async function listMine(call: PageCall): Promise<HttpAnswer> {
   const { limit, cursor } = call.query;
-  const query = { requesterKey: call.caller.actor.key };
+  const query = { requesterKey: principalKey(call.caller.actor) };
   return { status: 200, body: await listRequests(call, { operation: 'listMyRequests', filters: {}, limit, cursor, query }) };
 }
 

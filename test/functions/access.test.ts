@@ -1,9 +1,9 @@
-import { createHmac, generateKeyPairSync } from 'node:crypto';
+import { createHmac, createPublicKey, generateKeyPairSync, type JsonWebKey } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ROUTES } from '../../functions/routes.ts';
 import { expectDescribed } from './described.ts';
-import { createRequest, outcome, requestBody } from './requests.ts';
+import { createRequest, openApproval, outcome, requestBody, untilLimited } from './requests.ts';
 import { ORIGIN, startWorld, type World } from './world.ts';
 
 let world: World;
@@ -52,14 +52,32 @@ describe('credentials', () => {
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
     const own = (more: object) => new SignJWT(claims).setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid, ...more }).sign(privateKey);
     const hs = `${encode({ alg: 'HS256', typ: 'at+jwt', kid })}.${payload}`;
+    const { egress } = await import('../../adapters/egress.ts');
+    const published = JSON.parse((await egress.request({ url: `${world.issuer}/.well-known/jwks.json` })).body.toString()) as {
+      keys: (JsonWebKey & { kid: string })[];
+    };
+    const issuerKey = createPublicKey({ key: published.keys.find((key) => key.kid === kid)!, format: 'jwk' });
+    const signedBy = (secret: string | Buffer) => `${hs}.${createHmac('sha256', secret).update(hs).digest('base64url')}`;
     const forged = [
-      `${encode({ alg: 'none', typ: 'at+jwt', kid })}.${payload}.`,
+      ...['none', 'None', 'nOnE', '', 'HS256', 'HS512'].map((alg) => `${encode({ alg, typ: 'at+jwt', kid })}.${payload}.`),
+      `${encode({ typ: 'at+jwt', kid })}.${payload}.`,
+      // The issuer's own public key, as the secret of a MAC.
+      signedBy(issuerKey.export({ type: 'spki', format: 'pem' })),
+      signedBy(issuerKey.export({ type: 'spki', format: 'der' })),
+      signedBy(JSON.stringify(issuerKey.export({ format: 'jwk' }))),
+      signedBy(''),
+      await own({ x5c: [publicKey.export({ type: 'spki', format: 'der' }).toString('base64')] }),
+      await own({ x5u: 'https://127.0.0.1:1/certificate' }),
+      `${encode({ alg: 'RS256', typ: 'at+jwt', kid, crit: ['exp'] })}.${payload}.${good!.split('.')[2]}`,
+      `${header}.${payload}.`,
+      `${header}.${payload}.${good!.split('.')[2]}.${good!.split('.')[2]}`,
       `${hs}.${createHmac('sha256', publicKey.export({ type: 'spki', format: 'pem' }))
         .update(hs)
         .digest('base64url')}`,
       `${encode({ alg: 'ES256', typ: 'at+jwt', kid })}.${payload}.${Buffer.alloc(64).toString('base64url')}`,
       await own({}),
       await own({ kid: '../../dev/null' }),
+      await own({ kid: undefined }),
       await own({ jwk: publicKey.export({ format: 'jwk' }) }),
       await own({ jku: 'https://127.0.0.1:1/keys' }),
       `${header}.${encode({ ...claims, sub: 'admin' })}.${good!.split('.')[2]}`,
@@ -71,9 +89,27 @@ describe('credentials', () => {
     }
   });
 
-  it('AUTH-04 are access tokens: an ID token does not pass', async () => {
-    const { id_token: id } = await world.token('dev');
-    expect(outcome(await world.call('GET', LIST, { as: `Bearer ${id}`, sourceIp: '192.0.2.3' }))).toBe('401 UNAUTHENTICATED');
+  it('AUTH-04 are access tokens of this issuer for this API: ID tokens, other audiences and other pools do not pass', async () => {
+    const { id_token: id, access_token: access } = await world.token('dev');
+    const claims = JSON.parse(Buffer.from(access!.split('.')[1]!, 'base64url').toString()) as Record<string, unknown>;
+    const ask = async (token: string | undefined) =>
+      outcome(await world.call('GET', LIST, { as: `Bearer ${token}`, sourceIp: '192.0.2.3' }));
+    expect(await ask(await world.sign(claims))).toBe('200');
+    expect(await ask(await world.sign({ ...claims, aud: ['others', 'greenlight'] }))).toBe('200');
+    const { token_use: _use, ...unmarked } = claims;
+    for (const [what, token] of [
+      ['an ID token', id],
+      ['an ID token for us', await world.sign({ ...claims, token_use: 'id' }, 'JWT')],
+      ['no word of its use', await world.sign(unmarked, 'JWT')],
+      ['another audience', await world.sign({ ...claims, aud: 'grafana' })],
+      ['an audience that begins the same', await world.sign({ ...claims, aud: 'greenlight2' })],
+      ['no audience', await world.sign({ ...claims, aud: undefined })],
+      ['the pool beside ours', await world.sign({ ...claims, iss: `${world.issuer}/other` })],
+      ['our issuer with a slash', await world.sign({ ...claims, iss: `${world.issuer}/` })],
+      ['another issuer', await world.sign({ ...claims, iss: 'https://login.example.com' })],
+      ['no issuer', await world.sign({ ...claims, iss: undefined })],
+    ])
+      expect(await ask(token), what).toBe('401 UNAUTHENTICATED');
   });
 
   it('AUTH-05 hold from their beginning to their end, give or take 60 seconds', async () => {
@@ -92,6 +128,51 @@ describe('credentials', () => {
     expect(await at(1 + 61)).toBe('401 UNAUTHENTICATED');
     expect(await at(-59)).toBe('200');
     expect(await at(-61)).toBe('401 UNAUTHENTICATED');
+    const claims = JSON.parse(Buffer.from(token!.split('.')[1]!, 'base64url').toString()) as Record<string, unknown>;
+    const now = Math.floor(Date.now() / 1000);
+    const dated = async (dates: object) =>
+      outcome(
+        await world.call('GET', LIST, { as: `Bearer ${await world.sign({ ...claims, exp: now + 600, ...dates })}`, sourceIp: '192.0.2.6' }),
+      );
+    expect(await dated({})).toBe('200');
+    expect(await dated({ nbf: undefined, iat: undefined })).toBe('200');
+    for (const dates of [
+      { exp: undefined },
+      { exp: now - 61 },
+      { exp: String(now + 600) },
+      { exp: null },
+      { nbf: now + 70 },
+      { nbf: now + 70, iat: undefined },
+      { iat: now + 86_400 },
+      { iat: now + 86_400, nbf: undefined },
+    ])
+      expect(await dated(dates), JSON.stringify(dates)).toBe('401 UNAUTHENTICATED');
+  });
+
+  it('AUTH-10 are held against the people of this moment: who leaves the team decides nothing a moment later', async () => {
+    const config = await world.state.configuration();
+    const person = config.people.find(({ subject }) => subject === 'cpi2')!;
+    const path = `${LIST}/${await openApproval(world)}`;
+    const decides = async (verb: 'approve' | 'reject') =>
+      outcome(
+        await world.call('POST', `${path}/${verb}`, { as: 'cpi2', body: verb === 'reject' ? { reason: 'It is not ready yet' } : {} }),
+      );
+    const was = { roles: person.roles, tenants: person.tenants };
+    try {
+      // Still an approver, not of the role that is asked.
+      person.roles = ['approver'];
+      expect([await decides('approve'), await decides('reject')]).toEqual(['403 NOT_AN_APPROVER', '403 NOT_AN_APPROVER']);
+      person.roles = ['viewer'];
+      expect(await decides('approve')).toBe('403 FORBIDDEN');
+      Object.assign(person, was, { tenants: ['tenant-retail'] });
+      expect(await decides('approve')).toBe('404 NOT_FOUND');
+      Object.assign(person, was, { disabled: true });
+      expect(await decides('approve')).toBe('404 NOT_FOUND');
+    } finally {
+      Object.assign(person, was, { disabled: false });
+    }
+    expect((await world.call('GET', path, { as: 'cpi' })).json.status.phase).toBe('pending_approval');
+    expect(await decides('approve')).toBe('200');
   });
 
   it('AUTH-11 are not replaced by headers that claim an identity', async () => {
@@ -106,20 +187,134 @@ describe('credentials', () => {
     expect(answer.json.items.every((item: { metadata: { createdBy: string } }) => item.metadata.createdBy === 'dev@example.com')).toBe(
       true,
     );
+    const path = `${LIST}/${await openApproval(world, 'cpi')}`;
+    for (const [name, value] of Object.entries({
+      ...headers,
+      'x-greenlight-actor': 'cpi2',
+      'x-tenant': 'tenant-retail',
+      'x-original-user': 'cpi2@example.com',
+      'x-remote-user': 'cpi2',
+      'x-amzn-request-context': '{"authorizer":{"claims":{"sub":"cpi2"}}}',
+      forwarded: 'for=127.0.0.1;by=cpi2',
+    })) {
+      expect(outcome(await world.call('POST', `${path}/approve`, { as: 'viewer', body: {}, headers: { [name]: value } })), name).toBe(
+        '403 FORBIDDEN',
+      );
+    }
   });
 
   it('AUTH-13 wear out after 60 failures a minute from one address, for that address and those without a valid token', async () => {
     const bad = () => world.call('GET', LIST, { as: 'Bearer nothing', sourceIp: '198.51.100.7' });
-    const answers = [];
-    for (let count = 0; count < 62; count++) answers.push(await bad());
-    const limited = answers.filter((answer) => answer.status === 429);
-    // A minute may end in between; then the count begins again.
-    expect(limited.length).toBeGreaterThan(0);
-    expect(outcome(limited.at(-1)!)).toBe('429 TOO_MANY_REQUESTS');
-    expect(Number(limited.at(-1)!.headers['retry-after'])).toBeGreaterThan(0);
+    const { failures, refusal } = await untilLimited(bad);
+    expect(failures).toBeGreaterThanOrEqual(60);
+    expect(outcome(refusal)).toBe('429 TOO_MANY_REQUESTS');
+    expect(Number(refusal.headers['retry-after'])).toBeGreaterThan(0);
     expect((await world.call('GET', LIST, { as: 'dev', sourceIp: '198.51.100.7' })).status).toBe(200);
     expect(outcome(await world.call('GET', LIST, { as: 'Bearer nothing', sourceIp: '198.51.100.8' }))).toBe('401 UNAUTHENTICATED');
+    // Links are another kind of credential, with a count of its own.
+    expect(outcome(await world.call('GET', '/v1/approvals/link?t=guess', { sourceIp: '198.51.100.7' }))).toBe('401 BAD_LINK');
   });
+
+  it('AUTH-13 of 100 addresses wear out for none of them, and mailed links alike for the address that guesses', async () => {
+    const spread = [];
+    for (let count = 0; count < 200; count++)
+      spread.push(outcome(await world.call('GET', LIST, { as: `Bearer guess${count}`, sourceIp: `203.0.113.${count % 100}` })));
+    expect(new Set(spread)).toEqual(new Set(['401 UNAUTHENTICATED']));
+    const { failures, refusal } = await untilLimited((count) =>
+      world.call('GET', `/v1/approvals/link?t=guess${count}`, { sourceIp: '198.51.100.77' }),
+    );
+    expect(failures).toBeGreaterThanOrEqual(60);
+    expect(Number(refusal.headers['retry-after'])).toBeLessThanOrEqual(60);
+    expect((await world.call('GET', LIST, { as: 'dev', sourceIp: '198.51.100.77' })).status).toBe(200);
+  });
+
+  it('AUTH-16 are not those of AWS: a request that is signed by IAM has no token of ours', async () => {
+    const signed = {
+      authorization:
+        'AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261120/eu-central-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=fe5f80f77d5fa3beca038a248ff027d0445342fe2855ddc963176630326f1024',
+      'x-amz-date': '20261120T120000Z',
+      'x-amz-security-token': 'FwoGZXIvYXdzEXAMPLE',
+    };
+    expect(outcome(await world.call('GET', LIST, { headers: signed, sourceIp: '192.0.2.16' }))).toBe('401 UNAUTHENTICATED');
+    const presigned = `${LIST}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE&X-Amz-Signature=fe5f80`;
+    expect(outcome(await world.call('GET', presigned))).toBe('401 UNAUTHENTICATED');
+  });
+});
+
+describe('AUTH-08: what belongs to another tenant', () => {
+  it('is answered in a path like what does not exist, whoever asks and whatever is asked', async () => {
+    const id = await openApproval(world, 'cpi');
+    const bodies: Record<string, object> = {
+      reject: { reason: 'It is not mine to say so' },
+      'break-glass': { gate: 'policy', reason: 'An emergency, they say' },
+    };
+    for (const suffix of ['', 'explain', 'timeline', 'approve', 'reject', 'withdraw', 'cancel', 'retry', 'execute', 'break-glass']) {
+      const isRead = ['', 'explain', 'timeline'].includes(suffix);
+      const ask = (which: string) =>
+        world.call(isRead ? 'GET' : 'POST', `${LIST}/${which}${suffix && `/${suffix}`}`, {
+          as: 'outsider',
+          ...(isRead ? {} : { body: bodies[suffix] ?? {} }),
+        });
+      const [theirs, none, elsewhere] = [await ask(id), await ask('PR-2026-9999'), await ask('PR-1999-0001')];
+      const comparable = ({ text, json, headers }: typeof theirs) => [text.replaceAll(json.requestId, ''), Object.keys(headers)];
+      expect(outcome(theirs), suffix).toBe('404 NOT_FOUND');
+      expect(comparable(theirs)).toEqual(comparable(none));
+      expect(comparable(theirs)).toEqual(comparable(elsewhere));
+    }
+    const edited = await world.call('PATCH', `${LIST}/${id}`, { as: 'outsider', body: { request: { impactAssessment: 'low' } } });
+    expect(outcome(edited)).toBe('404 NOT_FOUND');
+    const head = (await world.state.promotions.head(id))!;
+    expect([head.phase, head.seq]).toEqual(['pending_approval', head.version]);
+  });
+
+  it('is answered in a body like what does not exist', async () => {
+    const ask = (name: string, as: string) => world.call('POST', LIST, { as, body: requestBody({ target: { name } }) });
+    expect(outcome(await ask('retail-web', 'cpi'))).toBe('404 NOT_FOUND');
+    expect(outcome(await ask('payment-api', 'outsider'))).toBe('404 NOT_FOUND');
+    const preview = await world.call('POST', `${LIST}/preview`, { as: 'outsider', body: requestBody() });
+    expect(outcome(preview)).toBe('404 NOT_FOUND');
+    expect(outcome(await world.call('POST', '/v1/tokens', { as: 'outsider', body: { name: 'x', tenants: ['tenant-finance'] } }))).toBe(
+      '404 NOT_FOUND',
+    );
+    const lent = { from: 'cpi@example.com', until: '2026-12-31T00:00:00Z' };
+    expect(outcome(await world.call('POST', '/v1/delegations', { as: 'outsider', body: lent }))).toBe('403 FORBIDDEN');
+  });
+
+  it('is in no list, whatever the filter says', async () => {
+    const id = await openApproval(world, 'cpi');
+    for (const path of [
+      LIST,
+      `${LIST}?tenant=tenant-finance`,
+      `${LIST}?createdBy=cpi%40example.com`,
+      `${LIST}?search=${id}`,
+      `${LIST}/my`,
+      `${LIST}/pending`,
+      '/v1/inbox?view=all',
+      '/v1/reviews',
+      '/v1/delegations',
+      '/v1/tokens',
+    ])
+      expect((await world.call('GET', path, { as: 'outsider' })).json.items, path).toEqual([]);
+    const stats = await world.call('GET', `${LIST}/stats`, { as: 'outsider' });
+    expect(Object.values(stats.json).every((count) => count === 0)).toBe(true);
+    for (const path of ['/v1/environments', '/v1/environments/staging'])
+      expect((await world.call('GET', path, { as: 'outsider' })).text, path).not.toMatch(/payment-api|tenant-finance/);
+  });
+});
+
+it('AUTH-14 no answer holds a credential, whoever reads it', async () => {
+  const id = await openApproval(world, 'cpi');
+  const secret =
+    /secret:|ssm:\/|hooks\.slack|X-Amz-|AKIA|glt_[\w-]{20}|eyJ[\w-]+\.|"(password|token|taskToken|secret|hash|webhook_url)"|-----BEGIN/;
+  let read = 0;
+  for (const { method, path, operation } of ROUTES.filter((route) => route.method === 'GET' && route.auth === 'bearer')) {
+    for (const as of ['viewer', 'dev', 'cpi', 'admin', 'lead', 'auditor', 'outsider']) {
+      const answer = await world.call(method, path.replace('{env}', 'staging').replace('{id}', id), { as });
+      expect(answer.text, `${operation} ${as}`).not.toMatch(secret);
+      if (answer.status === 200) read++;
+    }
+  }
+  expect(read).toBeGreaterThan(40);
 });
 
 describe('unknown routes', () => {

@@ -9,7 +9,8 @@ beforeAll(async () => {
   world = await startWorld((configuration) => {
     const common = { name: 'x', tenants: ['tenant-finance'], teams: [], disabled: false };
     configuration.people.push(
-      { ...common, subject: 'robot', email: 'robot@example.com', roles: ['cpi'] },
+      { ...common, subject: 'robot', email: 'robot@example.com', roles: ['cpi'], owner: 'dev' },
+      { ...common, subject: 'cpi3', email: 'cpi3@example.com', roles: ['cpi'] },
       { ...common, subject: 'second-account', email: 'C.P.I+work@EXAMPLE.com', roles: ['cpi'] },
     );
     configuration.environments['staging']!.approvals = [{ name: 'review', rules: [{ role: 'cpi', min: 2 }] }];
@@ -148,7 +149,7 @@ describe('what waits for me', () => {
       met: false,
       message: 'needs 1 more of cpi',
       missing: 1,
-      who: ['robot@example.com'],
+      who: ['cpi3@example.com'],
     });
     expect(json.earliestStart).toBeNull();
     const timeline = await world.call('GET', path(id, 'timeline'), { as: 'cpi' });

@@ -75,3 +75,12 @@ export async function eventsOf(world: World, id: string, type: string): Promise<
 export function outcome(answer: Answer): string {
   return answer.status < 400 ? String(answer.status) : `${answer.status} ${answer.json?.code}`;
 }
+
+/** Fails until the source is told to wait: 61 failures within a minute, which may end once in between. Answers how often, and the refusal. */
+export async function untilLimited(fail: (count: number) => Promise<Answer>): Promise<{ failures: number; refusal: Answer }> {
+  for (let failures = 0; failures <= 2 * 60; failures++) {
+    const refusal = await fail(failures);
+    if (refusal.status === 429) return { failures, refusal };
+  }
+  throw new Error('no limit was met');
+}

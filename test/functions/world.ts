@@ -16,6 +16,8 @@ import { createDynamoDb } from '../../local/dynamodb/dynamodb.ts';
 import { proxyEvent } from '../../local/http-api/proxy-event.ts';
 import { RouteTable } from '../../local/http-api/route-table.ts';
 import { createIssuer } from '../../local/issuer/issuer.ts';
+import { SigningKeys } from '../../local/issuer/signing-keys.ts';
+import { ACCESS_TOKEN_TYPE } from '../../local/issuer/tokens.ts';
 import { createKms } from '../../local/kms/kms.ts';
 import { trustCertificate } from '../../local/lambda/trust-certificate.ts';
 import type { LocalService, ResourceRequest, ServiceRequest } from '../../local/service.ts';
@@ -49,6 +51,8 @@ export interface World {
   issuer: string;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   token(name: string, form?: Record<string, string>): Promise<Record<string, string>>;
+  /** A token with any claims, signed by the issuer itself; `type` is that of access tokens unless given. */
+  sign(claims: Record<string, unknown>, type?: string): Promise<string>;
   /** What a browser gets when the person (by subject) signs in at the address of the issuer's page. */
   codeFor(address: string, subject: string): Promise<string>;
   /** Modules of the functions; loaded after the environment is set. */
@@ -62,8 +66,13 @@ export interface World {
   close(): Promise<void>;
 }
 
+/** Key and certificate of a TLS server that the functions trust. */
+export type IssueCertificate = (name: string) => Promise<{ key: string; cert: string }>;
+
 /** Starts the world. `change` edits the configuration before anything reads it. */
-export async function startWorld(change: (configuration: Configuration) => void = () => {}): Promise<World> {
+export async function startWorld(
+  change: (configuration: Configuration, issueCertificate: IssueCertificate) => void | Promise<void> = () => {},
+): Promise<World> {
   const context = makeContext('dynamodb');
   const [dynamodb, kms] = [
     await createDynamoDb(context),
@@ -102,12 +111,13 @@ export async function startWorld(change: (configuration: Configuration) => void 
   const parsed = readConfiguration(readFileSync(join(import.meta.dirname, '../../greenlight.yaml'), 'utf8'));
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const { configuration } = parsed;
-  change(configuration);
-  const people = [...configuration.people, ...(configuration.people.some(({ subject }) => subject === robot.subject) ? [] : [robot])];
   const authority = await openCertificateAuthority(join(context.data, 'authority'));
   trustCertificate(authority.certificate);
+  await change(configuration, (name) => authority.issue(name));
+  const people = [...configuration.people, ...(configuration.people.some(({ subject }) => subject === robot.subject) ? [] : [robot])];
+  const issuerFolder = mkdtempSync(join(tmpdir(), 'greenlight-issuer-'));
   const issuer = await createIssuer(
-    { ...context, folder: mkdtempSync(join(tmpdir(), 'greenlight-issuer-')) },
+    { ...context, folder: issuerFolder },
     {
       tls: await authority.issue('issuer'),
       people: people.map(({ subject, email, name }) => ({ subject, email, name })),
@@ -134,7 +144,7 @@ export async function startWorld(change: (configuration: Configuration) => void 
     OIDC_CLIENT_ID: 'robot',
     COOKIE_KEY: key.attributes?.['Arn'] ?? key.ref,
     LINK_KEYS: '{}',
-    ALLOWED_ORIGINS: issuer.origin,
+    ALLOWED_ORIGINS: [issuer.origin, ...configuration.ci.map((entry) => new URL(entry.issuer).origin)].join(),
   });
 
   const registry: World['registry'] = { tags: { '1.1.0': DIGEST, '1.2.0': OTHER_DIGEST } };
@@ -167,6 +177,7 @@ export async function startWorld(change: (configuration: Configuration) => void 
     registry,
     gates,
     token,
+    sign: async (claims, type = ACCESS_TOKEN_TYPE) => (await SigningKeys.open(issuerFolder)).sign(claims, { algorithm: 'RS256', type }),
     async codeFor(address, subject) {
       const { egress } = await import('../../adapters/egress.ts');
       const { searchParams, origin } = new URL(address);
@@ -260,6 +271,7 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
   return {
     read: await load('read'),
     decide: await load('decide'),
+    operate: await load('operate'),
     hooks: await load('hooks'),
     public: await load('public'),
     request: httpHandler('request', {
