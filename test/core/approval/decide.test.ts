@@ -247,11 +247,10 @@ describe('the change', () => {
 
   it('asks the people of the next stage from now on, and leaves the counting of reminders where the same stage goes on', () => {
     const approvals = [stage('leads', rule('platform-leads')), stage('review', rule('security'))];
-    const asked = { askedAt: '2026-11-19T00:00:00.000Z', reminders: 2, escalated: true };
+    const asked = { askedAt: '2026-11-19T00:00:00.000Z', reminders: { given: 2, lastAt: NOW.toISOString(), escalated: true } };
     expect(changeOf('lead', 'approve', { approvals, promotion: asked }).after).toMatchObject({
       askedAt: NOW.toISOString(),
-      reminders: 0,
-      escalated: false,
+      reminders: { given: 0, lastAt: null, escalated: false },
     });
     expect(changeOf('lead', 'approve', { promotion: asked }).after).toMatchObject(asked);
   });

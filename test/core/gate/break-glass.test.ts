@@ -2,15 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Membership, membershipOfKey } from '../../../core/access/membership.ts';
 import type { Configuration } from '../../../core/environment/configuration.ts';
 import { Refusal } from '../../../core/errors.ts';
-import {
-  type BreakGlassFacts,
-  breakGlass,
-  REVIEW_SECONDS,
-  refuseBreakGlass,
-  refuseUnneeded,
-  requesterMembership,
-  WAIVER_SECONDS,
-} from '../../../core/gate/break-glass.ts';
+import { type BreakGlassFacts, breakGlass, refuseBreakGlass, refuseUnneeded, requesterMembership } from '../../../core/gate/break-glass.ts';
 import type { GateResult, GateStatus, GateType } from '../../../core/gate/gate.ts';
 import { closeReview, debtsOf, ownersOf, type Review, refuseReviewer, statusOfReview } from '../../../core/gate/review.ts';
 import { isWaivable, mayBeWaived, type Waiver, waived, waiverFor } from '../../../core/gate/waiver.ts';
@@ -67,6 +59,7 @@ function run(who: string, its: Case = {}, by = acting(who)) {
     membership: membershipOfKey(configuration, by.actor.key),
     requester: requesterMembership(promotion, configuration),
     now: its.now ?? NOW,
+    settings: { waiverSeconds: 3_600, reviewSeconds: 7_200 },
     reviewId: 'rv-1',
     hashText: (text) => `hash of ${text.length} characters`,
   };
@@ -86,7 +79,7 @@ function outcomeOf(attempt: () => unknown): string {
 describe('breaking glass', () => {
   const change = run('qa', { promotion: { attempt: 3 } });
 
-  it('lets the gate pass for a day, on this request and as it is defined now', () => {
+  it('lets the gate pass for as long as the environment says, on this request and as it is defined now', () => {
     expect(change.after).toMatchObject({ phase: 'validating', attempt: 4, planHash: change.before!.planHash });
     expect(change.after.waivers).toEqual([
       {
@@ -95,11 +88,10 @@ describe('breaking glass', () => {
         definitionHash: HASH,
         by: { key: keyOf('qa'), email: 'qa@example.com' },
         at: NOW.toISOString(),
-        expiresAt: later(86_400),
+        expiresAt: later(3_600),
         review: 'rv-1',
       },
     ]);
-    expect(WAIVER_SECONDS).toBe(86_400);
     expect(change.wake).toEqual({ kind: 'start', requestId: 'PR-2026-0007', attempt: 4 });
   });
 
@@ -111,9 +103,9 @@ describe('breaking glass', () => {
         gate: 'http',
         type: 'http',
         status: 'failed',
-        expiresAt: later(86_400),
+        expiresAt: later(3_600),
         review: 'rv-1',
-        reasonSha256: 'hash of 29 characters',
+        reasonSha256: 'hash of 30 characters',
       },
       history: { action: 'gate_overridden', comment: 'http: the payments of everybody fail' },
     });
@@ -130,7 +122,7 @@ describe('breaking glass', () => {
       requester: { key: keyOf('dev'), email: 'dev@example.com' },
       owners: ['tenant:tenant-finance'],
       openedAt: NOW.toISOString(),
-      dueAt: later(REVIEW_SECONDS),
+      dueAt: later(7_200),
     });
   });
 
