@@ -25,7 +25,10 @@ export function standingDecisions(
 function counted(approvers: Approvers, promotion: Approved, decision: Decision): Decision | undefined {
   const { automated, actor, onBehalfOf: absent } = decision;
   if (decision.decision === 'reject') return decision;
-  if (automated !== undefined) return Object.hasOwn(approvers.configuration.automatedApprovers, automated) ? decision : undefined;
+  if (automated !== undefined) {
+    // A service speaks for itself: for no team or role.
+    return Object.hasOwn(approvers.configuration.automatedApprovers, automated) ? { ...decision, teams: [], roles: [] } : undefined;
+  }
   const own = ownAuthority(approvers, promotion, actor.key);
   if (!own || exclusionOf(promotion, actor)) return undefined;
   if (!absent) return { ...decision, ...joined(own, own) };

@@ -80,7 +80,8 @@ export function breakGlass(facts: BreakGlassFacts, input: Acting & { gate: strin
   };
   const waivers = [...(promotion.waivers ?? []).filter(({ gate }) => gate !== waiver.gate), waiver];
   const attempt = promotion.attempt + 1;
-  const { requester } = promotion;
+  // A robot asks for its owner, who therefore does not review it.
+  const asker = promotion.requester.owner ?? promotion.requester;
   return {
     before: promotion,
     after: withPhase(promotion, 'validating', { attempt, waivers }),
@@ -92,7 +93,7 @@ export function breakGlass(facts: BreakGlassFacts, input: Acting & { gate: strin
       artifact: promotion.artifact,
       gate: result.name,
       by: { key, email },
-      requester: requester.owner ?? { key: requester.key, email: requester.email },
+      requester: { key: asker.key, email: asker.email },
       owners,
       openedAt: at,
       dueAt: later(facts.settings.reviewSeconds),

@@ -79,6 +79,27 @@ export function prodPlan(configuration = demoConfiguration(), body = requestBody
   return { plan, spec: specOf(body, 'staging', 'prod') };
 }
 
+/** One who stands in for another; without `to` the other is merely away. It holds at `NOW`, for a week. */
+export function delegation(from: string, to?: string, more: Partial<Delegation> = {}): Delegation {
+  const party = (subject: string) => ({ key: keyOf(subject), email: `${subject}@example.com`, name: subject });
+  return {
+    id: `dg-${from}-${to ?? 'nobody'}`,
+    tenant: 'tenant-finance',
+    from: party(from),
+    ...(to === undefined ? {} : { to: party(to) }),
+    since: '2026-11-19T00:00:00.000Z',
+    until: '2026-11-26T00:00:00.000Z',
+    createdAt: '2026-11-19T00:00:00.000Z',
+    ...more,
+  };
+}
+
+/** A robot of somebody's. */
+export function robotOf(owner: string): Actor {
+  const { key, email } = actor(owner);
+  return { id: 'r-1', key: keyOf('robot'), kind: 'robot', email: 'robot@example.com', owner: { key, email } };
+}
+
 /** The change that creates `PR-2026-0007`. */
 export function created({ plan, spec } = prodPlan()): PromotionChange {
   return create({ ...acting('dev'), id: 'PR-2026-0007', plan, spec, requestedVersion: '1.1.0', now: NOW });
