@@ -1,5 +1,5 @@
 /** What a person is a member of, read from the configuration that is in force now, never cached for a decision. */
-import type { Configuration } from '../environment/configuration.ts';
+import type { Configuration, PersonConfiguration } from '../environment/configuration.ts';
 import type { Promotion } from '../promotion/promotion.ts';
 import { type Actor, type Identity, identityKey } from './identity.ts';
 import type { Role, Verb } from './verb.ts';
@@ -30,11 +30,24 @@ export function membershipOf(configuration: Configuration, identity: Pick<Identi
 
 /** Membership behind an identity key, as the state table keeps it. */
 export function membershipOfKey(configuration: Configuration, key: string): Membership {
-  const { issuer } = configuration;
-  const person = configuration.people.find(
-    (candidate) => !candidate.disabled && identityKey({ issuer, subject: candidate.subject }) === key,
-  );
+  const person = personOfKey(configuration, key);
   return person ? membershipFrom(configuration, person) : NOBODY;
+}
+
+/** Where the people of a list were when it was last searched, by key. */
+const places = new WeakMap<readonly PersonConfiguration[], Map<string, number>>();
+
+/**
+ * An answer compares every person with every rule, so a search must not look at everybody: with 2,000 people that would be millions of hashes. What is
+ * remembered says only where to look first. It decides nothing: whoever stands there is compared like everybody else, and who does not fit is searched.
+ */
+function personOfKey({ issuer, people }: Configuration, key: string): PersonConfiguration | undefined {
+  const isWanted = ({ disabled, subject }: PersonConfiguration) => !disabled && identityKey({ issuer, subject }) === key;
+  const known = people[places.get(people)?.get(key) ?? -1];
+  if (known && isWanted(known)) return known;
+  const keys = people.map(({ subject }) => identityKey({ issuer, subject }));
+  places.set(people, new Map(keys.map((each, place) => [each, place] as const).reverse()));
+  return people.find(({ disabled }, place) => !disabled && keys[place] === key);
 }
 
 /** What is held by whom the configuration describes so: a person, or a principal of a build system. */
