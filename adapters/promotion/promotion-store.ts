@@ -1,10 +1,13 @@
 /** Promotions in DynamoDB. One transaction per change: head, event, history line, and what follows from them. */
+import { randomInt } from 'node:crypto';
 import { monotonicFactory } from 'ulid';
 import { principalKey } from '../../core/access/identity.ts';
 import type { Decision } from '../../core/approval/decision.ts';
 import { RECIPROCAL_DAYS } from '../../core/approval/suspicion.ts';
 import { auditLine, eventId, lineHash } from '../../core/audit/line.ts';
+import { Fault } from '../../core/errors.ts';
 import type { GateResult } from '../../core/gate/gate.ts';
+import { historyEntry, type PromotionAggregate } from '../../core/promotion/aggregate.ts';
 import type { PromotionChange } from '../../core/promotion/change.ts';
 import { isFinal } from '../../core/promotion/phase.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
@@ -15,6 +18,7 @@ import {
   counterKey,
   decisionKey,
   decisionSort,
+  EVENT_PREFIX,
   eventSort,
   gateSort,
   gateSortPrefix,
@@ -37,10 +41,13 @@ import type { Item, Page, Table, Write } from '../state/table.ts';
 
 /**
  * Outbox, wake and notice rows are ordered by ulid; the time part comes from the clock port, so order follows the virtual clock too. Rows of one
- * change share their instant: monotonic ids keep them in the order of the change, or people read "approved" before they read by whom.
+ * change share their instant: monotonic ids keep them in the order of the change, or people read "approved" before they read by whom. Randomness comes
+ * from Node's pool: the library's own asks the system for each of sixteen bytes.
  */
-const nextUlid = monotonicFactory();
+const nextUlid = monotonicFactory(() => randomInt(256) / 256);
 const rowId = (clock: Clock): string => nextUlid(clock.now().getTime());
+/** A request is read so often until its parts fit together: a change takes far longer than a read. */
+const MOST_READS = 5;
 
 export function promotionStore(table: Table, clock: Clock): PromotionStore {
   const store: PromotionStore = {
@@ -58,7 +65,7 @@ export function promotionStore(table: Table, clock: Clock): PromotionStore {
       return items.map((item) => item['body'] as GateResult);
     },
     async history(id) {
-      const items = await table.all({ pk: requestKey(id), prefix: 'EVENT#' });
+      const items = await table.all({ pk: requestKey(id), prefix: EVENT_PREFIX });
       return items.map((item) => item['body'] as HistoryEntry);
     },
     async decisions(id) {
@@ -66,10 +73,13 @@ export function promotionStore(table: Table, clock: Clock): PromotionStore {
       return items.map((item) => ({ ...(item['body'] as Decision), ...(item['withdrawn'] ? { withdrawn: true } : {}) }));
     },
     async aggregate(id) {
-      const [promotion, texts, history] = await Promise.all([store.head(id), store.texts(id), store.history(id)]);
-      if (!promotion || !texts) return undefined;
-      const gates = await store.gates(id, promotion.attempt);
-      return { promotion, texts, gates, history };
+      for (let tries = 0; tries < MOST_READS; tries++) {
+        const rows = await table.all({ pk: requestKey(id) });
+        if (rows.length === 0) return undefined;
+        const aggregate = aggregateOf(id, rows);
+        if (aggregate) return aggregate;
+      }
+      throw new Fault('UNAVAILABLE', `${id} changes faster than it can be read`);
     },
     list: (query) => list(table, query),
     listOpen: (query) => listOpen(table, query),
@@ -98,6 +108,23 @@ export function promotionStore(table: Table, clock: Clock): PromotionStore {
 
 function bodyOf<Body>(item: Item | undefined): Body | undefined {
   return item?.['body'] as Body | undefined;
+}
+
+/**
+ * The parts of a request from its rows in the order of their keys: history, gates, head, plans, texts. A query is no snapshot: when a change falls
+ * into it, the head is newer than the history that was read before it. Then this is undefined, and another read finds what fits together. Plans and
+ * texts are read after the head: if one of them is newer, no change that rests on this head can be stored any more.
+ */
+function aggregateOf(id: string, rows: readonly Item[]): PromotionAggregate | undefined {
+  const bodiesOf = <Body>(prefix: string) =>
+    rows.filter((row) => (row['SK'] as string).startsWith(prefix)).map((row) => row['body'] as Body);
+  const [promotion] = bodiesOf<Promotion>(HEAD);
+  const history = bodiesOf<HistoryEntry>(EVENT_PREFIX);
+  if (!promotion || history.at(-1)?.seq !== promotion.seq) return undefined;
+  const [plan] = bodiesOf<Plan>(planSort(promotion.planHash));
+  const [texts] = bodiesOf<PromotionTexts>(TEXTS);
+  if (!plan || !texts) throw new Error(`${id} has no plan ${promotion.planHash}, or no texts`);
+  return { promotion, texts, plan, gates: bodiesOf<GateResult>(gateSortPrefix(promotion.attempt)), history };
 }
 
 /** The writes of one change, and the head as they leave it. */
@@ -129,16 +156,6 @@ export function writesOf(change: PromotionChange, clock: Clock): { writes: Write
     lastOutboxKey: outboxKey,
     updatedAt: now,
   };
-  const entry: HistoryEntry = {
-    seq,
-    action: event.history.action,
-    at: now,
-    by: event.actor,
-    ...(event.history.comment === undefined ? {} : { comment: event.history.comment }),
-    ...(event.history.jobId === undefined ? {} : { jobId: event.history.jobId }),
-    ...(event.history.error === undefined ? {} : { error: event.history.error }),
-    ...(event.history.onBehalfOf === undefined ? {} : { onBehalfOf: event.history.onBehalfOf }),
-  };
   const pk = requestKey(head.id);
   const writes: Write[] = [
     {
@@ -163,7 +180,7 @@ export function writesOf(change: PromotionChange, clock: Clock): { writes: Write
       put: { PK: OUTBOX, SK: outboxKey, id: eventId(head.id, seq), rid: head.id, seq, line },
       condition: { expression: 'attribute_not_exists(PK)' },
     },
-    { put: { PK: pk, SK: eventSort(seq), body: entry }, condition: { expression: 'attribute_not_exists(PK)' } },
+    { put: { PK: pk, SK: eventSort(seq), body: historyEntry(event, head) }, condition: { expression: 'attribute_not_exists(PK)' } },
   ];
   if (change.texts) writes.push({ put: { PK: pk, SK: TEXTS, body: change.texts } });
   if (change.plan) writes.push({ put: { PK: pk, SK: planSort(head.planHash), body: change.plan } });

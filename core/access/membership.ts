@@ -1,5 +1,5 @@
 /** What a person is a member of, read from the configuration that is in force now, never cached for a decision. */
-import type { Configuration } from '../environment/configuration.ts';
+import type { Configuration, PersonConfiguration } from '../environment/configuration.ts';
 import type { Promotion } from '../promotion/promotion.ts';
 import { type Actor, type Identity, identityKey, type Party, principalKey } from './identity.ts';
 import { ROBOT_VERBS, type Role, type Verb } from './verb.ts';
@@ -30,10 +30,7 @@ export function membershipOf(configuration: Configuration, identity: Pick<Identi
 
 /** Membership behind an identity key, as the state table keeps it. */
 export function membershipOfKey(configuration: Configuration, key: string): Membership {
-  const { issuer } = configuration;
-  const person = configuration.people.find(
-    (candidate) => !candidate.disabled && identityKey({ issuer, subject: candidate.subject }) === key,
-  );
+  const person = personOfKey(configuration, key);
   if (!person) return NOBODY;
   const membership = membershipFrom(configuration, person);
   if (person.owner === undefined) return membership;
@@ -45,16 +42,30 @@ export function ownerOf(configuration: Pick<Configuration, 'people' | 'issuer'>,
   return ownerOfKey(configuration, identityKey({ issuer: configuration.issuer, subject }));
 }
 
-export function ownerOfKey({ people, issuer }: Pick<Configuration, 'people' | 'issuer'>, key: string): Party | undefined {
-  const person = people.find(
-    ({ subject, disabled, owner }) => !disabled && owner === undefined && identityKey({ issuer, subject }) === key,
-  );
-  return person ? { key, email: person.email } : undefined;
+export function ownerOfKey(configuration: Pick<Configuration, 'people' | 'issuer'>, key: string): Party | undefined {
+  const person = personOfKey(configuration, key);
+  return person && person.owner === undefined ? { key, email: person.email } : undefined;
 }
 
 /** What a robot may do of it: approving and whatever else a person has to answer for is left out, and no robot is in a team. */
 export function asRobot(membership: Membership): Membership {
   return { ...limitedTo(membership, { verbs: ROBOT_VERBS }), teams: [] };
+}
+
+/** Where the people of a list were when it was last searched, by key. */
+const places = new WeakMap<readonly PersonConfiguration[], Map<string, number>>();
+
+/**
+ * An answer compares every person with every rule, so a search must not look at everybody: with 2,000 people that would be millions of hashes. What is
+ * remembered says only where to look first. It decides nothing: whoever stands there is compared like everybody else, and who does not fit is searched.
+ */
+function personOfKey({ issuer, people }: Pick<Configuration, 'people' | 'issuer'>, key: string): PersonConfiguration | undefined {
+  const isWanted = ({ disabled, subject }: PersonConfiguration) => !disabled && identityKey({ issuer, subject }) === key;
+  const known = people[places.get(people)?.get(key) ?? -1];
+  if (known && isWanted(known)) return known;
+  const keys = people.map(({ subject }) => identityKey({ issuer, subject }));
+  places.set(people, new Map(keys.map((each, place) => [each, place] as const).reverse()));
+  return people.find(({ disabled }, place) => !disabled && keys[place] === key);
 }
 
 /** What is held by whom the configuration describes so: a person, or a principal of a build system. */

@@ -25,7 +25,8 @@ export function eligibleFor(
   decisions: readonly Decision[] = [],
 ): EligiblePerson[] {
   const { people, issuer } = approvers.configuration;
-  return people.flatMap(({ subject, email, name }) => {
+  return people.flatMap(({ subject, email, name, disabled }) => {
+    if (disabled) return [];
     const key = identityKey({ issuer, subject });
     const own = ownAuthority(approvers, promotion, key);
     if (!own || exclusionOf(promotion, { key, email })) return [];

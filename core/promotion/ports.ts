@@ -1,10 +1,11 @@
 /** What the promotion rules need of the world. */
 import type { Decision } from '../approval/decision.ts';
 import type { GateResult } from '../gate/gate.ts';
+import type { PromotionAggregate } from './aggregate.ts';
 import type { PromotionChange } from './change.ts';
 import type { Phase } from './phase.ts';
 import type { Plan } from './plan.ts';
-import type { HistoryEntry, Promotion, PromotionAggregate, PromotionTexts } from './promotion.ts';
+import type { HistoryEntry, Promotion, PromotionTexts } from './promotion.ts';
 
 /** Time as a port: the virtual clock locally, the wall clock in AWS. */
 export interface Clock {
@@ -40,6 +41,7 @@ export interface PromotionPage {
 export interface PromotionStore {
   /** Head by strongly consistent read. */
   head(id: string): Promise<Promotion | undefined>;
+  /** The whole request by one strongly consistent read, so that its parts fit together. */
   aggregate(id: string): Promise<PromotionAggregate | undefined>;
   texts(id: string): Promise<PromotionTexts | undefined>;
   plan(id: string, planHash: string): Promise<Plan | undefined>;

@@ -1,6 +1,5 @@
 /** The promotion request: what is stored, in the shape the rules work on. Adapters keep it, handlers render it. */
 import type { Actor, Party } from '../access/identity.ts';
-import type { GateResult } from '../gate/gate.ts';
 import type { Waiver } from '../gate/waiver.ts';
 import type { Phase } from './phase.ts';
 
@@ -139,12 +138,4 @@ export interface HistoryEntry {
   error?: string;
   /** Address of the absent person in whose place it was done. */
   onBehalfOf?: string;
-}
-
-/** Everything that belongs to one request, read together. */
-export interface PromotionAggregate {
-  promotion: Promotion;
-  texts: PromotionTexts;
-  gates: GateResult[];
-  history: HistoryEntry[];
 }

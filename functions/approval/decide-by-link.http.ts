@@ -39,7 +39,7 @@ export function decideByLink(call: HttpCall<Record<string, string>>): Promise<Ht
       linkId: claims.id,
       ...(comment === undefined ? {} : { comment }),
     };
-    const decided = await decideRequest(promotion.id, promotion.to, input, approver.membership);
+    const decided = await decideRequest(promotion.id, promotion.to, input, { membership: approver.membership });
     const { csrf, cookies } = await csrfFor(call, claims);
     return page(200, 'Recorded', recordedPage(decided.promotion, decision, token, csrf), { cookies });
   });

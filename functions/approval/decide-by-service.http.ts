@@ -57,7 +57,7 @@ export async function decideByService(call: HttpCall): Promise<HttpAnswer> {
       planHash,
       ...(reason === undefined || reason === '' ? {} : { comment: reason }),
     },
-    NOBODY,
+    { membership: NOBODY },
   );
   return { status: 200, body: { accepted: true, requestId: promotion.id, phase: decided.promotion.phase } };
 }

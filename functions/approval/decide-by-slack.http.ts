@@ -22,7 +22,7 @@ import { isFreshlySigned, isSignedBySlack, signingSecretsOf } from '../../core/a
 import type { SlackConfiguration } from '../../core/environment/configuration.ts';
 import { Fault, Refusal, type RefusalCode } from '../../core/errors.ts';
 import { approvalMessage, escapeSlack, noticeMessage } from '../../core/notification/slack-message.ts';
-import type { Promotion, PromotionAggregate } from '../../core/promotion/promotion.ts';
+import type { Promotion } from '../../core/promotion/promotion.ts';
 import { checkSchema } from '../kit/check-schema.ts';
 import type { HttpAnswer, HttpCall, HttpHandler } from '../kit/http.ts';
 import { once } from '../kit/idempotency.ts';
@@ -31,7 +31,7 @@ import { readForm } from '../kit/read-form.ts';
 import { readJson } from '../kit/read-json.ts';
 import { countFailure } from '../kit/sign-in-limit.ts';
 import { clock, people, promotions, table } from '../kit/state.ts';
-import { planAndDecisions } from '../promotion/find-request.ts';
+import { type KnownRequest, known } from '../promotion/find-request.ts';
 import { approveBody, rejectBody } from '../routes.ts';
 import { decideRequest, refuseDecider } from './decide-request.ts';
 
@@ -46,6 +46,7 @@ interface Click {
   click: SlackClick;
   handle: SlackHandle;
   promotion: Promotion;
+  request: KnownRequest;
   /** Name of the person, as the configuration has it. */
   name: string;
   decider: Pick<DecisionInput, 'actor' | 'auth' | 'channel'> & { decision: 'approve' | 'reject' };
@@ -99,19 +100,21 @@ async function whoClicks(call: HttpCall<string>, click: SlackClick, decision: 'a
   if (slack.botToken !== undefined) {
     requireFullMember(await members.find(await resolveReference(slack.botToken), click.userId), click);
   }
-  const promotion = await promotions.head(handle.requestId);
-  if (!promotion) throw badButton();
+  const aggregate = await promotions.aggregate(handle.requestId);
+  if (!aggregate) throw badButton();
+  const request = await known(aggregate);
+  const { promotion } = request;
   const { subject, email, name } = person;
   const actor = await people.actorFor({ issuer, subject, email, name, kind: 'person', auth: 'slack' });
   const membership = membershipOfKey(configuration, identityKey({ issuer, subject }));
   const decider = { decision, actor, auth: 'slack', channel: 'slack' } as const;
-  await refuseDecider(promotion, decider, membership);
+  await refuseDecider(request, decider, membership);
   if (!configuration.environments[promotion.to]?.slackMayDecide) {
     throw new Refusal('FORBIDDEN', `${promotion.to} is not decided on in Slack`, {
       hint: 'open the request and decide there; slack_may_decide in greenlight.yaml says where Slack may',
     });
   }
-  return { click, handle, promotion, name, decider, membership };
+  return { click, handle, promotion, request, name, decider, membership };
 }
 
 async function handleOf(call: HttpCall<string>, click: SlackClick): Promise<SlackHandle> {
@@ -140,12 +143,12 @@ async function onceEach(call: HttpCall<string>, { decider }: Click, decide: () =
 }
 
 async function decideByClick(call: HttpCall<string>, asked: Click): Promise<HttpAnswer> {
-  const { click, handle, promotion, name, decider, membership } = asked;
+  const { click, handle, promotion, request, name, decider, membership } = asked;
   const comment = commentOf(click);
   if (clock.now().getTime() >= handle.expiresAt * 1000)
     throw new Refusal('EXPIRED', 'the time to decide is over', { hint: 'create a new request' });
   const input: DecisionInput = { ...decider, planHash: handle.planHash, ...(comment === undefined ? {} : { comment }) };
-  const decided = await decideRequest(promotion.id, promotion.to, input, membership).catch((error: unknown) => {
+  const decided = await decideRequest(promotion.id, promotion.to, input, { membership, found: request }).catch((error: unknown) => {
     throw error instanceof Refusal && error.code === 'PLAN_CHANGED' ? planChanged() : error;
   });
   const recorded = `${decider.decision === 'approve' ? 'Approved' : 'Rejected'} by ${name}`;
@@ -168,10 +171,9 @@ function planChanged(): Refusal {
 async function messageAfter(
   call: HttpCall<string>,
   { click }: Click,
-  { promotion, texts, gates }: PromotionAggregate,
+  { promotion, texts, gates, plan, decisions, approvers }: KnownRequest,
   recorded: string,
 ): Promise<SlackResponse> {
-  const { plan, decisions, approvers } = await planAndDecisions(promotion);
   const isOpen = promotion.phase === 'pending_approval';
   const message = approvalMessage({
     message: { severity: 'info', subject: subjectOf(promotion, isOpen ? `${recorded}, others are asked` : recorded) },

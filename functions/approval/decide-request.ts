@@ -2,46 +2,65 @@
 import { isSamePerson, principalKey } from '../../core/access/identity.ts';
 import { type Membership, membershipOfKey } from '../../core/access/membership.ts';
 import { type DecisionInput, decide, refuseWrongPerson } from '../../core/approval/decide.ts';
+import type { Decision } from '../../core/approval/decision.ts';
+import { standingDecisions } from '../../core/approval/standing.ts';
 import { alertOf, REPEATED_ATTEMPTS, type Signal } from '../../core/approval/suspicion.ts';
 import { Refusal } from '../../core/errors.ts';
+import { afterChange } from '../../core/promotion/aggregate.ts';
 import { contentHash, sha256Hex } from '../../core/promotion/canonical-json.ts';
 import type { PromotionChange } from '../../core/promotion/change.ts';
 import { changing, VersionConflict } from '../../core/promotion/ports.ts';
-import type { Promotion, PromotionAggregate } from '../../core/promotion/promotion.ts';
+import type { Promotion } from '../../core/promotion/promotion.ts';
 import { clock, configuration, promotions } from '../kit/state.ts';
-import { type DecisionBasis, planAndDecisions } from '../promotion/find-request.ts';
+import { type KnownRequest, known } from '../promotion/find-request.ts';
 
 type Decider = Pick<DecisionInput, 'decision' | 'actor' | 'auth' | 'channel' | 'automated'>;
 
+export interface DecideOptions {
+  /** Read from the configuration in force when it is not given. */
+  membership?: Membership;
+  /** The request as the caller has just read it: it need not be read again unless somebody was faster, which the write finds out. */
+  found?: KnownRequest;
+}
+
 /**
- * Decides on a request and answers it as it then is. `membership` is read from the configuration in force when it is not given. Refusals of
- * `decide`, and NOT_FOUND for another environment's or tenant's request. A refused decision of the requester leaves one audit event.
+ * Decides on a request and answers it as it then is. Refusals of `decide`, and NOT_FOUND for another environment's or tenant's request. A refused
+ * decision of the requester leaves one audit event.
  */
-export function decideRequest(id: string, environment: string, input: DecisionInput, membership?: Membership): Promise<PromotionAggregate> {
+export function decideRequest(id: string, environment: string, input: DecisionInput, options: DecideOptions = {}): Promise<KnownRequest> {
+  let { found } = options;
   return changing(
-    () => readHead(id, environment),
-    async (promotion) => {
-      const member = membership ?? membershipOfKey(await configuration(), input.actor.key);
-      const known = await planAndDecisions(promotion);
-      const { plan, given: decisions, approvers } = known;
-      await refuseDecider(promotion, input, member, known);
+    async () => {
+      const first = found ?? (await readKnown(id, environment));
+      found = undefined;
+      return first;
+    },
+    async (request) => {
+      const { promotion, plan, given, approvers, gates, texts } = request;
+      const member = options.membership ?? membershipOfKey(await configuration(), input.actor.key);
+      await refuseDecider(request, input, member);
       const requester = principalKey(promotion.requester);
-      const [gates, isReciprocal] = await Promise.all([
-        promotions.gates(id, promotion.attempt),
-        promotions.hasApproved(requester, input.actor.key),
-      ]);
+      const isReciprocal = await promotions.hasApproved(requester, input.actor.key);
       const gatesHash = contentHash(gates.map(({ name, status, message, definitionHash }) => ({ name, status, message, definitionHash })));
       const now = clock.now().toISOString();
       const hashText = (text: string) => sha256Hex(text);
       const outcome = await ofOneMoment(promotion, () =>
-        decide({ promotion, plan, decisions, membership: member, approvers, gatesHash, isReciprocal, now, hashText }, input),
+        decide({ promotion, plan, decisions: given, membership: member, approvers, gatesHash, isReciprocal, now, hashText }, input),
       );
-      if (outcome.kind === 'change') await promotions.commit(withReason(outcome.change, await promotions.texts(id), input));
-      const aggregate = await promotions.aggregate(id);
-      if (!aggregate) throw new Error(`${id} vanished`);
-      return aggregate;
+      if (outcome.kind === 'unchanged') return request;
+      const change = withReason(outcome.change, texts, input);
+      return decided(request, change, await promotions.commit(change));
     },
   );
+}
+
+/** The request as the decision has left it: its version was the condition, so this is what another read would find. */
+function decided(request: KnownRequest, change: PromotionChange, head: Promotion): KnownRequest {
+  const { approvers } = request;
+  const { decision } = change;
+  const isReplaced = ({ planHash, actor }: Decision) => planHash === decision?.planHash && actor.key === decision.actor.key;
+  const given = decision ? [...request.given.filter((earlier) => !isReplaced(earlier)), decision] : request.given;
+  return { ...afterChange(change, head, request), given, decisions: standingDecisions(approvers, head, given), approvers };
 }
 
 /** A request as it was before somebody's decision and the decisions after it make no sense together: their refusal is not said, they are read again. */
@@ -55,20 +74,20 @@ async function ofOneMoment<Result>(promotion: Promotion, rule: () => Result): Pr
 }
 
 /** Refuses who may not decide at all, before the body is looked at. The requester's own attempt is recorded. */
-export async function refuseDecider(promotion: Promotion, input: Decider, membership: Membership, known?: DecisionBasis): Promise<void> {
-  const basis = known ?? (await planAndDecisions(promotion));
+export async function refuseDecider(request: KnownRequest, input: Decider, membership: Membership): Promise<void> {
+  const { promotion, plan, decisions, approvers } = request;
   try {
-    refuseWrongPerson({ promotion, membership, ...basis }, input);
+    refuseWrongPerson({ promotion, plan, decisions, approvers, membership }, input);
   } catch (error) {
     if (error instanceof Refusal && error.code === 'SELF_APPROVAL') await recordSelfApproval(promotion.id, input);
     throw error;
   }
 }
 
-async function readHead(id: string, environment: string): Promise<Promotion> {
-  const promotion = await promotions.head(id);
-  if (!promotion || promotion.to !== environment) throw new Refusal('NOT_FOUND', 'there is no such request');
-  return promotion;
+async function readKnown(id: string, environment: string): Promise<KnownRequest> {
+  const aggregate = await promotions.aggregate(id);
+  if (aggregate?.promotion.to !== environment) throw new Refusal('NOT_FOUND', 'there is no such request');
+  return known(aggregate);
 }
 
 /** More attempts of one person on one request are counted no further: the log is no place to be filled by whoever likes to. */

@@ -1,6 +1,7 @@
 /** `POST /v1/requests/{env}`: asks for a promotion. */
 import { artifactOf } from '../../core/environment/configuration.ts';
 import { Refusal } from '../../core/errors.ts';
+import { afterChange } from '../../core/promotion/aggregate.ts';
 import { create as createPromotion, refusePastDate } from '../../core/promotion/create.ts';
 import { specOf } from '../../core/promotion/make-plan.ts';
 import { planHashOf } from '../../core/promotion/plan.ts';
@@ -37,24 +38,21 @@ async function createNow(call: HttpCall<RequestBody>, registries: RegistryReader
   const project = artifactOf(configuration, plan.artifact)?.project;
   const now = clock.now();
   const id = await promotions.nextId(now.getUTCFullYear());
-  const promotion = await promotions.commit(
-    createPromotion({
-      id,
-      plan,
-      spec: specOf(body, plan.from, plan.to),
-      requestedVersion: body.target.version,
-      now,
-      ...actingOf(call),
-      ...(body.previewRef === undefined ? {} : { previewRef: body.previewRef }),
-      ...(project === undefined ? {} : { project }),
-    }),
-  );
-  const aggregate = await promotions.aggregate(promotion.id);
-  if (!aggregate) throw new Error(`${promotion.id} vanished after it was written`);
+  const change = createPromotion({
+    id,
+    plan,
+    spec: specOf(body, plan.from, plan.to),
+    requestedVersion: body.target.version,
+    now,
+    ...actingOf(call),
+    ...(body.previewRef === undefined ? {} : { previewRef: body.previewRef }),
+    ...(project === undefined ? {} : { project }),
+  });
+  const [promotion, approvers] = await Promise.all([promotions.commit(change), approversNow()]);
   return {
     status: 201,
     headers: { location: `/v1/requests/${plan.to}/${promotion.id}` },
-    body: renderRequest({ ...aggregate, plan, decisions: [], approvers: await approversNow(), caller }),
+    body: renderRequest({ ...afterChange(change, promotion), decisions: [], approvers, caller }),
   };
 }
 

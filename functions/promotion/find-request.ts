@@ -5,6 +5,7 @@ import type { Decision } from '../../core/approval/decision.ts';
 import type { Approvers } from '../../core/approval/delegation.ts';
 import { standingDecisions } from '../../core/approval/standing.ts';
 import { Refusal } from '../../core/errors.ts';
+import type { PromotionAggregate } from '../../core/promotion/aggregate.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { HttpCall } from '../kit/http.ts';
@@ -16,13 +17,21 @@ const ID = /^PR-[0-9]{4}-[0-9]{4,9}$/;
 /** Head of the request. Both arguments are attacker-controlled. Refusals: NOT_FOUND, FORBIDDEN (same tenant, not the caller's to see). */
 export async function findRequest(id: string, environment: string, caller: { actor: Actor; membership: Membership }): Promise<Promotion> {
   const promotion = ID.test(id) ? await promotions.head(id) : undefined;
+  refuseInvisible(promotion, environment, caller);
+  return promotion;
+}
+
+function refuseInvisible(
+  promotion: Promotion | undefined,
+  environment: string,
+  caller: { actor: Actor; membership: Membership },
+): asserts promotion is Promotion {
   if (!promotion || promotion.to !== environment || !belongsToTenant(caller.membership, promotion.tenant)) {
     throw new Refusal('NOT_FOUND', 'there is no such request');
   }
   if (!maySee(caller.membership, caller.actor, promotion)) {
     throw new Refusal('FORBIDDEN', 'your roles do not let you see this request');
   }
-  return promotion;
 }
 
 /** Head of the request that the path of the call names. */
@@ -51,11 +60,28 @@ export async function planAndDecisions(promotion: Promotion): Promise<DecisionBa
   return { plan, decisions: standingDecisions(approvers, promotion, given), given, approvers };
 }
 
+/** A whole request with everything that a decision on it rests on. */
+export interface KnownRequest extends PromotionAggregate, DecisionBasis {}
+
+/** The decisions are read after the head: none that the head knows of is missing. */
+export async function known(aggregate: PromotionAggregate): Promise<KnownRequest> {
+  const [given, approvers] = await Promise.all([promotions.decisions(aggregate.promotion.id), approversNow()]);
+  return { ...aggregate, decisions: standingDecisions(approvers, aggregate.promotion, given), given, approvers };
+}
+
+/** The whole request that the path of the call names. Refusals as those of `findRequest`. */
+export async function knownOfCall(call: HttpCall<unknown, unknown>): Promise<KnownRequest> {
+  const id = call.params['id']!;
+  const aggregate = ID.test(id) ? await promotions.aggregate(id) : undefined;
+  refuseInvisible(aggregate?.promotion, call.params['env']!, call.caller);
+  return known(aggregate!);
+}
+
 /** The request in full, as the caller may see it, read after whatever was just written. */
 export async function readRequestFor(call: HttpCall, id: string): Promise<RenderedRequest> {
   const aggregate = await promotions.aggregate(id);
   if (!aggregate) throw new Error(`${id} vanished`);
-  return renderRequest({ ...aggregate, ...(await planAndDecisions(aggregate.promotion)), caller: call.caller });
+  return renderRequest({ ...(await known(aggregate)), caller: call.caller });
 }
 
 /** `If-Match` of an update names `metadata.version`. Refusal STATE_CONFLICT when somebody was faster. The header is attacker-controlled. */

@@ -1,21 +1,17 @@
 /** `GET /v1/requests/{env}/{id}`: the request as JSON, or as seed 000's ticket in YAML. */
 import { createHash } from 'node:crypto';
-import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { TicketFacts } from '../../core/promotion/ticket-yaml.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
-import { promotions } from '../kit/state.ts';
-import { findOfCall, planAndDecisions } from './find-request.ts';
+import { type KnownRequest, knownOfCall } from './find-request.ts';
 import { renderRequest } from './render-request.ts';
 
-export const getRequest: TwoPhaseHandler<Promotion> = {
-  find: findOfCall,
-  async handle(call, found) {
-    const aggregate = await promotions.aggregate(found.id);
-    if (!aggregate) throw new Error(`${found.id} vanished`);
-    const rendered = renderRequest({ ...aggregate, ...(await planAndDecisions(aggregate.promotion)), caller: call.caller });
+export const getRequest: TwoPhaseHandler<KnownRequest> = {
+  find: knownOfCall,
+  async handle(call, request) {
+    const rendered = renderRequest({ ...request, caller: call.caller });
     const { approvedBy, rejectionReason } = rendered.status;
     const answer: HttpAnswer = wantsYaml(call)
-      ? { status: 200, contentType: 'application/yaml', body: await ticket({ ...aggregate, approvedBy, rejectionReason }) }
+      ? { status: 200, contentType: 'application/yaml', body: await ticket({ ...request, approvedBy, rejectionReason }) }
       : { status: 200, body: rendered };
     return conditional(call, answer);
   },

@@ -187,6 +187,8 @@ function refuse(context: CloudContext, message: IncomingMessage, response: Serve
   const known = error instanceof RegistryError ? error : undefined;
   if (!known) context.log('registry request failed', { method: message.method, url: message.url, error: String(error) });
   const answer = known ?? new RegistryError(500, 'UNKNOWN', 'internal error');
-  const body = message.method === 'HEAD' ? undefined : answer.body();
-  response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers }).end(body);
+  const body = answer.body();
+  // HEAD says the length too, as other registries do: clients do not use a connection again when an answer may go on.
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...answer.headers };
+  response.writeHead(answer.status, headers).end(message.method === 'HEAD' ? undefined : body);
 }

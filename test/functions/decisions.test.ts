@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { expectDescribed } from './described.ts';
-import { createRequest, eventsOf, openApproval, outcome, runGates } from './requests.ts';
+import { createRequest, eventsOf, openApproval, outcome, requestBody, runGates } from './requests.ts';
 import { startWorld, type World } from './world.ts';
 
 let world: World;
@@ -120,6 +120,45 @@ describe('approving', () => {
     const { status } = (await world.call('GET', path(id), { as: 'dev' })).json;
     expect(status.phase).toBe('approved');
     expect(await eventsOf(world, id, 'approval.decided')).toBe(2);
+  });
+});
+
+describe('the answer to a write', () => {
+  /** Answer to a write, which must be what the same person reads afterwards, and the calls of AWS that it took. */
+  async function write(as: string, method: string, address: string, body: object) {
+    const before = world.awsCalls.length;
+    const answer = await world.call(method, address, { as, body });
+    const calls = world.awsCalls.slice(before);
+    const read = await world.call('GET', path(answer.json.metadata.id as string), { as });
+    expect(answer.json).toEqual(read.json);
+    return { answer, calls };
+  }
+
+  it('is what the request then is, and takes no more calls of the table than its rules need', async () => {
+    const created = await write('dev', 'POST', '/v1/requests/staging', requestBody());
+    const id = created.answer.json.metadata.id as string;
+    // Who asks, what runs in both environments, who may stand in for whom, the number, the change.
+    expect(created.calls.sort()).toEqual(['GetItem', 'GetItem', 'GetItem', 'Query', 'TransactWriteItems', 'UpdateItem']);
+    await runGates(world, id);
+    for (const as of ['cpi', 'cpi2']) {
+      const { calls } = await write(as, 'POST', path(id, 'approve'), { comment: 'looked at it' });
+      // Who asks, the request, its decisions, who may stand in for whom, whether the two approve each other, the change.
+      expect(calls.sort()).toEqual(['GetItem', 'GetItem', 'Query', 'Query', 'Query', 'TransactWriteItems']);
+    }
+    const before = world.awsCalls.length;
+    await world.call('GET', path(id), { as: 'dev' });
+    expect(world.awsCalls.slice(before).sort()).toEqual(['GetItem', 'Query', 'Query', 'Query']);
+  });
+
+  it('is what the request then is, also when it is rejected, or when a decision is taken back and given again', async () => {
+    const rejected = await openApproval(world);
+    const { answer } = await write('cpi', 'POST', path(rejected, 'reject'), { reason: 'not while the audit runs' });
+    expect(answer.json.status).toMatchObject({ phase: 'rejected', rejectionReason: 'not while the audit runs' });
+    const again = await openApproval(world);
+    await write('cpi', 'POST', path(again, 'approve'), {});
+    await write('cpi', 'POST', path(again, 'withdraw'), {});
+    const { answer: given } = await write('cpi', 'POST', path(again, 'approve'), { comment: 'after all' });
+    expect(given.json.status.approvals.stages[0].rules[0].given).toEqual(['cpi@example.com']);
   });
 });
 

@@ -61,6 +61,8 @@ export interface World {
   answers: { operation: string | undefined; answer: Answer }[];
   /** Everything that the functions have logged. */
   logged: string[];
+  /** Operations of the table and of KMS that were called, in order. */
+  awsCalls: string[];
   registry: { tags: Record<string, string> };
   gates: { status: 'passed' | 'failed'; delayMs: number };
   close(): Promise<void>;
@@ -78,7 +80,8 @@ export async function startWorld(
     await createDynamoDb(context),
     await createKms({ ...context, folder: mkdtempSync(join(tmpdir(), 'greenlight-kms-')) }),
   ];
-  const server = await serveAws(dynamodb, kms);
+  const awsCalls: string[] = [];
+  const server = await serveAws(dynamodb, kms, awsCalls);
   await declare(dynamodb, 'AWS::DynamoDB::Table', {
     TableName: TABLE,
     BillingMode: 'PAY_PER_REQUEST',
@@ -174,6 +177,7 @@ export async function startWorld(
     state,
     answers,
     logged,
+    awsCalls,
     registry,
     gates,
     token,
@@ -285,11 +289,13 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
   };
 }
 
-async function serveAws(dynamodb: LocalService, kms: LocalService): Promise<{ origin: string; close(): void }> {
+async function serveAws(dynamodb: LocalService, kms: LocalService, calls: string[]): Promise<{ origin: string; close(): void }> {
   const server: Server = createServer(async (message, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of message) chunks.push(chunk as Buffer);
-    const service = String(message.headers['x-amz-target']).startsWith('TrentService') ? kms : dynamodb;
+    const target = String(message.headers['x-amz-target']);
+    calls.push(target.split('.')[1] ?? target);
+    const service = target.startsWith('TrentService') ? kms : dynamodb;
     const request: ServiceRequest = {
       method: 'POST',
       url: new URL('http://127.0.0.1/'),

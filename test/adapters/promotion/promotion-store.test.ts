@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { linkRows } from '../../../adapters/approval/link-rows.ts';
 import { environmentStore } from '../../../adapters/environment/environment-store.ts';
 import { promotionStore, writesOf } from '../../../adapters/promotion/promotion-store.ts';
+import type { Item, Table } from '../../../adapters/state/table.ts';
 import { lineHash } from '../../../core/audit/line.ts';
 import { begin } from '../../../core/promotion/begin.ts';
 import type { PromotionChange } from '../../../core/promotion/change.ts';
@@ -187,6 +188,57 @@ describe('committing', () => {
     expect(new Set(ids).size).toBe(8);
     expect(ids.sort()[0]).toBe('PR-2031-0001');
     expect(await promotions.nextId(2032)).toBe('PR-2032-0001');
+  });
+});
+
+describe('reading a whole request', () => {
+  /** A store whose reads of whole requests find what `first` says before they find what is there. */
+  function storeAfter(first: (rows: Item[]) => Item[], times: number): PromotionStore {
+    let left = times;
+    const all: Table['all'] = async (options) => {
+      const rows = await served.table.all(options);
+      return options.prefix === undefined && left-- > 0 ? first(rows) : rows;
+    };
+    return promotionStore({ ...served.table, all }, served.clock);
+  }
+  const withoutNewestEvent = (rows: Item[]) => rows.filter(({ SK }) => SK !== 'EVENT#000002');
+
+  it('reads again when a change falls into the read, so that history, gates and head fit together', async () => {
+    const result = { name: 'policy', type: 'policy' as const, status: 'passed' as const, message: '', resolution: '', definitionHash: '' };
+    const head = await stored({ phase: 'validating' });
+    const changed = await promotions.commit({ ...touched(head), gates: [result] });
+    const halfOld = (rows: Item[]) => withoutNewestEvent(rows).filter(({ SK }) => !String(SK).startsWith('GATE#'));
+    const found = await storeAfter(halfOld, 2).aggregate(head.id);
+    expect(found).toMatchObject({ promotion: changed, gates: [result], history: [{ seq: 1 }, { seq: 2 }] });
+    expect(found).toEqual(await promotions.aggregate(head.id));
+  });
+
+  it('gives up when the parts never fit together', async () => {
+    const head = await stored();
+    await promotions.commit(touched(head));
+    await expect(storeAfter(withoutNewestEvent, Number.POSITIVE_INFINITY).aggregate(head.id)).rejects.toMatchObject({
+      name: 'UNAVAILABLE',
+    });
+  });
+
+  it('finds the plan that stands among earlier ones, and the gates of the present attempt only', async () => {
+    const gate = (status: 'failed' | 'passed') => ({
+      ...{ name: 'policy', type: 'policy' as const, status, message: '', resolution: '', definitionHash: '' },
+    });
+    const head = await stored({ phase: 'validating' });
+    const failed = await promotions.commit({ ...touched(head), gates: [gate('failed')] });
+    const { plan } = prodPlan();
+    const edited = await promotions.commit({
+      ...touched(failed),
+      after: { ...failed, attempt: 2, planHash: 'sha256:other' },
+      plan: { ...plan, version: '9.9.9' },
+      gates: [gate('passed')],
+    });
+    expect(await promotions.aggregate(head.id)).toMatchObject({
+      promotion: edited,
+      plan: { version: '9.9.9' },
+      gates: [{ status: 'passed' }],
+    });
   });
 });
 

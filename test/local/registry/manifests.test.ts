@@ -1,3 +1,4 @@
+import { Agent, request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { IMAGE, INDEX, imageOf, openTestRegistry, sha256, type TestRegistry } from './open-test-registry.ts';
 
@@ -26,6 +27,25 @@ describe('manifests of a registry', () => {
     }
     expect((await registry.call('GET', '/v2/app/manifests/v2')).json.errors[0].code).toBe('MANIFEST_UNKNOWN');
     expect((await registry.call('GET', '/v2/none/manifests/v2')).json.errors[0].code).toBe('NAME_UNKNOWN');
+  });
+
+  it('keeps the connection when a HEAD finds nothing: its answer says how long the body would be', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = (reference: string) =>
+      new Promise<{ status: number | undefined; isReused: boolean }>((resolve, reject) => {
+        const asked = request(`${registry.origin}/v2/app/manifests/${reference}`, { method: 'HEAD', agent }, (answer) => {
+          answer.resume().once('close', () => resolve({ status: answer.statusCode, isReused: asked.reusedSocket }));
+        });
+        asked.once('error', reject).end();
+      });
+    const head = await registry.call('HEAD', '/v2/app/manifests/v2');
+    const got = await registry.call('GET', '/v2/app/manifests/v2');
+    expect([head.text, head.headers.get('content-length')]).toEqual(['', String(got.text.length)]);
+    expect([await ask('v2'), await ask('v3')]).toEqual([
+      { status: 404, isReused: false },
+      { status: 404, isReused: true },
+    ]);
+    agent.destroy();
   });
 
   it('takes Docker manifests, lists and any artifact type', async () => {
