@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander';
 import { CommandFailure, EXIT } from './failure.ts';
 import { withReadableArrows } from './operands.ts';
-import { oneLine, visible } from './output.ts';
+import { holdsToken, oneLine, visible, withoutTokens } from './output.ts';
 import { createProgram } from './program.ts';
 import type { Surroundings } from './session.ts';
 
@@ -15,6 +15,12 @@ export async function run(argv: readonly string[], around: Surroundings): Promis
   const program = createProgram({ around, finish: (code) => (exitCode = code) });
   // `floe platform …` is the same program.
   const words = withReadableArrows(argv[0] === 'platform' ? argv.slice(1) : argv);
+  if (words.some(holdsToken)) {
+    around.stderr.write(
+      'greenlight: warning: a token on the command line can be read by others here and stays in the history of the shell\n',
+    );
+    around.stderr.write('  revoke it, and give tokens in GREENLIGHT_TOKEN\n');
+  }
   try {
     await program.parseAsync(words, { from: 'user' });
     return exitCode;
@@ -28,11 +34,14 @@ export async function run(argv: readonly string[], around: Surroundings): Promis
 function report(error: unknown, json: boolean, { stdout, stderr }: Surroundings): number {
   const failure = error instanceof CommandFailure ? error : new CommandFailure(EXIT.no, unexpected(error), { code: 'UNEXPECTED' });
   const { hint, errors = [], ...details } = failure.details;
-  if (json)
-    stdout.write(`${JSON.stringify({ error: { ...failure.details, message: failure.message, exitCode: failure.exitCode } }, null, 2)}\n`);
-  stderr.write(`greenlight: ${oneLine(failure.message)}${details.code ? ` [${oneLine(details.code)}]` : ''}\n`);
-  for (const { path, message } of errors) stderr.write(`  ${oneLine(path)}: ${oneLine(message)}\n`);
-  if (hint) stderr.write(`  ${visible(hint)}\n`);
+  const told = { ...failure.details, message: failure.message, exitCode: failure.exitCode };
+  if (json) stdout.write(withoutTokens(`${JSON.stringify({ error: told }, null, 2)}\n`));
+  const lines = [
+    `greenlight: ${oneLine(failure.message)}${details.code ? ` [${oneLine(details.code)}]` : ''}`,
+    ...errors.map(({ path, message }) => `  ${oneLine(path)}: ${oneLine(message)}`),
+    ...(hint ? [`  ${visible(hint)}`] : []),
+  ];
+  stderr.write(withoutTokens(`${lines.join('\n')}\n`));
   return failure.exitCode;
 }
 

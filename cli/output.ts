@@ -19,6 +19,18 @@ export function oneLine(text: string): string {
   return visible(text.replace(/\s+/g, ' ').trim());
 }
 
+/** API tokens, and anything that is shaped like a signed one. */
+const TOKENS = /\bglt_[\w-]{20,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*/g;
+
+/** The same without tokens: what a person has typed or a server has sent is not spread further. */
+export function withoutTokens(text: string): string {
+  return text.replace(TOKENS, '[token]');
+}
+
+export function holdsToken(text: string): boolean {
+  return withoutTokens(text) !== text;
+}
+
 const COLOURS = { good: 32, bad: 31, warn: 33, dim: 2 } as const;
 
 export class Output {

@@ -9,8 +9,10 @@ import { inboxVerb } from './commands/inbox.ts';
 import { promoteVerb } from './commands/promote.ts';
 import { publishVerb } from './commands/publish.ts';
 import { reviewVerb } from './commands/review.ts';
-import { loginVerb, tokenVerb } from './commands/sign-in.ts';
+import { loginVerb } from './commands/sign-in.ts';
 import { listVerb, statusVerb } from './commands/status.ts';
+import { tokenVerb } from './commands/token.ts';
+import { withoutTokens } from './output.ts';
 import type { VerbContext } from './verb.ts';
 
 const NOTES = `
@@ -44,12 +46,14 @@ export function createProgram(context: VerbContext): Command {
   }
   for (const command of everyCommand(program)) {
     command
+      // What stands after a verb is the verb's, also where the verb above it has an option of that name: `token create X --as NAME`.
+      .enablePositionalOptions()
       .helpCommand(false)
       .exitOverride()
       .showHelpAfterError(true)
       .configureOutput({
         writeOut: (text) => context.around.stdout.write(text),
-        writeErr: (text) => context.around.stderr.write(text),
+        writeErr: (text) => context.around.stderr.write(withoutTokens(text)),
         getOutHelpWidth: () => context.around.stdout.columns ?? 100,
         getErrHelpWidth: () => 100,
       });

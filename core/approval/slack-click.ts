@@ -79,7 +79,9 @@ export function personOfClick(
   const { userId, teamId, userTeamId } = click;
   // Without a list of workspaces the one where the click was made is ours.
   const isOurs = userTeamId !== undefined && isOurTeam(userTeamId, slack) && (slack.teamIds.length > 0 || userTeamId === teamId);
-  const person = isOurs ? people.find((candidate) => !candidate.disabled && candidate.slack === userId) : undefined;
+  const person = isOurs
+    ? people.find((candidate) => !candidate.disabled && candidate.owner === undefined && candidate.slack === userId)
+    : undefined;
   if (!person) throw unknownSlackUser();
   return person;
 }

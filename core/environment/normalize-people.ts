@@ -31,12 +31,8 @@ export function teamName(name: string): string {
 /** A machine names by address who answers for it; what is kept is that person's subject. */
 export function peopleOf(file: ConfigurationFile, refuse: Refuse): PersonConfiguration[] {
   const people = file.people ?? [];
-  const members = new Set<string>();
+  refuseSharedSlack(people, refuse);
   return people.map(({ roles, teams, owner: address, slack, ...person }, index) => {
-    // A Slack member is one person: two would let one click as the other.
-    if (slack !== undefined && members.has(slack))
-      refuse(['people', index, 'slack'], `${slack} is the Slack member of two people`, 'give each person their own member id');
-    if (slack !== undefined) members.add(slack);
     const owner = address === undefined ? undefined : ownerIn(people, address, ['people', index, 'owner'], refuse);
     return {
       ...person,
@@ -46,6 +42,17 @@ export function peopleOf(file: ConfigurationFile, refuse: Refuse): PersonConfigu
       ...(slack === undefined ? {} : { slack }),
     };
   });
+}
+
+/** A Slack member is one person: two would let one click as the other. */
+function refuseSharedSlack(people: readonly FilePerson[], refuse: Refuse): void {
+  const members = new Set<string>();
+  for (const [index, { slack }] of people.entries()) {
+    if (slack === undefined) continue;
+    if (members.has(slack))
+      refuse(['people', index, 'slack'], `${slack} is the Slack member of two people`, 'give each person their own member id');
+    members.add(slack);
+  }
 }
 
 /** A role that is named without environments holds everywhere, whatever else is said of it. */

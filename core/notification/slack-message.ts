@@ -2,6 +2,7 @@
  * Slack messages as Block Kit. Foreign text goes into plain_text, which Slack does not parse, or is escaped; every text keeps Slack's limits and the
  * button beside it leads to the whole of it.
  */
+import { nameInFull } from '../access/identity.ts';
 import { confirmationOf } from '../approval/link-token.ts';
 import { type BUTTONS, REASON } from '../approval/slack-click.ts';
 import type { GateResult } from '../gate/gate.ts';
@@ -131,7 +132,7 @@ function fieldsOf({ promotion, gates, asked }: ApprovalMessageFacts): PlainText[
     ['Version', promotion.releaseVersion],
     ['Move', `${promotion.from} → ${promotion.to}`],
     ['Digest', `…${promotion.digest.slice(-6)}`],
-    ['Requested by', promotion.requester.email],
+    ['Requested by', nameInFull(promotion.requester)],
     ['Impact', promotion.impact],
     ['Gates', gates.map(({ name, status }) => `${name}: ${status}`).join('\n') || 'none'],
     ['Plan', `…${promotion.planHash.slice(-6)}`],

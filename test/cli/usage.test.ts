@@ -14,6 +14,9 @@ const VERBS = [
   'audit verify',
   'config check',
   'token',
+  'token create',
+  'token list',
+  'token revoke',
   'login',
 ];
 
