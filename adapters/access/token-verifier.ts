@@ -44,7 +44,7 @@ type Claims = Record<string, unknown>;
 
 /** Metadata and keys come by the one way out, with its limits. A connection that was kept may have died: one more attempt. */
 const FETCHER: Fetcher = {
-  async fetch(url) {
+  fetch: async (url) => {
     const request = { url, headers: { accept: 'application/json' }, deadlineMs: 3_000 };
     const answer = await egress.request(request).catch(() => egress.request(request));
     if (answer.status !== 200) throw new Fault('UNAVAILABLE', `the issuer answers ${answer.status}`);
