@@ -1,0 +1,125 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { greenlight } from '../cli/command-line.ts';
+import { synthesize } from './assembly.ts';
+import { readSealedLog } from './audit-log.ts';
+import { FlowCloud } from './cloud.ts';
+import { expectDescribed } from './described.ts';
+import { approve, bodyOf, expectProblem, idOf, push, reach } from './requests.ts';
+
+/** An artifact without a workload: copied and tagged, no rollout. */
+const name = 'ledger';
+const VERSION = '1.0.0';
+
+let cloud: FlowCloud;
+/** Value of the token that `dev` has made for a program, and all that were made. */
+let value: string;
+const values: string[] = [];
+let tokenId: string;
+let path: string;
+
+beforeAll(async () => {
+  cloud = await FlowCloud.start(await synthesize());
+  await push(cloud, VERSION, 'true', { name });
+}, 180_000);
+afterAll(() => cloud?.stop());
+
+const by = (method: string, address: string, body?: unknown) =>
+  cloud.api(method, address, { headers: { authorization: `Bearer ${value}` }, ...(body === undefined ? {} : { body }) });
+const command = (words: string[], env: NodeJS.ProcessEnv = {}) =>
+  greenlight([...words, ...(env['GREENLIGHT_TOKEN'] ? [] : ['--data', cloud.data, '--as', 'dev@example.com'])], { env, cwd: cloud.folder });
+
+describe('a token that a person makes for a program', () => {
+  it('is made and listed on the command line', async () => {
+    const made = await command([
+      'token',
+      'create',
+      'nightly',
+      '--days',
+      '7',
+      '--verb',
+      'read',
+      '--verb',
+      'request',
+      '--environment',
+      'staging',
+    ]);
+    expect(made.exitCode, made.stderr).toBe(0);
+    expect(made.stdout).toMatch(/^glt_[A-Za-z0-9_-]{43}\n$/);
+    value = made.stdout.trim();
+    values.push(value);
+    const listed = await command(['token', 'list', '--json']);
+    const [token] = JSON.parse(listed.stdout).items;
+    expect(token).toMatchObject({ name: 'nightly', prefix: value.slice(0, 8), scope: { environments: ['staging'] } });
+    tokenId = token.id;
+  });
+
+  it('asks for a promotion in the place of its owner', async () => {
+    const answer = await by('POST', '/v1/requests/staging', bodyOf(VERSION, { name }));
+    expect(answer.status, answer.text).toBe(201);
+    expect(answer.body.metadata).toMatchObject({ createdBy: 'token:nightly', onBehalfOf: 'dev@example.com' });
+    path = `/v1/requests/staging/${answer.body.metadata.id}`;
+    await reach(cloud, path, 'pending_approval');
+    const seen = await command(['approval', 'status', idOf(path)], { GREENLIGHT_API: cloud.endpoints.api, GREENLIGHT_TOKEN: value });
+    expect([seen.exitCode, seen.stdout], seen.stderr).toEqual([0, expect.stringContaining('Status: pending')]);
+  });
+
+  it('AUTH-12 does not decide, and reaches no further than its scope', async () => {
+    expectProblem(await by('POST', `${path}/approve`, {}), 403, 'HUMAN_REQUIRED');
+    expectProblem(await by('POST', '/v1/tokens', { name: 'child' }), 403, 'HUMAN_REQUIRED');
+    expectProblem(await by('POST', '/v1/requests/prod', bodyOf(VERSION, { name })), 403, 'FORBIDDEN');
+    const refused = await command(['approve', idOf(path)], { GREENLIGHT_API: cloud.endpoints.api, GREENLIGHT_TOKEN: value });
+    expect([refused.exitCode, refused.stdout]).toEqual([3, '']);
+    expect(refused.stderr).toContain('HUMAN_REQUIRED');
+    expect(refused.stderr).not.toContain(value);
+    expectProblem(await cloud.api('POST', `${path}/approve`, { as: 'dev', body: {} }), 403, 'SELF_APPROVAL');
+  });
+
+  it('is told of by mail to its owner, and named beside him or her where people decide', async () => {
+    await approve(cloud, path, 'cpi');
+    await reach(cloud, path, 'succeeded');
+    const mails = await cloud.until('the mail to the owner', async () => {
+      const found = (await cloud.mails()).filter(({ subject }) => subject.includes(idOf(path)));
+      return found.some(({ to, subject }) => to.includes('dev@example.com') && subject.includes('Promotion succeeded')) ? found : undefined;
+    });
+    expect(mails.flatMap(({ to }) => to).every((address) => /^[a-z0-9]+@example\.com$/.test(address))).toBe(true);
+    expect(mails.find(({ to }) => to.includes('cpi@example.com'))!.text).toContain('Requested by: token:nightly for dev@example.com');
+  });
+
+  it('is revoked at once', async () => {
+    expect((await by('GET', '/v1/requests/staging')).status).toBe(200);
+    expect((await command(['token', 'revoke', tokenId])).exitCode).toBe(0);
+    expectProblem(await by('GET', '/v1/requests/staging'), 401, 'UNAUTHENTICATED');
+  });
+
+  it('ends by itself when its days are over', async () => {
+    const { stdout } = await command(['token', 'create', 'short', '--days', '1']);
+    value = stdout.trim();
+    values.push(value);
+    expect((await by('GET', '/v1/requests/staging')).status).toBe(200);
+    await cloud.advance('P1DT1M');
+    expectProblem(await by('GET', '/v1/requests/staging'), 401, 'UNAUTHENTICATED');
+  });
+});
+
+it('left both events of the token in the log, and its value nowhere at all', async () => {
+  const log = await readSealedLog(cloud);
+  expect(log.exitCode, log.said).toBe(0);
+  const events = log.lines.filter(({ rid }) => rid === `sys:token:${tokenId}`);
+  expect(events.map(({ type }) => type)).toEqual(['token.created', 'token.revoked']);
+  const requested = log.lines.find(({ type, rid }) => type === 'promotion.requested' && rid === idOf(path))!;
+  expect(requested.actor).toMatchObject({ auth: 'token', id: events[0]!.data['robot'] });
+  expect(log.text).not.toMatch(/nightly|dev@example\.com/);
+  expect(values).toHaveLength(2);
+  for (const file of readdirSync(cloud.data, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()))
+    for (const secret of values) expect(readFileSync(join(file.parentPath, file.name)).includes(secret), file.name).toBe(false);
+  expect(cloud.printed.join('\n')).not.toMatch(/glt_[\w-]{20}/);
+  expect((await cloud.mails()).map(({ raw }) => raw).join()).not.toMatch(/glt_/);
+});
+
+it('needed no permission that was missing, and was answered as described', async () => {
+  expect((await cloud.calls()).filter(({ decision }) => decision !== 'allowed')).toEqual([]);
+  expect((await cloud.calls()).some(({ service, resource }) => service === 'dynamodb' && /:table\//.test(resource))).toBe(true);
+  await expectDescribed(cloud);
+});
