@@ -10,7 +10,7 @@ const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
 const SECRETS =
-  /-----BEGIN[\s\S]*?(?:-----END[^-]*-----|$)|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bk8s-aws-v1\.[\w-]+|\beyJ[\w-]+\.[\w-]+\.[\w-]+|\b(?:Bearer|Basic)\s+[\w.~+/=-]{8,}|\bgh[pousr]_\w{20,}|X-Amz-(?:Signature|Security-Token)=[^&\s"]+/g;
+  /-----BEGIN[\s\S]*?(?:-----END[^-]*-----|$)|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bk8s-aws-v1\.[\w-]+|\beyJ[\w-]+\.[\w-]+\.[\w-]+|\b(?:Bearer|Basic)\s+[\w.~+/=-]{8,}|\bgh[pousr]_\w{20,}|\bglt_[\w-]{20,}|X-Amz-(?:Signature|Security-Token)=[^&\s"]+/g;
 
 /** Output without escape sequences, control characters and what looks like a secret, at most 64 KiB. Attacker-controlled input. */
 export function cleanOutput(text: string): string {

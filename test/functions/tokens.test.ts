@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { identityKey } from '../../core/access/identity.ts';
+import { cleanOutput } from '../../core/gate/clean-text.ts';
 import { sha256Hex } from '../../core/promotion/canonical-json.ts';
 import { expectDescribed } from './described.ts';
 import { createRequest, openApproval, outcome, requestBody, untilLimited } from './requests.ts';
@@ -391,7 +392,12 @@ describe('revoking', () => {
 });
 
 describe('the functions', () => {
-  it('log no token', () => {
+  it('log no token, wherever one hides, nor do gates repeat one', async () => {
+    const { redact } = await import('../../functions/kit/log.ts');
+    const { token } = (await create('cpi')).json;
+    const fields = { message: `got ${token}.`, list: [`a=${token}&b`], deep: { error: new Error(token, { cause: `"${token}"` }) }, token };
+    expect(JSON.stringify(redact(fields))).not.toContain(token.slice(0, 12));
+    expect(cleanOutput(`curl -H "x: ${token}" failed`)).toBe('curl -H "x: [redacted]" failed');
     for (const line of world.logged) expect(line).not.toMatch(/glt_[\w-]{20}/);
   });
 

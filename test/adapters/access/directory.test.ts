@@ -24,5 +24,11 @@ it('a person has one random pseudonym from the first act on, also when two come 
   });
   expect(await people.actorFor({ ...identity, email: 'new@example.com' })).toMatchObject({ id: actors[0]!.id, email: 'new@example.com' });
   expect((await people.actorFor({ ...identity, issuer: 'https://other' })).id).not.toBe(actors[0]!.id);
+  const owner = { key: identityKey(identity), email: identity.email };
+  const robot = { ...identity, subject: 'job', email: 'ci:job', kind: 'robot' as const, owner };
+  const robots = await Promise.all([1, 2].map(() => people.actorFor(robot)));
+  expect(robots).toEqual([{ ...robots[0]!, kind: 'robot', email: 'ci:job', owner }, robots[0]]);
+  // Whoever answers for it today is named, not who did when it came.
+  expect((await people.actorFor({ ...robot, owner: { key: 'k', email: 'new@example.com' } })).owner?.email).toBe('new@example.com');
   expect(actors[0]!.id).not.toContain(identityKey(identity).slice(0, 8));
 });
