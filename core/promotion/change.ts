@@ -128,6 +128,8 @@ export interface PromotionChange {
   useLink?: string;
   /** Review to open with a waiver. */
   review?: Review;
+  /** Link to mark as revoked, by id; fails the whole change when it is revoked already. */
+  revokeLink?: string;
 }
 
 /** New head in a phase, which may be the same unless it is final; an illegal transition is a bug, never a user's fault. */
