@@ -83,6 +83,7 @@ export type NoticeType =
   | 'gate.finished'
   | 'waiver.granted'
   | 'review.overdue'
+  | 'notification.failed'
   | 'security.alert';
 
 export interface NoticeDraft {
