@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/conformance/**', 'test/crash/**', 'node_modules/**'],
+    exclude: ['test/conformance/**', 'test/crash/**', 'test/browser/**', 'node_modules/**'],
     // Generous: a slow machine is no reason to fail. What a user would wait for is measured by bench/, never by a timed test.
     testTimeout: 60_000,
     hookTimeout: 180_000,

@@ -6,7 +6,7 @@ import { decideByService } from './approval/decide-by-service.http.ts';
 import { decideBySlack } from './approval/decide-by-slack.http.ts';
 import { createDelegation, endDelegation } from './approval/delegations.http.ts';
 import { rejectRequest } from './approval/reject.http.ts';
-import { revokeLink } from './approval/revoke-link.http.ts';
+import { revokeLink, showTakeBack } from './approval/revoke-link.http.ts';
 import { showLink } from './approval/show-link.http.ts';
 import { withdrawDecision } from './approval/withdraw.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
@@ -17,6 +17,7 @@ export const handler = httpHandler('decide', {
   withdrawDecision,
   showLink,
   decideByLink,
+  showTakeBack,
   revokeLink,
   decideByService,
   createDelegation,

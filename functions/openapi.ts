@@ -8,6 +8,15 @@ import { EXAMPLES } from './openapi-examples.ts';
 import { ROUTES, type Route } from './routes.ts';
 
 const PROBLEM = { 'application/problem+json': { schema: problemAnswer } };
+/** What a mailed link takes. Described here and judged by the handlers: a schema would answer before it is known where a form comes from. */
+const LINK_QUERY = z.object({ t: z.string().meta({ description: 'The token of the mailed link' }) });
+const LINK_FORM = z.object({
+  t: z.string(),
+  csrf: z.string().meta({ description: 'From the page of the link, with the cookie that it sets' }),
+  confirm: z.string().meta({ description: '`<env> <last 6 of the digest>`, as the page shows it' }),
+});
+const DECISION_FORM = LINK_FORM.extend({ decision: z.enum(['approve', 'reject']), comment: z.string().max(4_000).optional() });
+const REVOKE_FORM = LINK_FORM.partial({ confirm: true });
 const MEANING: Readonly<Record<number, string>> = {
   400: 'Unreadable, or against the schema',
   401: 'Not signed in, or a link or signature that does not hold',
@@ -73,7 +82,7 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
     ...(route.auth === 'bearer' ? { security: [{ bearer: [] }, { session: [] }] } : { security: [] }),
     requestParams: {
       ...(names.length > 0 ? { path: z.object(Object.fromEntries(names.map((name) => [name, z.string()]))) } : {}),
-      ...(route.query ? { query: route.query as z.ZodObject } : {}),
+      ...(route.query ? { query: route.query as z.ZodObject } : route.auth === 'link' && !route.form ? { query: LINK_QUERY } : {}),
       ...(isWrite(route) ? { header: writeHeaders(route) } : {}),
     },
     ...(route.body
@@ -83,7 +92,9 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
             content: { [mediaType]: { schema: route.body, ...(example === undefined ? {} : { example }) } },
           },
         }
-      : {}),
+      : route.auth === 'link' && route.form
+        ? { requestBody: { content: { [mediaType]: { schema: route.operation === 'revokeLink' ? REVOKE_FORM : DECISION_FORM } } } }
+        : {}),
     responses: responsesOf(route),
   };
 }
@@ -107,7 +118,9 @@ function responsesOf(route: Route): ZodOpenApiResponsesObject {
     else answers[key] = { description: route.summary, content: contentOf(route, name) };
   }
   for (const status of refusedStatuses(route)) {
-    answers[String(status) as '400'] = { description: MEANING[status]!, content: PROBLEM };
+    // People who follow a link read a page where programs get the problem.
+    const page = route.auth === 'link' ? { 'text/html': { schema: ANSWERS.Page } } : {};
+    answers[String(status) as '400'] = { description: MEANING[status]!, content: { ...PROBLEM, ...page } };
   }
   return answers;
 }
@@ -123,6 +136,7 @@ function refusedStatuses(route: Route): number[] {
   if (route.path.startsWith('/v1/')) statuses.add('UNAUTHENTICATED').add('FORBIDDEN');
   // What a link or a signed message names is found by what it carries.
   if (route.path.includes('{') || route.names || route.auth === 'link' || route.auth === 'hmac') statuses.add('NOT_FOUND');
+  if (route.auth === 'link') statuses.add('STATE_CONFLICT').add('EXPIRED');
   if (route.method !== 'GET')
     statuses.add('PAYLOAD_TOO_LARGE').add('UNSUPPORTED_MEDIA_TYPE').add('STATE_CONFLICT').add('EXPIRED').add('LIMIT');
   return [...new Set([...statuses].map(statusOf))].filter((status) => !(status in route.answers)).sort();

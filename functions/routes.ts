@@ -575,6 +575,16 @@ export const ROUTES: readonly Route[] = [
     tag: 'decisions',
   },
   {
+    method: 'GET',
+    path: '/v1/approvals/link/revoke',
+    operation: 'showTakeBack',
+    group: 'decide',
+    auth: 'link',
+    summary: 'Shows what was decided by a mailed link, with the form that takes it back',
+    answers: { 200: 'Page' },
+    tag: 'decisions',
+  },
+  {
     method: 'POST',
     path: '/v1/approvals/link/revoke',
     operation: 'revokeLink',

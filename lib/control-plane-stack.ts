@@ -65,10 +65,10 @@ export class ControlPlaneStack extends Stack {
     const cookieKey = state.macKeys.cookie.keyArn;
     const cookieUse = new PolicyStatement({ actions: ['kms:GenerateMac', 'kms:VerifyMac'], resources: [cookieKey] });
     for (const name of ['read', 'decide', 'operate', 'public'] as const) give(name, { COOKIE_KEY: cookieKey }, cookieUse);
-    const linkKeys = JSON.stringify({ k1: state.macKeys.link.keyArn });
+    const linkKeys = JSON.stringify(Object.fromEntries(Object.entries(state.macKeys.links).map(([kid, { keyArn }]) => [kid, keyArn])));
     give('deliver', {
       LINK_KEYS: linkKeys,
-      LINK_KEY_ID: 'k1',
+      LINK_KEY_ID: state.macKeys.presentLinkKey,
       MAIL_CONFIGURATION_SET: mail.configurationSetName,
       EVENT_BUS: events.bus.eventBusName,
     });
@@ -79,6 +79,7 @@ export class ControlPlaneStack extends Stack {
     // Clicks in Slack.
     groups.decide.allow(secrets.readSlackApp());
     give('public', { OIDC_CLIENT_ID: parameters.clientId.valueAsString });
+    events.onMailReturned(groups.deliver);
     groups.deliver.allow(
       new PolicyStatement({ actions: ['ses:SendEmail', 'ses:SendRawEmail'], resources: mail.arns }),
       new PolicyStatement({ actions: ['events:PutEvents'], resources: [events.bus.eventBusArn] }),

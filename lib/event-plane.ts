@@ -75,6 +75,19 @@ export class EventPlane extends Construct {
     }
   }
 
+  /** Mail that did not arrive, as SES says on the default bus: without this nobody would know that an approver was never asked. */
+  onMailReturned(group: FunctionGroup): void {
+    new Rule(this, 'MailReturned', {
+      eventPattern: {
+        source: ['aws.ses'],
+        detailType: ['Email Bounced', 'Email Complaint Received', 'Email Rejected'],
+        // Set by the mailer: other senders of the account are none of our business.
+        detail: { mail: { tags: { 'greenlight-request': [{ exists: true }] } } },
+      },
+      targets: [new LambdaFunction(group.lambda, { retryAttempts: 10, deadLetterQueue: this.failures })],
+    });
+  }
+
   /** Ends of builds on the default bus finish the command gates that started them. */
   onBuildFinished(projectName: string, group: FunctionGroup): void {
     new Rule(this, 'BuildFinished', {

@@ -1,5 +1,5 @@
 import { Stack } from 'aws-cdk-lib';
-import { CfnConfigurationSet, CfnEmailIdentity } from 'aws-cdk-lib/aws-ses';
+import { CfnConfigurationSet, CfnConfigurationSetEventDestination, CfnEmailIdentity } from 'aws-cdk-lib/aws-ses';
 import { Construct } from 'constructs';
 
 export interface MailProps {
@@ -22,6 +22,17 @@ export class Mail extends Construct {
     });
     this.configurationSetName = set.ref;
     const arn = (resource: string, resourceName: string) => Stack.of(this).formatArn({ service: 'ses', resource, resourceName });
+    // SES publishes to the default bus of the account only.
+    const eventBusArn = Stack.of(this).formatArn({ service: 'events', resource: 'event-bus', resourceName: 'default' });
+    new CfnConfigurationSetEventDestination(this, 'Returned', {
+      configurationSetName: set.ref,
+      eventDestination: {
+        name: 'returned',
+        enabled: true,
+        matchingEventTypes: ['bounce', 'complaint', 'reject'],
+        eventBridgeDestination: { eventBusArn },
+      },
+    });
     this.arns = [arn('identity', props.sender), arn('configuration-set', 'greenlight')];
   }
 }

@@ -41,6 +41,8 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     DECISION: ['query', 'put', 'update'],
     DELEGATION: ['query', 'put', 'update'],
     PAIR: ['get', 'put'],
+    // The page of a mailed link shows what would be replaced.
+    ENV: ['get'],
     LINK: ['get', 'update'],
     LOGIN: ['put'],
     LIMIT: ['get', 'update'],
@@ -79,7 +81,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
   },
   deliver: {
     ...APPROVERS,
-    NOTICE: ['query', 'delete'],
+    NOTICE: ['query', 'put', 'delete'],
     REQ: ['get', 'query'],
     DECISION: ['query'],
     LINK: ['put'],

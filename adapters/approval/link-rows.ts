@@ -1,24 +1,14 @@
 /** Rows of approval links: whether one was used or revoked. The token itself is not stored. */
+import type { LinkRow } from '../../core/approval/link-standing.ts';
 import { linkKey } from '../state/keys.ts';
 import type { Table } from '../state/table.ts';
 
-export interface LinkRow {
-  id: string;
-  requestId: string;
-  approver: string;
-  planHash: string;
-  state: 'issued' | 'used' | 'revoked';
-  /** ISO; always compared: TTL deletes late. */
-  expiresAt: string;
-  usedAt?: string;
-  decision?: 'approve' | 'reject';
-}
-
 export interface LinkRows {
-  issue(row: Omit<LinkRow, 'state'>): Promise<void>;
+  /** A link that may decide, or with a decision, one that only shows it and takes it back. */
+  issue(row: Pick<LinkRow, 'id' | 'requestId' | 'approver' | 'planHash' | 'expiresAt' | 'decision'>): Promise<void>;
   get(id: string): Promise<LinkRow | undefined>;
-  /** Marks it as revoked: "this was not me". */
-  revoke(id: string): Promise<void>;
+  /** Remembers the browser in which a person decided, by the hash of its page nonce. */
+  remember(id: string, browser: string): Promise<void>;
 }
 
 const SORT = 'LINK';
@@ -29,18 +19,18 @@ export function linkRows(table: Table): LinkRows {
   return {
     async issue(row) {
       const ttl = Math.ceil(Date.parse(row.expiresAt) / 1000) + KEEP_SECONDS;
-      await table.put({ PK: linkKey(row.id), SK: SORT, ttl, ...row, state: 'issued' }, { expression: 'attribute_not_exists(PK)' });
+      const state = row.decision === undefined ? 'issued' : 'used';
+      await table.put({ PK: linkKey(row.id), SK: SORT, ttl, ...row, state }, { expression: 'attribute_not_exists(PK)' });
     },
     async get(id) {
       const item = await table.get(linkKey(id), SORT);
       return item ? (item as unknown as LinkRow) : undefined;
     },
-    async revoke(id) {
+    async remember(id, browser) {
       await table.update({
         update: { pk: linkKey(id), sk: SORT },
-        expression: 'SET #state = :revoked',
-        names: { '#state': 'state' },
-        values: { ':revoked': 'revoked' },
+        expression: 'SET browser = :browser',
+        values: { ':browser': browser },
         condition: { expression: 'attribute_exists(PK)' },
       });
     },

@@ -4,9 +4,14 @@ import { type Html, html } from '../../core/notification/html.ts';
 import { type Message, oneLine } from '../../core/notification/message.ts';
 import { requiredVariable } from '../state/table.ts';
 
+/** Name of the tag that lib/event-plane.ts filters the events by. */
+const REQUEST_TAG = 'greenlight-request';
+
 export interface Mail {
   to: string;
   from: string;
+  /** Request whose people must know when this mail does not arrive; absent in the mail that tells them. */
+  requestId?: string;
   message: Message;
   /** Where the recipient can act or look: an approval link, or the page address of the request. */
   link?: { label: string; url: string };
@@ -18,7 +23,7 @@ export interface Mailer {
 
 export function mailer(client = new SESClient({ maxAttempts: 4 })): Mailer {
   return {
-    async send({ to, from, message, link }) {
+    async send({ to, from, requestId, message, link }) {
       const charset = (data: string) => ({ Data: data, Charset: 'UTF-8' });
       const text = [...message.paragraphs, ...(link ? [`${link.label}:\n${link.url}`] : [])].join('\n\n');
       await client.send(
@@ -31,9 +36,50 @@ export function mailer(client = new SESClient({ maxAttempts: 4 })): Mailer {
             Body: { Text: charset(`${text}\n`), Html: charset(page(message, link).markup) },
           },
           ConfigurationSetName: requiredVariable('MAIL_CONFIGURATION_SET'),
+          ...(requestId === undefined ? {} : { Tags: [{ Name: REQUEST_TAG, Value: requestId }] }),
         }),
       );
     },
+  };
+}
+
+/** What SES says of a mail that did not arrive. */
+export interface ReturnedMail {
+  requestId: string;
+  /** SES's id of the mail: the same event may come twice. */
+  messageId: string;
+  addresses: string[];
+  /** One sentence. */
+  why: string;
+}
+
+interface SesEvent {
+  source?: string;
+  detail?: {
+    eventType?: string;
+    mail?: { messageId?: string; destination?: string[]; tags?: Record<string, string[]> };
+    bounce?: { bounceType?: string; bouncedRecipients?: { emailAddress: string }[] };
+    complaint?: { complainedRecipients?: { emailAddress: string }[] };
+    reject?: { reason?: string };
+  };
+}
+
+/** The mail that an event tells of; undefined for anything else that a function is called with. */
+export function returnedMail(event: unknown): ReturnedMail | undefined {
+  const { source, detail } = (event ?? {}) as SesEvent;
+  const requestId = detail?.mail?.tags?.[REQUEST_TAG]?.[0];
+  if (source !== 'aws.ses' || !detail?.mail || requestId === undefined) return undefined;
+  const { mail, bounce, complaint, reject } = detail;
+  const recipients = bounce?.bouncedRecipients ?? complaint?.complainedRecipients;
+  return {
+    requestId,
+    messageId: mail.messageId ?? '',
+    addresses: recipients?.map(({ emailAddress }) => emailAddress) ?? mail.destination ?? [],
+    why: bounce
+      ? `the address does not take mail (${bounce.bounceType ?? 'bounced'})`
+      : complaint
+        ? 'the recipient has called our mail unwanted'
+        : `it was not sent (${reject?.reason ?? 'rejected'})`,
   };
 }
 

@@ -4,7 +4,7 @@ import { sha256Hex } from '../../core/promotion/canonical-json.ts';
 import type { NoticeDraft } from '../../core/promotion/change.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { deliveryKey, NOTICE } from '../state/keys.ts';
-import type { Table } from '../state/table.ts';
+import { type Table, WriteConflict } from '../state/table.ts';
 
 export interface NoticeRow extends NoticeDraft {
   row: string;
@@ -26,6 +26,11 @@ export interface NoticeRows {
   markSent(notice: NoticeRow, channel: string): Promise<void>;
   /** Remembers that something could not go out: `explain` says so. */
   markFailed(notice: NoticeRow, message: string): Promise<void>;
+  /** Remembers that a mail came back, and makes a notice of it, once for each mail. */
+  addReturned(
+    subject: Pick<NoticeRow, 'requestId' | 'seq' | 'attempt' | 'planHash'>,
+    mail: { messageId: string; message: string; at: string },
+  ): Promise<void>;
   /** The notice that could not go out has gone out after all. */
   markRepaired(notice: NoticeRow): Promise<void>;
   /** Something of this request could not go out, and has not since. */
@@ -70,6 +75,22 @@ export function noticeRows(table: Table): NoticeRows {
     async markFailed(notice, message) {
       const { row, at, type } = notice;
       await table.put({ PK: deliveryKey(notice.requestId), SK: FAILED, ttl: ttl(notice), row, at, type, message });
+    },
+    async addReturned(subject, { messageId, message, at }) {
+      // The mail's id in the key: an event that comes twice makes no second notice, also when the first has been delivered.
+      const row = `returned-${sha256Hex(messageId).slice(0, 16)}`;
+      const mark = { PK: deliveryKey(subject.requestId), SK: `RETURNED#${row}`, ttl: Math.ceil(Date.parse(at) / 1000) + KEEP_SECONDS };
+      const body = { ...subject, type: 'notification.failed', data: { reason: message } };
+      try {
+        await table.transact([
+          { put: mark, condition: { expression: 'attribute_not_exists(PK)' } },
+          // Named after the mail, not after the notice of it: that this one arrives repairs nothing.
+          { put: { ...mark, SK: FAILED, row: `mail-${row}`, at, type: 'notification.failed', message } },
+          { put: { PK: NOTICE, SK: row, at, body } },
+        ]);
+      } catch (error) {
+        if (!(error instanceof WriteConflict)) throw error;
+      }
     },
     async markRepaired(notice) {
       const failed = await table.get(deliveryKey(notice.requestId), FAILED);

@@ -217,6 +217,15 @@ export function writesOf(change: PromotionChange, clock: Clock): { writes: Write
       condition: { expression: '#state = :issued', values: { ':issued': 'issued' } },
     });
   }
+  if (change.revokeLink) {
+    writes.push({
+      update: { pk: linkKey(change.revokeLink), sk: 'LINK' },
+      expression: 'SET #state = :revoked',
+      names: { '#state': 'state' },
+      values: { ':revoked': 'revoked' },
+      condition: { expression: 'attribute_exists(PK) AND #state <> :revoked' },
+    });
+  }
   if (change.environment) writes.push(...environmentWrites(change.environment, head, now));
   for (const wake of [change.wake ?? []].flat()) writes.push({ put: { PK: WAKE, SK: rowId(clock), at: now, body: wake } });
   for (const notice of change.notices ?? []) {

@@ -1,13 +1,14 @@
 /** Who is told what. Approvers get their own link; lists and channels get the page address only. */
 
-import { mailAddressOf } from '../access/identity.ts';
+import { type Actor, mailAddressOf } from '../access/identity.ts';
 import { mayUse, membershipFrom } from '../access/membership.ts';
 import { askedApprovers } from '../approval/asked-approvers.ts';
 import type { Decision } from '../approval/decision.ts';
 import type { Approvers } from '../approval/delegation.ts';
+import { type EligiblePerson, eligibleFor } from '../approval/eligible.ts';
 import { approvalProgress, openRules } from '../approval/progress.ts';
 import type { Configuration, PersonConfiguration } from '../environment/configuration.ts';
-import type { NoticeType } from '../promotion/change.ts';
+import type { NoticeDraft, NoticeType } from '../promotion/change.ts';
 import type { Plan } from '../promotion/plan.ts';
 import type { Promotion } from '../promotion/promotion.ts';
 
@@ -29,6 +30,7 @@ const TO_REQUESTER: ReadonlySet<NoticeType> = new Set([
   'promotion.failed',
   'rollback.started',
   'rollback.finished',
+  'notification.failed',
 ]);
 const TO_DECIDERS: ReadonlySet<NoticeType> = new Set([
   'promotion.started',
@@ -40,7 +42,7 @@ const TO_DECIDERS: ReadonlySet<NoticeType> = new Set([
 
 /** Notices that ask somebody for an approval. */
 const ASKING: ReadonlySet<NoticeType> = new Set(['approval.requested', 'approval.reminder', 'approval.decided']);
-const TO_ADMINISTRATORS: ReadonlySet<NoticeType> = new Set(['security.alert', 'waiver.granted', 'review.overdue']);
+const TO_ADMINISTRATORS: ReadonlySet<NoticeType> = new Set(['security.alert', 'notification.failed', 'waiver.granted', 'review.overdue']);
 
 /** Seed 001's names of the same events, as keys of `notifications.events`. */
 const SEED_NAME: Partial<Record<NoticeType, string>> = {
@@ -59,8 +61,14 @@ export interface AudienceFacts {
   decisions: readonly Decision[];
 }
 
+/** What a notice says beside its type: its facts, and the person whose act it tells of. */
+export interface AudienceSubject {
+  data?: NoticeDraft['data'];
+  by?: Pick<Actor, 'key' | 'email'>;
+}
+
 /** Everybody who gets a mail about this notice, each address once. */
-export function audienceOf(type: NoticeType, facts: AudienceFacts): Recipient[] {
+export function audienceOf(type: NoticeType, facts: AudienceFacts, about: AudienceSubject = {}): Recipient[] {
   const { approvers, promotion, plan, decisions } = facts;
   const { configuration } = approvers;
   const recipients = new Map<string, Recipient>();
@@ -71,6 +79,13 @@ export function audienceOf(type: NoticeType, facts: AudienceFacts): Recipient[] 
   // A notice that comes late must not ask for what nobody can give any more.
   if (ASKING.has(type) && promotion.phase === 'pending_approval') {
     for (const { key, email } of askedApprovers(approvers, promotion, plan, decisions)) add({ email, approverKey: key });
+  }
+  // Whoever used a mailed link held a mailbox: those who could have decided as well see in whose name it was.
+  if (type === 'approval.decided' && about.data?.['channel'] === 'link') {
+    for (const { key, email } of colleaguesOf(facts)) if (key !== about.by?.key) add({ email });
+  }
+  if (type === 'notification.failed' || about.data?.['signal'] === 'decision_revoked') {
+    for (const { email } of colleaguesOf(facts)) add({ email });
   }
   if (type === 'approval.escalated') for (const email of escalationOf(configuration, promotion)) add({ email });
   if (TO_ADMINISTRATORS.has(type)) for (const email of administratorsOf(configuration, promotion.tenant)) add({ email });
@@ -110,4 +125,9 @@ function escalationOf(configuration: Configuration, { tenant, to }: Promotion): 
 /** Nobody reads the mail of who has left, nor of machines. */
 function isReader({ disabled, owner }: PersonConfiguration): boolean {
   return !disabled && owner === undefined;
+}
+
+/** Everybody who may give one of the plan's approvals, whether it is asked for now or not. */
+function colleaguesOf({ approvers, promotion, plan }: AudienceFacts): EligiblePerson[] {
+  return plan.approvals.flatMap((stage) => stage.rules.flatMap((rule) => eligibleFor(rule, promotion, approvers)));
 }

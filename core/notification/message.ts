@@ -1,5 +1,5 @@
 /** What people are told about a promotion: subject and text, from facts. No tokens, no evidence bodies; links are added by who sends. */
-import { nameInFull } from '../access/identity.ts';
+import { type Actor, nameInFull } from '../access/identity.ts';
 import type { NoticeType } from '../promotion/change.ts';
 import type { PlanChange, Promotion } from '../promotion/promotion.ts';
 
@@ -20,6 +20,8 @@ export interface NoticeFacts {
   justification: string;
   /** What the last edit changed. */
   changes?: readonly PlanChange[];
+  /** Whose act it tells of, where that is a person's. */
+  by?: Actor;
 }
 
 const ASKS: ReadonlySet<NoticeType> = new Set(['promotion.requested', 'approval.requested', 'approval.reminder', 'approval.escalated']);
@@ -31,6 +33,7 @@ const SEVERITY: Partial<Record<NoticeType, Severity>> = {
   'promotion.failed': 'critical',
   'rollback.started': 'critical',
   'rollback.finished': 'warning',
+  'notification.failed': 'warning',
   'security.alert': 'critical',
   'waiver.granted': 'critical',
   'review.overdue': 'critical',
@@ -90,8 +93,10 @@ function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promot
       return 'Rolled back';
     case 'gate.finished':
       return `Gate ${data['gate'] ?? ''} ${data['status'] ?? ''}`.trim();
+    case 'notification.failed':
+      return 'A mail did not arrive';
     case 'security.alert':
-      return 'Suspicious activity';
+      return data['signal'] === 'decision_revoked' ? 'A decision by mailed link was not the approver’s own' : 'Suspicious activity';
   }
 }
 
@@ -103,7 +108,7 @@ function paragraphsOf(facts: NoticeFacts, what: string): string[] {
 }
 
 /** What the notice tells beyond the request itself: what has changed, what went wrong, why it is asked again. */
-export function newsOf({ promotion, type, data, changes = [] }: Omit<NoticeFacts, 'justification'>): string[] {
+export function newsOf({ promotion, type, data, changes = [], by }: Omit<NoticeFacts, 'justification'>): string[] {
   const lines: string[] = [];
   if (ASKS.has(type) && changes.length > 0) {
     const shown = changes.slice(0, MOST_CHANGES).map(({ field, before, after }) => `${field}: ${before} → ${after}`);
@@ -113,9 +118,37 @@ export function newsOf({ promotion, type, data, changes = [] }: Omit<NoticeFacts
   if (promotion.failure && (type === 'promotion.failed' || type.startsWith('rollback.'))) {
     lines.push(`Reason: ${promotion.failure.code}: ${promotion.failure.message}`);
   }
+  if (type === 'approval.decided' && by) {
+    lines.push(`Decided by: ${nameOf(by)}${data['channel'] === 'link' ? ', with the link that was mailed to them' : ''}`);
+  }
+  if (data['signal'] === 'decision_revoked' && by) lines.push(...revokedParagraphs(by, data));
+  if (type === 'notification.failed') {
+    lines.push('Tell whoever was not reached: the request can be decided without mail, signed in, by REST or `greenlight approve`.');
+  }
   if (type === 'promotion.blocked') lines.push(`Gates that did not pass: ${data['gates'] ?? 'see the request'}`);
   if (typeof data['reason'] === 'string') lines.push(`Reason: ${data['reason']}`);
   return lines;
+}
+
+function nameOf({ name, email }: Actor): string {
+  return name ? `${name} (${email})` : email;
+}
+
+/** What became of the decision, and what is left to do. */
+const REVOKED: Readonly<Record<string, string>> = {
+  taken_back: 'It was taken back: the request waits for approval again, and the link is dead.',
+  void: 'It did not count any more: it had been taken back, or the plan has changed.',
+  begun: 'The rollout has begun, so that it could not be taken back: abort it now if it must not go on.',
+  over: 'The request is over, so that it could not be taken back: look at what runs now.',
+};
+
+function revokedParagraphs(by: NonNullable<NoticeFacts['by']>, data: NoticeFacts['data']): string[] {
+  const what = data['decision'] === 'reject' ? 'rejection' : 'approval';
+  return [
+    `${nameOf(by)} says that the ${what} which was recorded in their name by a mailed link was not theirs.`,
+    REVOKED[String(data['outcome'])] ?? '',
+    'Somebody else may read their mail: until that is clear, do not count on links that are sent to them.',
+  ];
 }
 
 /** A header must not grow a second line: control characters (CR and LF among them) become spaces. */

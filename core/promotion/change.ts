@@ -83,6 +83,7 @@ export type NoticeType =
   | 'gate.finished'
   | 'waiver.granted'
   | 'review.overdue'
+  | 'notification.failed'
   | 'security.alert';
 
 export interface NoticeDraft {
@@ -128,6 +129,8 @@ export interface PromotionChange {
   useLink?: string;
   /** Review to open with a waiver. */
   review?: Review;
+  /** Link to mark as revoked, by id; fails the whole change when it is revoked already. */
+  revokeLink?: string;
 }
 
 /** New head in a phase, which may be the same unless it is final; an illegal transition is a bug, never a user's fault. */

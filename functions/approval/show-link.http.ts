@@ -1,70 +1,61 @@
 /** `GET /v1/approvals/link?t=…`: shows what is asked. It never decides: scanners open every link of a mail. */
-import { confirmationOf } from '../../core/approval/link-token.ts';
-import { Fault, Refusal } from '../../core/errors.ts';
-import { isFinal } from '../../core/promotion/phase.ts';
-import { identify } from '../kit/authenticate.ts';
-import { deployedVerifier } from '../kit/bearer.ts';
+import { refuseWrongPerson } from '../../core/approval/decide.ts';
+import { standingOf } from '../../core/approval/link-standing.ts';
+import { Refusal } from '../../core/errors.ts';
+import { html } from '../../core/notification/html.ts';
+import { planChanges } from '../../core/promotion/plan-changes.ts';
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
-import { promotions } from '../kit/state.ts';
-import { decisionPage, leadingTo, page } from './link-page.ts';
-import { approverOf, asPage, csrfFor, requestOf, visit } from './link-visit.ts';
+import { answerWithDecisionPage } from './answer-decision-page.ts';
+import { changesOf } from './decision-page.ts';
+import { linkTo } from './link-page.ts';
+import { approverOf, asPage, csrfFor, notAnApprover, refused, signedIn, type Visit, visit } from './link-visit.ts';
+import { receiptOf } from './receipt-page.ts';
 
 export function showLink(call: HttpCall): Promise<HttpAnswer> {
   return asPage(call, async () => {
-    const { token, claims, row } = await visit(call, call.query['t']);
-    const promotion = await requestOf(claims);
-    if (row.state === 'used') {
-      throw new Refusal(
-        'LINK_USED',
-        `this link was used already: ${row.decision === 'reject' ? 'rejected' : 'approved'}; the request is ${promotion.phase}`,
-      );
-    }
-    if (promotion.phase === 'expired') throw new Refusal('EXPIRED', 'the request has expired');
-    if (isFinal(promotion.phase)) throw new Refusal('LINK_USED', `others have decided: the request is ${promotion.phase}`);
-    if (promotion.planHash !== claims.planHash) {
-      throw new Refusal('PLAN_CHANGED', 'the plan has changed since this mail was sent', {
-        hint: 'a new mail with a new link is on its way',
-      });
-    }
-    const approver = await approverOf(call.configuration, claims.approver);
-    const [plan, texts, gates, { csrf, cookies }] = await Promise.all([
-      promotions.plan(promotion.id, promotion.planHash),
-      promotions.texts(promotion.id),
-      promotions.gates(promotion.id, promotion.attempt),
-      csrfFor(call, claims),
-    ]);
-    if (!plan || !texts) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
-    const environment = call.configuration.environments[promotion.to];
-    const mustSignIn =
-      !environment?.linkMayDecide &&
-      (await identify({ headers: call.headers, cookies: call.cookies, sourceIp: call.sourceIp, method: 'GET' }).catch(() => undefined)) ===
-        undefined;
-    const body = decisionPage({
-      promotion,
-      plan,
-      texts,
-      gates,
-      approver: { name: approver.actor.name ?? approver.actor.email, email: approver.actor.email },
-      confirmation: confirmationOf(promotion.to, promotion.digest),
-      token,
-      csrf,
-      mustSignIn,
-    });
-    return page(200, `Decide on ${promotion.artifact} ${promotion.releaseVersion}`, body, {
-      cookies,
-      headers: mustSignIn ? await signInHeaders() : {},
-    });
+    const visited = await visit(call, call.query['t']);
+    const mine = standingOf(visited);
+    if (mine) return showDecided(call, visited, mine);
+    if (visited.promotion.planHash !== visited.claims.planHash) return showChanged(call, visited);
+    const approver = await approverOf(call.configuration, visited.claims.approver);
+    refuseLostMembership(visited, approver);
+    const [{ csrf, cookies }, visitor] = await Promise.all([csrfFor(call, visited.claims), signedIn(call, 'GET')]);
+    return answerWithDecisionPage(200, call, { visited, approver: approver.actor, csrf, visitor, cookies });
   });
 }
 
-/** The form's answer leads to the sign-in page, perhaps on another origin, and browsers ask the page whether it may. */
-async function signInHeaders(): Promise<Record<string, string>> {
+/** The link is used up; its holder still wants to know for what, and may want it undone. */
+function showDecided(call: HttpCall, visited: Visit, decision: NonNullable<ReturnType<typeof standingOf>>): HttpAnswer {
+  const { promotion, plan, token } = visited;
+  const words = decision.decision === 'approve' ? 'approved' : 'rejected';
+  const refusal = new Refusal('LINK_USED', `you have ${words} this; the request is ${promotion.phase.replaceAll('_', ' ')}`, {
+    hint: decision.channel === 'link' ? 'if this was not you, take it back while nothing has begun' : 'see the receipt',
+  });
+  const receipt = receiptOf({ promotion, plan, decision, history: visited.request.history });
+  const back = decision.channel === 'link' ? linkTo(`/v1/approvals/link/revoke?t=${token}`, 'This was not me') : html``;
+  return refused(call, refusal, html`${receipt}${back}`);
+}
+
+/** Refusal PLAN_CHANGED, with what is different: by the last edit, and between the two plans if there were several. */
+export function showChanged(call: HttpCall<unknown>, { plan, request }: Visit): HttpAnswer {
+  const refusal = new Refusal('PLAN_CHANGED', 'what this mail asked about is not what would run now', {
+    hint: 'a new mail with a new link comes as soon as the gates have run again',
+  });
+  const { spec, changes = [] } = request.texts;
+  const between = planChanges({ plan, spec }, { plan: request.plan, spec });
+  const seen = new Set(between.map(({ field }) => field));
+  return refused(call, refusal, changesOf('What is different', [...between, ...changes.filter(({ field }) => !seen.has(field))]));
+}
+
+/** Membership is read now: who has left the team since the mail is not asked any more. */
+function refuseLostMembership(
+  { promotion, plan, approvers, decisions }: Visit,
+  { actor, membership }: Awaited<ReturnType<typeof approverOf>>,
+): void {
   try {
-    const { authorizationEndpoint } = await deployedVerifier().discover();
-    return authorizationEndpoint === undefined ? {} : leadingTo(new URL(authorizationEndpoint).origin);
+    refuseWrongPerson({ promotion, plan, membership, approvers, decisions }, { decision: 'approve', actor });
   } catch (error) {
-    // The page can still be read while nobody can sign in.
-    if (error instanceof Fault) return {};
+    if (error instanceof Refusal && error.code !== 'SELF_APPROVAL') throw notAnApprover();
     throw error;
   }
 }

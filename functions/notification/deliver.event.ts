@@ -1,10 +1,8 @@
 /** Lambda `deliver`: turns notices into bus events, mail and Slack messages. One runs at a time; what fails is tried again every minute for a day. */
-import { randomBytes } from 'node:crypto';
 import { askService } from '../../adapters/approval/ask-service.ts';
-import { issueHandle, issueToken } from '../../adapters/approval/link-keys.ts';
-import { linkRows } from '../../adapters/approval/link-rows.ts';
+import { issueHandle } from '../../adapters/approval/link-keys.ts';
 import { publishEvent } from '../../adapters/notification/bus.ts';
-import { mailer } from '../../adapters/notification/mailer.ts';
+import { mailer, returnedMail } from '../../adapters/notification/mailer.ts';
 import { type NoticeRow, noticeRows } from '../../adapters/notification/notice-rows.ts';
 import { sendToSlack } from '../../adapters/notification/slack.ts';
 import { ALERT_PREFIX } from '../../adapters/notification/system-alerts.ts';
@@ -13,28 +11,35 @@ import { requiredVariable } from '../../adapters/state/table.ts';
 import { askedApprovers } from '../../core/approval/asked-approvers.ts';
 import type { Decision } from '../../core/approval/decision.ts';
 import type { Approvers } from '../../core/approval/delegation.ts';
+import { approvalProgress, openRules } from '../../core/approval/progress.ts';
 import { standingDecisions } from '../../core/approval/standing.ts';
+import { eventId } from '../../core/audit/line.ts';
 import { type Configuration, tenantsOf } from '../../core/environment/configuration.ts';
-import { messageOf as errorText } from '../../core/errors.ts';
+import { messageOf as errorText, Fault } from '../../core/errors.ts';
 import { administratorsOf, audienceOf, type Recipient, servicesToAsk } from '../../core/notification/audience.ts';
 import { alertMessage, type Message, messageOf, newsOf } from '../../core/notification/message.ts';
+import { receiptMessage } from '../../core/notification/receipt-message.ts';
 import { approvalMessage, noticeMessage, type SlackMessage } from '../../core/notification/slack-message.ts';
 import type { NoticeType } from '../../core/promotion/change.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
-import type { Promotion, PromotionTexts } from '../../core/promotion/promotion.ts';
+import type { HistoryEntry, Promotion, PromotionTexts } from '../../core/promotion/promotion.ts';
 import { log } from '../kit/log.ts';
 import { approversNow, clock, configuration, promotions, table } from '../kit/state.ts';
+import { approvalLink, takeBackLink } from './issue-link.ts';
 
 const notices = noticeRows(table);
-const links = linkRows(table);
 const mail = mailer();
 
 /** A notice older than this helps nobody any more. */
 const GIVE_UP_MS = 24 * 3_600_000;
 /** Steps and single gates are for the bus; Slack and mail tell what a person acts on. */
 const QUIET: ReadonlySet<NoticeType> = new Set(['gate.finished', 'rollout.step']);
+/** News of something that a person did: their name belongs into it. */
+const PERSONAL: ReadonlySet<NoticeType> = new Set(['approval.decided', 'security.alert']);
 
-export async function handler(): Promise<{ delivered: number; failed: number }> {
+/** Called by the stream, by the clock, and by SES when a mail did not arrive. Throws when something could not go out: the alarm counts that. */
+export async function handler(event?: unknown): Promise<{ delivered: number }> {
+  await noteReturnedMail(event);
   const config = await configuration();
   let delivered = 0;
   let failed = 0;
@@ -50,7 +55,20 @@ export async function handler(): Promise<{ delivered: number; failed: number }> 
     }
     if (problems.length === 0 || clock.now().getTime() - Date.parse(notice.at) > GIVE_UP_MS) await notices.done(notice);
   }
-  return { delivered, failed };
+  if (failed > 0) throw new Fault('UNAVAILABLE', `${failed} notices could not be delivered; ${delivered} were`);
+  return { delivered };
+}
+
+/** Who was to be asked or told was not: those who can do something about it are told instead, and `explain` says so. */
+async function noteReturnedMail(event: unknown): Promise<void> {
+  const returned = returnedMail(event);
+  const promotion = returned && (await promotions.head(returned.requestId));
+  if (!promotion) return;
+  const message = `mail to ${returned.addresses.join(', ')} did not arrive: ${returned.why}`;
+  log.error('mail returned', { requestId: promotion.id, messageId: returned.messageId, why: returned.why });
+  const { seq, attempt, planHash } = promotion;
+  const { messageId } = returned;
+  await notices.addReturned({ requestId: promotion.id, seq, attempt, planHash }, { messageId, message, at: clock.now().toISOString() });
 }
 
 /** Every channel on its own: one that fails keeps no other waiting. Answers what went wrong. */
@@ -78,7 +96,9 @@ async function deliver(notice: NoticeRow, config: Configuration): Promise<string
     approversNow(),
   ]);
   if (!plan || !texts) return [];
-  const told = { type: notice.type, data: notice.data, promotion, changes: texts.changes ?? [] };
+  const entry = PERSONAL.has(notice.type) ? (await promotions.history(promotion.id)).find(({ seq }) => seq === notice.seq) : undefined;
+  const about = { data: notice.data, ...(entry ? { by: entry.by } : {}) };
+  const told = { type: notice.type, promotion, changes: texts.changes ?? [], ...about };
   const message = messageOf({ ...told, justification: texts.spec.request.justification });
   await once('bus', () => publish(notice, promotion));
   for (const service of servicesToAsk(notice.type, promotion, plan, standingDecisions(approvers, promotion, decisions))) {
@@ -92,10 +112,45 @@ async function deliver(notice: NoticeRow, config: Configuration): Promise<string
     const facts = { type: notice.type, message, news: newsOf(told), promotion, plan, texts, decisions, approvers };
     await once('slack', async () => sendToSlack(await resolveReference(webhook), await slackMessageOf(facts)));
   }
-  for (const recipient of audienceOf(notice.type, { approvers, promotion, plan, decisions })) {
-    await once(`mail:${recipient.email}`, () => sendMail(recipient, message, promotion, config));
+  const audience = audienceOf(notice.type, { approvers, promotion, plan, decisions }, about);
+  for (const recipient of audience) await once(`mail:${recipient.email}`, () => sendMail(notice, recipient, message, promotion, config));
+  if (notice.type === 'approval.decided' && notice.data['channel'] === 'link' && entry) {
+    await once(`receipt:${entry.by.email}`, () => sendReceipt(notice, entry, promotion, config));
   }
+  if (isUnanswerable(notice, promotion, plan, approvers, decisions)) problems.push('mail: there is nobody left to ask');
   return problems;
+}
+
+/** People are needed, and there is none: neither to be asked by mail nor otherwise. A service may still answer for its own rule. */
+function isUnanswerable(
+  { type }: NoticeRow,
+  promotion: Promotion,
+  { approvals }: Plan,
+  approvers: Approvers,
+  decisions: readonly Decision[],
+): boolean {
+  if (promotion.phase !== 'pending_approval' || !(ASKING.has(type) || type === 'approval.decided')) return false;
+  const standing = standingDecisions(approvers, promotion, decisions);
+  const open = openRules(approvals, approvalProgress(approvals, standing, promotion.planHash));
+  const needsPeople = open.some(({ rule }) => rule.automated === undefined);
+  return needsPeople && askedApprovers(approvers, promotion, { approvals }, decisions).length === 0;
+}
+
+/** To the person in whose name a link has decided: whoever held the link, they learn of it, and how to take it back. */
+async function sendReceipt(notice: NoticeRow, { by }: HistoryEntry, promotion: Promotion, config: Configuration): Promise<void> {
+  const [plan, decisions] = await Promise.all([promotions.plan(promotion.id, notice.planHash), promotions.decisions(promotion.id)]);
+  const decision = decisions.find(({ planHash, actor }) => planHash === notice.planHash && actor.key === by.key);
+  if (!plan || !decision) return;
+  const event = { id: eventId(promotion.id, notice.seq), seq: notice.seq };
+  const decided = { approver: by.key, planHash: notice.planHash, decision: decision.decision };
+  const link = { label: 'See what was recorded, or say that it was not you', url: await takeBackLink(decided, promotion) };
+  await mail.send({
+    to: by.email,
+    from: config.notifications.from,
+    requestId: promotion.id,
+    message: receiptMessage({ promotion, plan, decision, event }),
+    link,
+  });
 }
 
 type Once = (channel: string, send: () => Promise<void>) => Promise<void>;
@@ -162,33 +217,22 @@ function slackHandle({ id, planHash, expiresAt }: Promotion): Promise<string> {
   });
 }
 
-async function sendMail(recipient: Recipient, message: Message, promotion: Promotion, config: Configuration): Promise<void> {
+async function sendMail(
+  notice: NoticeRow,
+  recipient: Recipient,
+  message: Message,
+  promotion: Promotion,
+  config: Configuration,
+): Promise<void> {
   const asks = recipient.approverKey !== undefined && promotion.phase === 'pending_approval';
   const link = asks
     ? { label: 'Review and decide', url: await approvalLink(recipient.approverKey!, promotion) }
     : { label: 'Open the request', url: pageAddress(promotion) };
-  await mail.send({ to: recipient.email, from: config.notifications.from, message, link });
+  // A mail about a mail that did not arrive must not make another one of its kind.
+  const about = notice.type === 'notification.failed' ? {} : { requestId: promotion.id };
+  await mail.send({ to: recipient.email, from: config.notifications.from, message, link, ...about });
 }
 
 function pageAddress(promotion: Promotion): string {
   return `${requiredVariable('API_ORIGIN')}/v1/requests/${promotion.to}/${promotion.id}`;
-}
-
-/** A link for one person, bound to the plan that stands; it ends with the request. */
-async function approvalLink(approver: string, promotion: Promotion): Promise<string> {
-  const audience = requiredVariable('API_ORIGIN');
-  const id = randomBytes(16).toString('hex');
-  const { planHash, expiresAt } = promotion;
-  await links.issue({ id, requestId: promotion.id, approver, planHash, expiresAt });
-  const issuedAt = Math.floor(clock.now().getTime() / 1000);
-  const token = await issueToken({
-    audience,
-    id,
-    requestId: promotion.id,
-    approver,
-    planHash,
-    issuedAt,
-    expiresAt: Math.floor(Date.parse(expiresAt) / 1000),
-  });
-  return `${audience}/v1/approvals/link?t=${token}`;
 }

@@ -40,11 +40,13 @@ export interface SendOptions {
   headers?: Record<string, string>;
   /** Headers that are not sent. */
   without?: string[];
+  /** Where it is sent to, if not to where decisions go. */
+  path?: string;
 }
 
 /** Sends the form; by default what an approver sends who agrees. Problems are answered as JSON. */
 export function sendLink(cloud: Pick<FlowCloud, 'api' | 'endpoints'>, form: LinkForm, options: SendOptions = {}): Promise<Answer> {
-  const { as, decision = 'approve', comment = '', fields = {}, headers = {}, without = [] } = options;
+  const { as, decision = 'approve', comment = '', fields = {}, headers = {}, without = [], path = '/v1/approvals/link' } = options;
   const all = { t: form.t, csrf: form.csrf, confirm: form.confirm, decision, comment, ...fields };
   const given = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const sent: Record<string, string> = {
@@ -55,7 +57,7 @@ export function sendLink(cloud: Pick<FlowCloud, 'api' | 'endpoints'>, form: Link
     ...headers,
   };
   for (const name of without) delete sent[name];
-  return cloud.api('POST', '/v1/approvals/link', {
+  return cloud.api('POST', path, {
     ...(as !== undefined && { as }),
     body: new URLSearchParams(given).toString(),
     headers: sent,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CAREFUL_PROD, synthesize } from './assembly.ts';
 import { FlowCloud } from './cloud.ts';
-import { type LinkForm, openLink, sendLink } from './link-form.ts';
+import { type LinkForm, openLink, type SendOptions, sendLink } from './link-form.ts';
 import { approve, expectProblem, idOf, pending, push, reach, request, standing, toStaging } from './requests.ts';
 
 /** An artifact without a workload: copied and tagged, no rollout. */
@@ -37,10 +37,11 @@ describe('a mailed link that does not decide', () => {
   });
   const unchanged = async () => expect(await standing(cloud, path)).toEqual(before);
 
-  it('shows a page to whoever follows it, as often as a scanner likes', async () => {
+  it('LINK-01 LINK-15 shows a page to whoever follows it, as often as a scanner likes, and loads nothing from elsewhere', async () => {
     for (let times = 0; times < 50; times++) {
       const [get, head, options] = await Promise.all(['GET', 'HEAD', 'OPTIONS'].map((method) => fetch(link, { method })));
       expect([get!.status, head!.status, options!.status]).toEqual([200, 405, 405]);
+      expect([head!, options!].map(({ headers }) => headers.get('allow'))).toEqual(['GET, POST', 'GET, POST']);
     }
     const { headers } = form.page;
     expect(headers.get('content-security-policy')).toContain("default-src 'none'");
@@ -48,7 +49,7 @@ describe('a mailed link that does not decide', () => {
     expect(headers.get('referrer-policy')).toBe('no-referrer');
     expect(headers.get('cache-control')).toBe('no-store');
     expect(headers.getSetCookie().join()).toMatch(/HttpOnly; SameSite=Strict/);
-    expect(form.markup).not.toMatch(/<script|https?:\/\/|checked/i);
+    expect(form.markup).not.toMatch(/<script|<link|<img|@import|url\(|https?:\/\/|checked/i);
     expect(form.confirm).toMatch(/^prod [0-9a-f]{6}$/);
     await unchanged();
   });
@@ -67,29 +68,30 @@ describe('a mailed link that does not decide', () => {
     await unchanged();
   });
 
-  it.each([
+  it.each<[string, Record<string, string | undefined>]>([
     ['nothing is typed', { confirm: '' }],
     ['something else is typed', { confirm: 'prod 000000' }],
     ['the confirmation is missing', { confirm: undefined }],
     ['nothing is chosen', { decision: undefined }],
     ['something else is chosen', { decision: 'maybe' }],
-  ])('when %s: CONFIRMATION_REQUIRED', async (_what, fields) => {
+  ])('LINK-02 when %s: CONFIRMATION_REQUIRED', async (_what, fields) => {
     expectProblem(await sendLink(cloud, form, { as: 'lead', fields }), 400, 'CONFIRMATION_REQUIRED');
     await unchanged();
   });
 
-  it.each([
+  it.each<[string, SendOptions & { cookie?: string }]>([
     ['from another site', { headers: { origin: 'https://evil.example' } }],
     ['from another program of this machine', { headers: { origin: 'http://127.0.0.1:1' } }],
     ['from a page without an origin', { headers: { origin: 'null' } }],
     ['from nowhere', { without: ['origin'] }],
     ['from another site, as the browser says', { without: ['origin'], headers: { 'sec-fetch-site': 'cross-site' } }],
     ['without the cookie of the page', { without: ['cookie'] }],
-    ['with another cookie', { headers: { cookie: `link=${'0'.repeat(32)}` } }],
+    ['with another cookie', { cookie: '0'.repeat(32) }],
     ['without the hidden value', { fields: { csrf: undefined } }],
     ['with another hidden value', { fields: { csrf: Buffer.alloc(32).toString('base64url') } }],
-  ])('when the form comes %s: CSRF', async (_what, options) => {
-    expectProblem(await sendLink(cloud, form, { as: 'lead', ...options }), 403, 'CSRF');
+  ])('LINK-12 when the form comes %s: CSRF', async (_what, { cookie, ...options }: SendOptions & { cookie?: string }) => {
+    const sent = cookie === undefined ? form : { ...form, cookie: form.cookie.replace(/=.*/, `=${cookie}`) };
+    expectProblem(await sendLink(cloud, sent, { as: 'lead', ...options }), 403, 'CSRF');
     await unchanged();
   });
 
@@ -108,7 +110,7 @@ describe('a mailed link that does not decide', () => {
     await unchanged();
   });
 
-  it('in the hands of anybody else: WRONG_APPROVER, and the requester’s attempt is recorded', async () => {
+  it('LINK-11 in the hands of anybody else: WRONG_APPROVER, and the requester’s attempt is recorded', async () => {
     expectProblem(await sendLink(cloud, form, { as: 'security' }), 403, 'WRONG_APPROVER');
     expectProblem(await sendLink(cloud, form, { as: 'outsider' }), 403, 'WRONG_APPROVER');
     await unchanged();
@@ -119,7 +121,7 @@ describe('a mailed link that does not decide', () => {
     expect(body.status.phase).toBe('pending_approval');
   });
 
-  it('forged in any field, cut or padded: BAD_LINK', async () => {
+  it('LINK-05 forged in any field, cut or padded: BAD_LINK', async () => {
     const [payload, mac] = form.t.split('.') as [string, string];
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, string | number>;
     const respell = (changed: object) => `${Buffer.from(JSON.stringify(changed)).toString('base64url')}.${mac}`;
@@ -147,11 +149,24 @@ describe('a mailed link that does not decide', () => {
   });
 });
 
+it('LINK-13 shows what was written to it as text', async () => {
+  const attack = '<img src=x onerror=alert(1)></textarea></dd><script>alert(2)</script><style>*{display:none}</style>';
+  const justification = `${attack} [click](javascript:alert(3)) {{7*7}} \${7*7}`;
+  const own = await pending(cloud, 'prod', VERSION, { name, justification });
+  const { markup, page } = await openLink(await cloud.link('lead', idOf(own)));
+  expect(page.headers.get('content-security-policy')).toMatch(
+    /default-src 'none'; style-src 'sha256-[^']+'; form-action [^;]+; frame-ancestors 'none'; base-uri 'none'/,
+  );
+  expect(markup.match(/<(img|script|iframe|object|a href="javascript)/g)).toBeNull();
+  expect(markup.match(/<style>/g)).toHaveLength(1);
+  expect(markup.replaceAll('&lt;', '<').replaceAll('&gt;', '>')).toContain(justification);
+});
+
 describe('a mailed link that decides', () => {
-  it('does so once, however often its form is sent, and not the other way afterwards', async () => {
+  it('LINK-03 LINK-04 does so once, however often its form is sent, and not the other way afterwards', async () => {
     const own = await another();
     const send = (decision: string) => sendLink(cloud, own.form, { as: 'lead', decision, comment: 'as discussed with the team' });
-    const answers = await Promise.all(Array.from({ length: 10 }, () => send('approve')));
+    const answers = await Promise.all(Array.from({ length: 20 }, () => send('approve')));
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
     const { status } = (await cloud.api('GET', own.path, { as: 'dev' })).body;
     expect(status.history.filter(({ action }: { action: string }) => action === 'approved')).toMatchObject([{ by: 'lead@example.com' }]);
@@ -175,18 +190,37 @@ describe('a mailed link that decides', () => {
     expect([403, 409]).toContain(answer.status);
   });
 
-  it('is taken back by who says that it was not them, and is dead then', async () => {
+  it('is confirmed by mail, and taken back by who says that it was not them; it is dead then, and people are told', async () => {
     const own = await another();
     expect((await sendLink(cloud, own.form, { as: 'lead' })).status).toBe(200);
-    const body = new URLSearchParams({ t: own.form.t, csrf: own.form.csrf }).toString();
-    const headers = { 'content-type': 'application/x-www-form-urlencoded', origin: cloud.endpoints.api, cookie: own.form.cookie };
-    expect((await cloud.api('POST', '/v1/approvals/link/revoke', { body, headers })).status).toBe(200);
-    const { status } = (await cloud.api('GET', own.path, { as: 'dev' })).body;
-    expect(status.approvals.stages[0].rules[0].given).toEqual([]);
-    expectProblem(await sendLink(cloud, own.form, { as: 'lead' }), 410, 'LINK_USED');
+    const about = async (part: string, to: string) =>
+      (await cloud.mails()).find(
+        (mail) => mail.to.includes(`${to}@example.com`) && mail.subject.includes(idOf(own.path)) && mail.subject.includes(part),
+      );
+    const receipt = await cloud.until('the receipt', () => about('Your approval is recorded', 'lead'));
+    const { status, metadata } = (await cloud.api('GET', own.path, { as: 'dev' })).body;
+    for (const part of [metadata.id, status.planHash, status.digest, 'approved', 'Audit event']) expect(receipt.text).toContain(part);
+    expect(await about('Your approval is recorded', 'security')).toBeUndefined();
+    const told = await cloud.until('the news for the others', () => about('Approved by an approver', 'security'));
+    expect(told.text).toContain('Lee Lead (lead@example.com), with the link that was mailed to them');
+
+    const address = /https?:\/\/\S+\/v1\/approvals\/link\/revoke\?t=\S+/.exec(receipt.text)![0];
+    const form = await openLink(address);
+    // A scanner that opens the receipt and presses its button takes nothing back: a person has to type.
+    const sent = { fields: { decision: undefined, comment: undefined }, path: '/v1/approvals/link/revoke' };
+    const scanned = await sendLink(cloud, form, { ...sent, fields: { ...sent.fields, confirm: '' } });
+    expectProblem(scanned, 400, 'CONFIRMATION_REQUIRED');
+    expect((await cloud.api('GET', own.path, { as: 'dev' })).body.status.approvals.stages[0].rules[0].given).toEqual(['lead@example.com']);
+    expect((await sendLink(cloud, form, sent)).status).toBe(200);
+    const after = (await cloud.api('GET', own.path, { as: 'dev' })).body.status;
+    expect(after.approvals.stages[0].rules[0].given).toEqual([]);
+    expect(after.history.at(-1)).toMatchObject({ action: 'approval_revoked', by: 'lead@example.com' });
+    for (const dead of [own.form, form]) expectProblem(await sendLink(cloud, dead, { as: 'lead' }), 410, 'LINK_USED');
+    await cloud.until('the alert', () => about('was not the approver’s own', 'security'));
+    await cloud.until('the alert for the administrator', () => about('was not the approver’s own', 'admin'));
   });
 
-  it('does not decide on a plan that was edited after the mail; the new mail does', async () => {
+  it('LINK-08 does not decide on a plan that was edited after the mail, and shows what is different; the new mail does', async () => {
     const own = await another();
     const edited = await cloud.api('PATCH', own.path, { as: 'dev', body: { request: { releaseNotes: 'Something else altogether' } } });
     expect(edited.status, edited.text).toBe(200);
@@ -194,12 +228,32 @@ describe('a mailed link that decides', () => {
     const before = await standing(cloud, own.path);
     expectProblem(await sendLink(cloud, own.form, { as: 'lead' }), 409, 'PLAN_CHANGED');
     expect(await standing(cloud, own.path)).toEqual(before);
+    const shown = await fetch(`${cloud.endpoints.api}/v1/approvals/link?t=${own.form.t}`, { headers: { accept: 'text/html' } });
+    expect(shown.status).toBe(409);
+    expect(await shown.text()).toContain('Something else altogether');
     const old = own.form.t;
     const fresh = await cloud.until('a mail about the new plan', async () => {
       const newest = await openLink(await cloud.link('lead', idOf(own.path)));
       return newest.t === old ? undefined : newest;
     });
     expect((await sendLink(cloud, fresh, { as: 'lead' })).status).toBe(200);
+  });
+
+  it('is taken back where it was given, after it was complete, while nothing has begun', async () => {
+    const own = await another();
+    expect((await sendLink(cloud, own.form, { as: 'lead' })).status).toBe(200);
+    await approve(cloud, own.path, 'security');
+    await reach(cloud, own.path, 'approved');
+    const sent = { fields: { decision: undefined, comment: undefined, confirm: undefined }, path: '/v1/approvals/link/revoke' };
+    expect((await sendLink(cloud, own.form, sent)).status).toBe(200);
+    const open = await reach(cloud, own.path, 'pending_approval');
+    expect(open.status.approvals.stages[0].rules.map(({ given }: { given: string[] }) => given)).toEqual([[], ['security@example.com']]);
+    // The run waits for approval again, and goes on when it is there.
+    await approve(cloud, own.path, 'lead');
+    await reach(cloud, own.path, 'approved');
+    expect((await cloud.api('POST', `${own.path}/execute`, { as: 'dev', body: {} })).status).toBe(200);
+    await reach(cloud, own.path, 'succeeded');
+    expectProblem(await sendLink(cloud, own.form, sent), 410, 'LINK_USED');
   });
 
   it('needs no sign-in where the tier does not demand it', async () => {
@@ -212,9 +266,17 @@ describe('a mailed link that decides', () => {
   });
 });
 
-it('ends with the request, which expires when nobody decides in time', { timeout: 90_000 }, async () => {
+it('LINK-07 ends with the request, which expires when nobody decides in time', { timeout: 90_000 }, async () => {
   form = await openLink(link);
-  await cloud.advance('P1DT1H');
+  const { expiresAt } = (await cloud.api('GET', path, { as: 'dev' })).body.status;
+  const left = Math.floor((Date.parse(expiresAt) - (await cloud.now()).getTime()) / 1000);
+  await cloud.advance(`PT${left - 120}S`);
+  // Two minutes before its end it still asks, and still takes nothing that is wrong.
+  expect((await fetch(link)).status).toBe(200);
+  expectProblem(await sendLink(cloud, form, { as: 'lead', fields: { confirm: 'no' } }), 400, 'CONFIRMATION_REQUIRED');
+  await cloud.advance('PT121S');
+  expectProblem(await sendLink(cloud, form, { as: 'lead' }), 410, 'LINK_EXPIRED');
+  await cloud.advance('PT1H');
   const expired = await reach(cloud, path, 'expired');
   expect(expired.status).toMatchObject({ state: 'expired', views: { seed003: { state: 'rejected', detail: 'expired' } } });
   const before = await standing(cloud, path);

@@ -231,7 +231,7 @@ it('asked for no permission that it does not have', async () => {
   expect(denied).toEqual([]);
 });
 
-it('shows no token and no key in answers, mails, Slack messages, logs or the audit log', async () => {
+it('LINK-14 LINK-17 shows no token and no key in answers, mails, Slack messages, logs or the audit log', async () => {
   const { text } = await readSealedLog(cloud);
   expect(waiting.length).toBeGreaterThan(0);
   const { found, searched } = await findSecrets(cloud, waiting, text);

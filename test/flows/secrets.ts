@@ -102,7 +102,7 @@ async function heldSecrets(cloud: FlowCloud, tokens: readonly string[]): Promise
 async function mailedTokens(cloud: FlowCloud): Promise<{ to: string; value: string }[]> {
   const found: { to: string; value: string }[] = [];
   for (const { to, text } of await cloud.mails()) {
-    for (const [, mac] of text.matchAll(/\/v1\/approvals\/link\?t=[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)/g))
+    for (const [, mac] of text.matchAll(/\/v1\/approvals\/link(?:\/revoke)?\?t=[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)/g))
       found.push({ to: to.join(), value: mac! });
   }
   return found;

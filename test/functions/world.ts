@@ -48,6 +48,8 @@ export interface CallOptions {
 
 export interface World {
   configuration: Configuration;
+  /** KMS keys of mailed links by kid; `k1` signs. */
+  linkKeys: Readonly<Record<string, string>>;
   issuer: string;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   token(name: string, form?: Record<string, string>): Promise<Record<string, string>>;
@@ -109,7 +111,12 @@ export async function startWorld(
       },
     ],
   });
-  const key = await declare(kms, 'AWS::KMS::Key', { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' });
+  const arnOfKey = async (logicalId: string) => {
+    const key = await declare(kms, 'AWS::KMS::Key', { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' }, logicalId);
+    return key.attributes?.['Arn'] ?? key.ref;
+  };
+  const cookieKey = await arnOfKey('Cookie');
+  const linkKeys = { k1: await arnOfKey('Link'), k2: await arnOfKey('Link2') };
 
   const parsed = readConfiguration(readFileSync(join(import.meta.dirname, '../../greenlight.yaml'), 'utf8'));
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
@@ -145,8 +152,9 @@ export async function startWorld(
     OIDC_ISSUER: issuer.origin,
     OIDC_AUDIENCE: 'greenlight',
     OIDC_CLIENT_ID: 'robot',
-    COOKIE_KEY: key.attributes?.['Arn'] ?? key.ref,
-    LINK_KEYS: '{}',
+    COOKIE_KEY: cookieKey,
+    LINK_KEYS: JSON.stringify(linkKeys),
+    LINK_KEY_ID: 'k1',
     ALLOWED_ORIGINS: [issuer.origin, ...configuration.ci.map((entry) => new URL(entry.issuer).origin)].join(),
   });
 
@@ -173,6 +181,7 @@ export async function startWorld(
   let count = 0;
   return {
     configuration,
+    linkKeys,
     issuer: issuer.origin,
     state,
     answers,
@@ -318,10 +327,10 @@ async function serveAws(dynamodb: LocalService, kms: LocalService, calls: string
   };
 }
 
-function declare(service: LocalService, type: string, properties: Record<string, unknown>) {
+function declare(service: LocalService, type: string, properties: Record<string, unknown>, logicalId = 'Thing') {
   const resource: ResourceRequest = {
     stack: 'State',
-    logicalId: 'Thing',
+    logicalId,
     type,
     properties,
     defaultName: 'thing',

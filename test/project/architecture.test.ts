@@ -156,7 +156,7 @@ describe('names', () => {
   });
 
   it('of test folders are those of what they test', () => {
-    const layers = new Set<string>([...LAYERS, 'project', 'conformance', 'crash', 'flows']);
+    const layers = new Set<string>([...LAYERS, 'project', 'browser', 'conformance', 'crash', 'flows']);
     const folders = readdirSync(join(ROOT, 'test'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
     expect(folders.filter(({ name }) => !layers.has(name)).map(({ name }) => name)).toEqual([]);
   });

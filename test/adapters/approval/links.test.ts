@@ -128,12 +128,18 @@ describe('the row of a link', () => {
     expect(await links.get('l2')).toBeUndefined();
   });
 
-  it('is revoked if it exists, and is not made by revoking', async () => {
+  it('that is issued with its decision has been used from the beginning', async () => {
     const links = linkRows(served.table);
-    await links.issue({ ...row, id: 'l3' });
-    await links.revoke('l3');
-    expect((await links.get('l3'))!.state).toBe('revoked');
-    await expect(links.revoke('l4')).rejects.toMatchObject({ name: 'VersionConflict' });
-    expect(await links.get('l4')).toBeUndefined();
+    await links.issue({ ...row, id: 'l3', decision: 'reject' });
+    expect(await links.get('l3')).toMatchObject({ state: 'used', decision: 'reject' });
+  });
+
+  it('remembers the browser in which was decided, if it exists, and is not made by that', async () => {
+    const links = linkRows(served.table);
+    await links.issue({ ...row, id: 'l4' });
+    await links.remember('l4', 'hash');
+    expect(await links.get('l4')).toMatchObject({ state: 'issued', browser: 'hash' });
+    await expect(links.remember('l5', 'hash')).rejects.toMatchObject({ name: 'VersionConflict' });
+    expect(await links.get('l5')).toBeUndefined();
   });
 });

@@ -164,13 +164,32 @@ describe('committing', () => {
     const used = await promotions.commit({ ...touched(head), decision: decisionBy('lead', head), useLink: 'one' });
     expect(await links.get('one')).toMatchObject({ state: 'used', decision: 'approve', usedAt: expect.any(String) });
     await links.issue({ id: 'two', ...base });
-    await links.revoke('two');
-    for (const useLink of ['one', 'two', 'three']) {
-      const attempt = promotions.commit({ ...touched(used), decision: decisionBy('security', head), useLink });
+    const revoked = await promotions.commit({ ...touched(used), revokeLink: 'two' });
+    await links.issue({ id: 'receipt', ...base, decision: 'approve' });
+    for (const useLink of ['one', 'two', 'three', 'receipt']) {
+      const attempt = promotions.commit({ ...touched(revoked), decision: decisionBy('security', head), useLink });
       await expect(attempt, useLink).rejects.toMatchObject({ name: 'VersionConflict' });
     }
     expect(await promotions.decisions(head.id)).toHaveLength(1);
-    expect(await promotions.head(head.id)).toEqual(used);
+    expect(await promotions.head(head.id)).toEqual(revoked);
+  });
+
+  it('revokes a link once, used or not, and none that is unknown', async () => {
+    const links = linkRows(served.table);
+    const head = await stored({ phase: 'pending_approval' });
+    const base = { requestId: head.id, approver: keyOf('lead'), planHash: head.planHash, expiresAt: head.expiresAt };
+    await links.issue({ id: 'r1', ...base });
+    await links.issue({ id: 'r2', ...base, decision: 'reject' });
+    let now = head;
+    for (const revokeLink of ['r1', 'r2']) {
+      now = await promotions.commit({ ...touched(now), revokeLink });
+      expect((await links.get(revokeLink))!.state).toBe('revoked');
+    }
+    for (const revokeLink of ['r1', 'r2', 'unknown']) {
+      await expect(promotions.commit({ ...touched(now), revokeLink }), revokeLink).rejects.toMatchObject({ name: 'VersionConflict' });
+    }
+    expect(await links.get('unknown')).toBeUndefined();
+    expect(await promotions.head(head.id)).toEqual(now);
   });
 
   it('keeps the gates of each attempt apart', async () => {

@@ -90,6 +90,25 @@ describe('news go', () => {
     for (const type of ['gate.finished', 'rollout.step', 'promotion.requested'] as const) expect(audience(type, 'promoting')).toEqual([]);
   });
 
+  it('of a decision by mailed link to everybody who could have given one too, without a link, and not to its own person', () => {
+    const configuration = demoConfiguration();
+    const facts = { approvers: approversOf(configuration), promotion: promotionIn('approved'), plan, decisions: [] };
+    configuration.people.find(({ subject }) => subject === 'qa')!.teams = ['platform-leads'];
+    const told = (channel: string) =>
+      audienceOf('approval.decided', facts, { data: { channel }, by: { key: keyOf('lead'), email: 'lead@example.com' } });
+    expect(told('link')).toEqual(['qa', 'security', 'dev'].map((subject) => ({ email: `${subject}@example.com` })));
+    expect(told('rest')).toEqual([{ email: 'dev@example.com' }]);
+  });
+
+  it('that somebody has to act on to every approver and administrator', () => {
+    const everybody = ['lead@example.com', 'security@example.com', 'admin@example.com'];
+    const facts = { approvers: approversOf(), promotion: promotionIn('promoting'), plan, decisions: [] };
+    const revoked = audienceOf('security.alert', facts, { data: { signal: 'decision_revoked' } });
+    expect(revoked).toEqual(everybody.map((email) => ({ email })));
+    expect(audience('security.alert', 'promoting')).toEqual([{ email: 'admin@example.com' }]);
+    expect(audience('notification.failed', 'pending_approval').map(({ email }) => email)).toEqual([...everybody, 'dev@example.com']);
+  });
+
   it('once to each address, however it is spelled', () => {
     const recipients = audience('promotion.succeeded', 'succeeded', {
       decisions: ['lead'],

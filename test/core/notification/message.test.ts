@@ -16,7 +16,7 @@ const facts = (type: NoticeType, more: Partial<NoticeFacts> = {}): NoticeFacts =
 const TYPES: NoticeType[] = [
   ...['promotion.requested', 'promotion.blocked', 'approval.requested', 'approval.decided', 'approval.closed'],
   ...['promotion.started', 'rollout.step', 'promotion.succeeded', 'promotion.failed', 'rollback.started', 'rollback.finished'],
-  ...['gate.finished', 'security.alert'],
+  ...['gate.finished', 'notification.failed', 'security.alert'],
 ] as NoticeType[];
 
 describe('what people are told', () => {

@@ -6,13 +6,16 @@ import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import { SESClient, SendEmailCommand, type SendEmailCommandInput } from '@aws-sdk/client-ses';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { noticeRows } from '../../../adapters/notification/notice-rows.ts';
 import { decodeToken } from '../../../core/approval/link-token.ts';
 import { decodeHandle } from '../../../core/approval/slack-handle.ts';
+import { alertOf } from '../../../core/approval/suspicion.ts';
+import { eventId } from '../../../core/audit/line.ts';
 import type { NoticeType } from '../../../core/promotion/change.ts';
 import { engineChange } from '../../../core/promotion/engine-change.ts';
 import type { Phase } from '../../../core/promotion/phase.ts';
 import type { Promotion } from '../../../core/promotion/promotion.ts';
-import { decisionBy, keyOf, NOW } from '../../core/promotion/fixture.ts';
+import { acting, decisionBy, keyOf, NOW } from '../../core/promotion/fixture.ts';
 import { type RunWorld, startRunWorld } from '../run-world.ts';
 
 let world: RunWorld;
@@ -87,7 +90,7 @@ const busBodies = () => bus.commandCalls(PutEventsCommand).map(({ args }) => JSO
 describe('asking for approval', () => {
   it('sends each approver a link of their own, and the list the page only', async () => {
     const request = await noticed('approval.requested', 'pending_approval');
-    expect(await deliver()).toEqual({ delivered: 1, failed: 0 });
+    expect(await deliver()).toEqual({ delivered: 1 });
     expect(addressed()).toEqual(['lead@example.com', 'security@example.com', 'platform-team@example.com']);
     const claims = mails().map((mail) => {
       const token = tokenOf(mail);
@@ -179,6 +182,156 @@ describe('asking in Slack', () => {
   });
 });
 
+/** A request on which lead has decided by the mailed link, with the notices that this makes and no others. */
+async function decidedByLink(
+  phase: Phase,
+  more: { auth?: 'session' | 'email-link'; decision?: 'approve' | 'reject' } = {},
+): Promise<Promotion> {
+  const { auth = 'session', decision = 'approve' } = more;
+  const created = await world.create();
+  const promotion = await world.put(created, { phase }, [
+    decisionBy('lead', created, { channel: 'link', auth, decision, comment: 'as\r\nagreed <b>' }),
+  ]);
+  for (const row of await world.state.table.all({ pk: 'NOTICE#0' })) await world.state.table.remove('NOTICE#0', row['SK'] as string);
+  return world.state.promotions.commit({
+    before: promotion,
+    after: promotion,
+    event: {
+      type: 'approval.decided',
+      ...acting('lead'),
+      auth,
+      channel: 'link',
+      data: {},
+      history: { action: decision === 'approve' ? 'approved' : 'rejected' },
+    },
+    notices: [{ type: 'approval.decided', data: { decision, channel: 'link' } }],
+  });
+}
+
+describe('a decision by mailed link', () => {
+  it('is confirmed to the approver, with the receipt and a link that takes it back and decides nothing', async () => {
+    const request = await decidedByLink('pending_approval');
+    expect(await deliver()).toEqual({ delivered: 1 });
+    const receipt = mails().find(({ Message }) => Message!.Subject!.Data!.includes('Your approval is recorded'))!;
+    expect(receipt.Destination).toEqual({ ToAddresses: ['lead@example.com'] });
+    const text = textOf(receipt);
+    for (const part of [
+      request.id,
+      request.planHash,
+      request.digest,
+      'approved',
+      NOW.toISOString(),
+      eventId(request.id, request.seq),
+      'signed in as you',
+    ]) {
+      expect(text).toContain(part);
+    }
+    expect(text).not.toContain('/v1/approvals/link?t=');
+    const token = /https:\/\/greenlight\.example\.com\/v1\/approvals\/link\/revoke\?t=(\S+)/.exec(text)![1]!;
+    const { claims } = decodeToken(token);
+    expect(claims).toMatchObject({ approver: keyOf('lead'), requestId: request.id, planHash: request.planHash });
+    expect(await world.state.table.get(`LINK#${claims.id}`, 'LINK')).toMatchObject({ state: 'used', decision: 'approve' });
+    expect(receipt.Message!.Body!.Html!.Data).not.toContain('<b>');
+    // Everything that leaves for many eyes knows nothing of it.
+    for (const outside of [...toSlack, ...busBodies(), ...world.logged]) expect(outside).not.toContain('revoke?t=');
+  });
+
+  it('says so when nobody was signed in', async () => {
+    await decidedByLink('approved', { auth: 'email-link', decision: 'reject' });
+    await deliver();
+    const receipt = mails().find(({ Message }) => Message!.Subject!.Data!.includes('Your rejection is recorded'))!;
+    expect(textOf(receipt)).toContain('nobody was signed in');
+  });
+
+  it('is told to who could have decided as well, by name, and confirmed once however often it is tried', async () => {
+    await decidedByLink('pending_approval');
+    bus.on(PutEventsCommand).rejects(new Error('the bus is away'));
+    await expect(deliver()).rejects.toThrow('1 notices');
+    const first = addressed();
+    expect([...first].sort()).toEqual(['dev@example.com', 'lead@example.com', 'security@example.com']);
+    const told = mails().find(({ Destination }) => Destination!.ToAddresses![0] === 'dev@example.com')!;
+    expect(textOf(told)).toContain('Decided by: lead@example.com, with the link that was mailed to them');
+    bus.on(PutEventsCommand).resolves({ FailedEntryCount: 0 });
+    await deliver();
+    expect(addressed()).toEqual(first);
+  });
+
+  it('over another channel is not confirmed by mail', async () => {
+    await noticed('approval.decided', 'approved', { decision: 'approve', channel: 'rest' }, ['lead']);
+    await deliver();
+    expect(addressed()).toEqual(['dev@example.com']);
+  });
+
+  it('that was somebody else’s makes an alert that says what became of it', async () => {
+    const request = await decidedByLink('promoting');
+    for (const row of await world.state.table.all({ pk: 'NOTICE#0' })) await world.state.table.remove('NOTICE#0', row['SK'] as string);
+    await world.state.promotions.commit({
+      before: request,
+      after: request,
+      event: { type: 'link.revoked', ...acting('lead'), data: {}, history: { action: 'link_revoked' } },
+      notices: [alertOf('decision_revoked', { decision: 'approve', outcome: 'begun' })],
+    });
+    await deliver();
+    expect(addressed().sort()).toEqual(['admin@example.com', 'lead@example.com', 'security@example.com']);
+    const text = textOf(mails()[0]!);
+    expect(text).toContain('lead@example.com says that the approval which was recorded in their name by a mailed link was not theirs');
+    expect(text).toContain('abort it now');
+    expect(JSON.parse(toSlack[0]!).text).toContain('rotating_light');
+  });
+});
+
+describe('LINK-20 whom no mail reaches', () => {
+  const returned = (requestId: string, messageId: string, detail: object) => ({
+    source: 'aws.ses',
+    'detail-type': 'Email Bounced',
+    detail: { mail: { messageId, destination: ['lead@example.com'], tags: { 'greenlight-request': [requestId] } }, ...detail },
+  });
+  const bounce = { bounce: { bounceType: 'Permanent', bouncedRecipients: [{ emailAddress: 'lead@example.com' }] } };
+
+  it('is told to those who can do something about it, once for each mail, and stays in the record of the request', async () => {
+    const request = await noticed('approval.requested', 'pending_approval');
+    await deliver();
+    expect(mails().map(({ Tags }) => Tags)).toEqual(mails().map(() => [{ Name: 'greenlight-request', Value: request.id }]));
+    ses.resetHistory();
+    expect(await deliver(returned(request.id, 'm1', bounce))).toEqual({ delivered: 1 });
+    expect([...addressed()].sort()).toEqual(['admin@example.com', 'dev@example.com', 'lead@example.com', 'security@example.com']);
+    expect(textOf(mails()[0]!)).toContain('mail to lead@example.com did not arrive: the address does not take mail (Permanent)');
+    // The mail about it must not make another one when it comes back too.
+    expect(mails().map(({ Tags }) => Tags)).toEqual(mails().map(() => undefined));
+    expect(await noticeRows(world.state.table).hasFailed(request.id)).toBe(true);
+    ses.resetHistory();
+    expect(await deliver(returned(request.id, 'm1', bounce))).toEqual({ delivered: 0 });
+    expect(addressed()).toEqual([]);
+    expect(
+      await deliver(returned(request.id, 'm2', { complaint: { complainedRecipients: [{ emailAddress: 'lead@example.com' }] } })),
+    ).toEqual({ delivered: 1 });
+    expect(textOf(mails()[0]!)).toContain('unwanted');
+  });
+
+  it.each([
+    ['of a request that there is not', returned('PR-2026-9999', 'm9', bounce)],
+    ['of another sender', { source: 'aws.ses', detail: { mail: { messageId: 'm', tags: {} } } }],
+    ['that is none', { source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} }],
+    ['of a stream', { Records: [] }],
+  ])('makes nothing of an event %s', async (_what, event) => {
+    expect(await deliver(event)).toEqual({ delivered: 0 });
+    expect(addressed()).toEqual([]);
+  });
+
+  it('and that there is nobody to ask, is a failure that is tried again', async () => {
+    const request = await noticed('approval.requested', 'pending_approval', {}, ['lead', 'security']);
+    const plan = (await world.state.promotions.plan(request.id, request.planHash))!;
+    const wanting = { ...plan, approvals: [{ name: 'approval', rules: [{ team: 'platform-leads', min: 2 }] }] };
+    await world.state.table.put({ PK: `REQ#${request.id}`, SK: `PLAN#${request.planHash}`, body: wanting });
+    await expect(deliver()).rejects.toThrow('1 notices');
+    expect(await world.state.table.get(`DELIVERY#${request.id}`, 'FAILED')).toMatchObject({ message: 'mail: there is nobody left to ask' });
+    await world.state.table.put({ PK: `REQ#${request.id}`, SK: `PLAN#${request.planHash}`, body: plan });
+    await world.put(request, { phase: 'approved' });
+    expect(await deliver()).toEqual({ delivered: 1 });
+    expect(await noticeRows(world.state.table).hasFailed(request.id)).toBe(false);
+  });
+});
+
 describe('what fails', () => {
   it('keeps no other waiting, is tried again, and nothing is sent twice', async () => {
     const request = await noticed('approval.requested', 'pending_approval');
@@ -186,20 +339,20 @@ describe('what fails', () => {
     ses.on(SendEmailCommand).callsFake(async (input: SendEmailCommandInput) => {
       if (input.Destination!.ToAddresses!.includes(refused)) throw new Error('MessageRejected: address is not verified');
     });
-    expect(await deliver()).toEqual({ delivered: 0, failed: 1 });
+    await expect(deliver()).rejects.toThrow('1 notices could not be delivered');
     expect(addressed()).toEqual(['lead@example.com', 'security@example.com', 'platform-team@example.com']);
     const failed = await world.state.table.get(`DELIVERY#${request.id}`, 'FAILED');
     expect(failed!['message']).toBe('mail: MessageRejected: address is not verified');
     refused = '';
     ses.resetHistory();
-    expect(await deliver()).toEqual({ delivered: 1, failed: 0 });
+    expect(await deliver()).toEqual({ delivered: 1 });
     expect(addressed()).toEqual(['lead@example.com']);
     expect(toSlack).toHaveLength(1);
     expect(busBodies()).toHaveLength(1);
     // What went out in the end is no failure any more, for `explain` too.
     expect(await world.state.table.get(`DELIVERY#${request.id}`, 'FAILED')).toMatchObject({ repaired: true });
     ses.resetHistory();
-    expect(await deliver()).toEqual({ delivered: 0, failed: 0 });
+    expect(await deliver()).toEqual({ delivered: 0 });
     expect(addressed()).toEqual([]);
   });
 
@@ -207,11 +360,11 @@ describe('what fails', () => {
     await noticed('approval.requested', 'pending_approval');
     bus.on(PutEventsCommand).resolves({ FailedEntryCount: 1, Entries: [{ ErrorCode: 'InternalFailure' }] });
     slackStatus = 500;
-    expect(await deliver()).toEqual({ delivered: 0, failed: 1 });
+    await expect(deliver()).rejects.toThrow('1 notices could not be delivered');
     expect(addressed()).toHaveLength(3);
     bus.on(PutEventsCommand).resolves({ FailedEntryCount: 0 });
     slackStatus = 200;
-    expect(await deliver()).toEqual({ delivered: 1, failed: 0 });
+    expect(await deliver()).toEqual({ delivered: 1 });
     expect(addressed()).toHaveLength(3);
     const ids = bus.commandCalls(PutEventsCommand).map(({ args }) => {
       const { Entries } = args[0].input as { Entries: { Detail: string }[] };
@@ -227,17 +380,17 @@ describe('what fails', () => {
       if (++calls === 1) throw new Error('KMS is away');
       return { Mac: Buffer.alloc(32, 9) };
     });
-    expect(await deliver()).toEqual({ delivered: 0, failed: 1 });
+    await expect(deliver()).rejects.toThrow('1 notices could not be delivered');
     expect(addressed()).toEqual(['security@example.com', 'platform-team@example.com']);
   });
 
   it('for a day is given up, and stays in the record of the request', async () => {
     const request = await noticed('promotion.succeeded', 'succeeded');
     ses.on(SendEmailCommand).rejects(new Error('suspended'));
-    await deliver();
+    await expect(deliver()).rejects.toThrow('1 notices');
     world.setTime(new Date(NOW.getTime() + 25 * 3_600_000).toISOString());
-    expect(await deliver()).toEqual({ delivered: 0, failed: 1 });
-    expect(await deliver()).toEqual({ delivered: 0, failed: 0 });
+    await expect(deliver()).rejects.toThrow('1 notices could not be delivered');
+    expect(await deliver()).toEqual({ delivered: 0 });
     expect(await world.state.table.get(`DELIVERY#${request.id}`, 'FAILED')).toBeDefined();
   });
 });
@@ -274,6 +427,6 @@ describe('who hears of what', () => {
 it('a notice of a request that is gone is done', async () => {
   const body = { type: 'promotion.started', data: {}, requestId: 'PR-2026-9999', seq: 1, attempt: 1, planHash: 'x' };
   await world.state.table.put({ PK: 'NOTICE#0', SK: '0', at: NOW.toISOString(), body });
-  expect(await deliver()).toEqual({ delivered: 1, failed: 0 });
+  expect(await deliver()).toEqual({ delivered: 1 });
   expect(await world.state.table.all({ pk: 'NOTICE#0' })).toEqual([]);
 });
