@@ -129,6 +129,11 @@ export interface CloudContext {
 export interface InvokeOptions {
   /** Asynchronous: queued, retried twice, then sent to the failure destination; resolves once accepted. */
   asynchronous?: boolean;
+  /**
+   * Told `true` when the event has to wait for a sandbox, and `false` when one begins with it. In AWS each event would have a sandbox and a processor at
+   * once: how long a machine of few cores lets it wait says nothing about the stack, and does not count as its time.
+   */
+  waits?(isWaiting: boolean): void;
 }
 
 export interface InvokeResult {

@@ -111,7 +111,7 @@ async function integrate(options: ApiListenerOptions, trail: Trail, match: Route
     return INTERNAL_ERROR;
   }
   const started = performance.now();
-  const result = await within(integration.timeoutMs, options.invoke(integration.functionArn, event));
+  const result = await within(integration.timeoutMs, (waits) => options.invoke(integration.functionArn, event, { waits }));
   trail.integrationLatency = Math.round(performance.now() - started);
   if (result === undefined) {
     trail.integrationError = 'Endpoint request timed out';
@@ -128,12 +128,19 @@ async function integrate(options: ApiListenerOptions, trail: Trail, match: Route
   return answer ?? INTERNAL_ERROR;
 }
 
-/** Answers undefined when the time (real) is over; the function runs on, as on AWS. */
-async function within<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
+/** Answers undefined when the time (real) is over; the function runs on, as on AWS. While the work waits for a sandbox the time stands still. */
+async function within<T>(milliseconds: number, start: (waits: (isWaiting: boolean) => void) => Promise<T>): Promise<T | undefined> {
   let limit: NodeJS.Timeout | undefined;
+  let timeOut: () => void;
   const timeout = new Promise<undefined>((resolve) => {
-    limit = setTimeout(() => resolve(undefined), milliseconds);
+    timeOut = () => resolve(undefined);
   });
+  const waits = (isWaiting: boolean) => {
+    clearTimeout(limit);
+    if (!isWaiting) limit = setTimeout(timeOut, milliseconds);
+  };
+  waits(false);
+  const work = start(waits);
   try {
     return await Promise.race([work, timeout]);
   } finally {

@@ -57,13 +57,13 @@ export async function createLambda(context: CloudContext, options: LambdaOptions
     return plain === undefined ? name : `arn:aws:lambda:${context.region}:${context.account}:function:${plain}`;
   };
 
-  const run = async (arn: string, payload: string, requestId: string): Promise<Outcome> => {
+  const run = async (arn: string, payload: string, requestId: string, waits?: InvokeOptions['waits']): Promise<Outcome> => {
     const pool = pools.get(arn);
     if (!pool) throw functionNotFound(arn);
     assertSize(payload, 'RequestResponse');
     const fault = await context.fault('lambda', pool.definition.name);
     if (fault) throw new LambdaRefusal(fault.status, fault.code, fault.message);
-    return pool.run(requestId, payload);
+    return pool.run(requestId, payload, waits);
   };
 
   const target = (arn: string): AsynchronousTarget | undefined => {
@@ -86,7 +86,7 @@ export async function createLambda(context: CloudContext, options: LambdaOptions
     definition: (arn) => pools.get(arn)?.definition,
     definitions: () => [...pools.values()].map((pool) => pool.definition).sort((a, b) => (a.name < b.name ? -1 : 1)),
     policy: (arn) => permissions.document(arn),
-    run: (arn, payload, requestId) => clock.track(run(arn, payload, requestId)),
+    run: (arn, payload, requestId, waits) => clock.track(run(arn, payload, requestId, waits)),
     accept,
   };
 
@@ -138,7 +138,7 @@ export async function createLambda(context: CloudContext, options: LambdaOptions
           accept(functionArn(name), event, requestId);
           return { payload: null };
         }
-        const outcome = await backend.run(functionArn(name), event, requestId);
+        const outcome = await backend.run(functionArn(name), event, requestId, invokeOptions.waits);
         return 'payload' in outcome ? { payload: JSON.parse(outcome.payload) as unknown } : { payload: null, error: outcome.error };
       } catch (error) {
         if (!(error instanceof LambdaRefusal)) throw error;

@@ -2,7 +2,7 @@
 import type { WriteStream } from 'node:fs';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
-import type { CloudContext } from '../service.ts';
+import type { CloudContext, InvokeOptions } from '../service.ts';
 import type { FunctionDefinition } from './function-definition.ts';
 import { LambdaRefusal } from './lambda-refusal.ts';
 import type { Outcome } from './sandbox.ts';
@@ -22,6 +22,7 @@ interface Waiting {
   requestId: string;
   event: string;
   settle: (outcome: Outcome) => void;
+  waits: InvokeOptions['waits'];
 }
 
 export class SandboxPool {
@@ -44,12 +45,13 @@ export class SandboxPool {
   }
 
   /** Runs `event` (JSON) once a sandbox is free. Throws a `LambdaRefusal` when the function's concurrency is zero. */
-  run(requestId: string, event: string): Promise<Outcome> {
+  run(requestId: string, event: string, waits?: InvokeOptions['waits']): Promise<Outcome> {
     if (this.definition.concurrency === 0) {
       throw new LambdaRefusal(429, 'TooManyRequestsException', 'Rate Exceeded.');
     }
     return new Promise((settle) => {
-      this.#waiting.push({ requestId, event, settle });
+      waits?.(true);
+      this.#waiting.push({ requestId, event, settle, waits });
       this.#next();
     });
   }
@@ -71,9 +73,9 @@ export class SandboxPool {
     }
   }
 
-  async #give(sandbox: Sandbox, { requestId, event, settle }: Waiting): Promise<void> {
+  async #give(sandbox: Sandbox, { requestId, event, settle, waits }: Waiting): Promise<void> {
     const { name, arn, memoryMegabytes, logGroup, timeoutSeconds } = this.definition;
-    const outcome = await sandbox.run({
+    const message = {
       requestId,
       event,
       functionName: name,
@@ -82,7 +84,8 @@ export class SandboxPool {
       logGroup,
       logStream: 'local',
       timeoutMs: timeoutSeconds * 1000,
-    });
+    };
+    const outcome = await sandbox.run(message, () => waits?.(false));
     if (sandbox.usable) this.#rest(sandbox);
     else this.#sandboxes.delete(sandbox);
     settle(outcome);

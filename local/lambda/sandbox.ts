@@ -26,6 +26,7 @@ const LARGEST_RESPONSE = 6 * 1024 * 1024 + 100;
 
 interface Job {
   message: InvokeMessage;
+  begins: () => void;
   settle: (outcome: Outcome) => void;
 }
 
@@ -72,9 +73,10 @@ export class Sandbox {
     return !this.#ended && this.#job === undefined;
   }
 
-  run(message: InvokeMessage): Promise<Outcome> {
+  /** `begins` is called when the bundle is loaded and the event given to it. */
+  run(message: InvokeMessage, begins: () => void = () => {}): Promise<Outcome> {
     return new Promise((settle) => {
-      this.#job = { message, settle };
+      this.#job = { message, begins, settle };
       if (this.#ready) this.#send();
     });
   }
@@ -90,7 +92,8 @@ export class Sandbox {
   }
 
   #send(): void {
-    const { message } = this.#job!;
+    const { message, begins } = this.#job!;
+    begins();
     this.#log.write(`START RequestId: ${message.requestId} Version: $LATEST\n`);
     this.#limit = setTimeout(() => this.#timeOut(this.#definition.timeoutSeconds), message.timeoutMs);
     this.#worker.postMessage(message);

@@ -1,5 +1,5 @@
 /** The part of the Lambda REST API (2015-03-31) that clients use here: Invoke, ListFunctions, GetFunction, GetFunctionConfiguration, GetPolicy. */
-import type { IamCheck, PolicyDocument, ServiceError, ServiceRequest, ServiceResponse } from '../service.ts';
+import type { IamCheck, InvokeOptions, PolicyDocument, ServiceError, ServiceRequest, ServiceResponse } from '../service.ts';
 import type { FunctionDefinition } from './function-definition.ts';
 import { functionNotFound, LambdaRefusal } from './lambda-refusal.ts';
 import type { Outcome } from './sandbox.ts';
@@ -11,7 +11,7 @@ export interface LambdaBackend {
   definition(functionArn: string): FunctionDefinition | undefined;
   definitions(): FunctionDefinition[];
   policy(functionArn: string): PolicyDocument | undefined;
-  run(functionArn: string, payload: string, requestId: string): Promise<Outcome>;
+  run(functionArn: string, payload: string, requestId: string, waits?: InvokeOptions['waits']): Promise<Outcome>;
   accept(functionArn: string, payload: string, requestId: string): void;
 }
 

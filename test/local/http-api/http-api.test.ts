@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { HttpApiService } from '../../../local/http-api/http-api.ts';
-import type { InvokeResult } from '../../../local/service.ts';
+import type { CloudContext, InvokeResult } from '../../../local/service.ts';
 import type { TestContext } from '../context.ts';
 import { makeContext } from '../context.ts';
 import { deploy, resource, startLambda } from '../lambda/functions.ts';
@@ -189,6 +190,19 @@ test('an error of the function is 500, an integration that takes too long is 503
     invoke: (arn) => (arn.endsWith('fails') ? failing() : new Promise(() => undefined)),
   });
   expect(await send('GET', '/fails')).toMatchObject({ status: 500, text: '{"message":"Internal Server Error"}' });
+  expect(await send('GET', '/hangs')).toMatchObject({ status: 503, text: '{"message":"Service Unavailable"}' });
+});
+
+test('the time of an integration does not count while its event waits for a sandbox', async () => {
+  const invoke: CloudContext['invoke'] = async (_arn, event, options) => {
+    options?.waits?.(true);
+    await sleep(150);
+    options?.waits?.(false);
+    if ((event as { rawPath: string }).rawPath === '/hangs') return new Promise(() => undefined);
+    return { payload: 'ok' };
+  };
+  api = await startApi(context, { routes: { $default: 'all' }, integration: { TimeoutInMillis: 50 }, invoke });
+  expect(await send('GET', '/answers')).toMatchObject({ status: 200, text: 'ok' });
   expect(await send('GET', '/hangs')).toMatchObject({ status: 503, text: '{"message":"Service Unavailable"}' });
 });
 

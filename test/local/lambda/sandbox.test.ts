@@ -143,6 +143,8 @@ test('as many events run at once as the concurrency allows, the others wait in o
       return { n, threadId, start, together: running-- };
     }`;
   const arn = await deploy(context, lambda, 'pool', source, { ReservedConcurrentExecutions: 2 });
+  // Both threads are there: while one loads, the other would take more than its share.
+  await Promise.all([-2, -1].map((n) => lambda.invoke(arn, { n })));
   const results = await Promise.all([0, 1, 2, 3, 4, 5].map((n) => lambda.invoke(arn, { n })));
   const seen = results.map((result) => result.payload as { n: number; threadId: number; start: string; together: number });
   expect(new Set(seen.map((result) => result.threadId)).size).toBe(2);
@@ -150,6 +152,21 @@ test('as many events run at once as the concurrency allows, the others wait in o
   const byStart = [...seen].sort((a, b) => (BigInt(a.start) < BigInt(b.start) ? -1 : 1)).map((result) => result.n);
   expect(byStart.slice(2, 4).sort()).toEqual([2, 3]);
   expect(byStart.slice(4).sort()).toEqual([4, 5]);
+});
+
+test('an event says when it waits for a thread, and when one begins with it', async () => {
+  const source = `console.log('loaded'); export const handler = async ({ n }) => { await new Promise((resolve) => setTimeout(resolve, 60)); return n; }`;
+  const arn = await deploy(context, lambda, 'waits', source, { ReservedConcurrentExecutions: 1 });
+  const told: string[] = [];
+  const invoke = async (n: number) => {
+    await lambda.invoke(arn, { n }, { waits: (isWaiting) => told.push(`${n} ${isWaiting ? 'waits' : 'begins'}`) });
+    told.push(`${n} ends`);
+  };
+  await Promise.all([invoke(1), invoke(2)]);
+  await invoke(3);
+  expect(told.slice(0, 2)).toEqual(['1 waits', '2 waits']);
+  expect(told.indexOf('2 begins')).toBeGreaterThan(told.indexOf('1 begins'));
+  expect(told.slice(-3)).toEqual(['3 waits', '3 begins', '3 ends']);
 });
 
 test('reserved concurrency of zero throttles', async () => {
