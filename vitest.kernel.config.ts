@@ -1,9 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
-/** The security kernel by the tests of the rules alone: every branch of what decides who may do what is taken by a test that names it. */
+/**
+ * The security kernel, by the tables of its rules alone: each branch of what says who may do what is taken by a test that was written for it. The
+ * random lives of requests are left out: what they reach by luck in one run they may miss in the next.
+ */
 export default defineConfig({
   test: {
-    include: ['test/core/**/*.test.ts'],
+    include: ['test/core/{access,approval,gate,promotion}/**/*.test.ts'],
+    exclude: ['test/core/promotion/life.test.ts'],
     testTimeout: 60_000,
     pool: 'forks',
     coverage: {
@@ -13,7 +17,7 @@ export default defineConfig({
         'core/access/**',
         'core/approval/**',
         'core/gate/{waiver,review,break-glass,record-gate,webhook-signature}.ts',
-        'core/promotion/{allowed-actions,begin,change,create,may-change,phase,plan,settle-gates}.ts',
+        'core/promotion/{allowed-actions,begin,change,create,may-change,phase,plan,plan-changes,settle-gates}.ts',
       ],
       reporter: ['text'],
       thresholds: { statements: 100, branches: 100, functions: 100, lines: 100 },

@@ -6,14 +6,15 @@ import type { EnvironmentRecord } from '../environment/environment.ts';
 import { COUNTS_AS_PASSED, type GateResult, UNSETTLED } from '../gate/gate.ts';
 import { mayBeWaived } from '../gate/waiver.ts';
 import { approvalsHoldUntil, waitsUntil } from '../promotion/begin.ts';
-import { isFinal } from '../promotion/phase.ts';
+import { isFinal, type Phase } from '../promotion/phase.ts';
 import type { Plan } from '../promotion/plan.ts';
 import type { Promotion } from '../promotion/promotion.ts';
 import type { Decision } from './decision.ts';
 import type { Approvers } from './delegation.ts';
-import { type EligiblePerson, eligibleFor, undecided } from './eligible.ts';
+import { eligibleFor, undecided } from './eligible.ts';
 import { exclusionOf } from './excluded.ts';
 import { approvalProgress } from './progress.ts';
+import { smallestSet } from './smallest-set.ts';
 import { isHuman } from './stage.ts';
 
 export interface Condition {
@@ -55,13 +56,12 @@ export interface ExplainFacts {
 
 export function explain(facts: ExplainFacts): Explanation {
   const { promotion, plan, now } = facts;
-  const approvals = approvalConditions(facts);
-  const conditions = [...gateConditions(facts), ...approvals, ...validity(facts), ...startConditions(facts)];
+  const earliest = [now, plan.scheduledDate ?? '', waitsUntil(promotion, plan)].reduce((last, date) => (date > last ? date : last));
+  const conditions = [...gateConditions(facts), ...approvalConditions(facts), ...validity(facts, earliest), ...startConditions(facts)];
   const isOver = isFinal(promotion.phase);
-  const hasBegun = promotion.phase === 'promoting' || promotion.phase === 'rolling_back';
+  const hasBegun = isRollingOut(promotion.phase);
   const open = conditions.filter((condition) => !condition.met);
   const waitsForPeople = open.some(({ kind }) => kind !== 'schedule' && kind !== 'timer');
-  const earliest = [now, plan.scheduledDate ?? '', waitsUntil(promotion, plan)].reduce((last, date) => (date > last ? date : last));
   return {
     id: promotion.id,
     phase: promotion.phase,
@@ -98,16 +98,30 @@ function waiversOf(promotion: Promotion, { configuration }: Approvers): string[]
   });
 }
 
-/** Granted approvals end; who waits longer than they hold is told before it happens. */
-function validity({ promotion, plan, now }: ExplainFacts): Condition[] {
-  if (promotion.phase !== 'approved' || plan.approvals.length === 0) return [];
+/** What was granted ends; who waits longer than it holds is told before it happens. */
+function validity({ promotion, plan }: ExplainFacts, earliest: string): Condition[] {
+  const { phase, expiresAt, waivers = [] } = promotion;
+  const ending = (name: string, until: string, message: string): Condition => ({ kind: 'validity', name, met: earliest < until, message });
+  const deadline = ending('deadline', expiresAt, `the request ends ${expiresAt}, whatever it waits for`);
+  if (phase !== 'approved') return isFinal(phase) || isRollingOut(phase) || deadline.met ? [] : [deadline];
   const until = approvalsHoldUntil(promotion, plan);
-  return [{ kind: 'validity', name: 'validity of the approvals', met: now < until, message: `the approvals hold until ${until}` }];
+  return [
+    ...(plan.approvals.length === 0 ? [] : [ending('validity of the approvals', until, `the approvals hold until ${until}`)]),
+    ...waivers.map((waiver) =>
+      ending(`waiver of ${waiver.gate}`, waiver.expiresAt, `${waiver.gate} is waived until ${waiver.expiresAt}; then the gates run again`),
+    ),
+    ...(deadline.met ? [] : [deadline]),
+  ];
 }
 
-function approvalConditions({ promotion, plan, decisions, approvers }: ExplainFacts): Condition[] {
+function isRollingOut(phase: Phase): boolean {
+  return phase === 'promoting' || phase === 'rolling_back';
+}
+
+function approvalConditions(facts: ExplainFacts): Condition[] {
+  const { promotion, plan, decisions, approvers } = facts;
   const progress = approvalProgress(plan.approvals, decisions, promotion.planHash);
-  return progress.stages.flatMap((stage, index) =>
+  const rules = progress.stages.flatMap((stage, index) =>
     stage.rules.map((rule, place): Condition => {
       const missing = Math.max(0, rule.min - rule.given.length);
       const planned = plan.approvals[index]!.rules[place]!;
@@ -125,6 +139,24 @@ function approvalConditions({ promotion, plan, decisions, approvers }: ExplainFa
       };
     }),
   );
+  if (!waitsToBeClosed(facts)) return rules;
+  const message = 'approvals that did not count for a while count again; one of their people has to say so';
+  return [
+    ...rules,
+    { kind: 'approval', name: 'closing', met: false, message, missing: 1, who: closersOf(facts), resolution: 'approve once more' },
+  ];
+}
+
+/** Has become complete without anybody deciding: a person is back in the team. */
+function waitsToBeClosed({ promotion, plan, decisions }: ExplainFacts): boolean {
+  return promotion.phase === 'pending_approval' && approvalProgress(plan.approvals, decisions, promotion.planHash).complete;
+}
+
+/** Addresses of whose repeated decision closes it. */
+function closersOf({ promotion, decisions }: ExplainFacts): string[] {
+  const isByPerson = ({ planHash, automated, withdrawn }: Decision) =>
+    planHash === promotion.planHash && automated === undefined && !withdrawn;
+  return decisions.filter(isByPerson).map(({ actor }) => actor.email);
 }
 
 function givenBy({ actor, onBehalfOf }: Decision): string {
@@ -182,42 +214,29 @@ function startConditions({ promotion, plan, environment, now }: ExplainFacts): C
   ];
 }
 
-/** Everybody counts once over the whole plan, so the smallest set has one person per missing approval: a matching of places to people. */
-function askedPeople({ promotion, plan, decisions, approvers }: ExplainFacts): string[] | null {
+/** Addresses of who would complete the plan; while stages are sequential, in the order in which they are asked. */
+function askedPeople(facts: ExplainFacts): string[] | null {
+  if (waitsToBeClosed(facts)) return closersOf(facts).slice(0, 1);
+  const { promotion, plan, decisions, approvers } = facts;
   const progress = approvalProgress(plan.approvals, decisions, promotion.planHash);
-  const placesOf = (withAway: boolean) =>
-    progress.stages.flatMap((stage, index) =>
-      stage.rules.flatMap((rule, place) => {
-        const planned = plan.approvals[index]!.rules[place]!;
-        const missing = Math.max(0, rule.min - rule.given.length);
-        const people = eligibleFor(planned, promotion, approvers, decisions);
-        const free = undecided(people, promotion, decisions, withAway ? people.length : missing);
-        return isHuman(planned) ? Array.from({ length: missing }, () => free) : [];
-      }),
-    );
-  return smallestSet(placesOf(false)) ?? smallestSet(placesOf(true));
-}
-
-/** Addresses, one for each place; null when the places cannot all be filled by different people. */
-function smallestSet(places: readonly (readonly EligiblePerson[])[]): string[] | null {
-  const taken = new Map<string, { place: number; person: EligiblePerson }>();
-  const seat = (place: number, tried: Set<string>): boolean =>
-    places[place]!.some((person) => {
-      if (tried.has(person.key)) return false;
-      tried.add(person.key);
-      const holder = taken.get(person.key);
-      if (holder && !seat(holder.place, tried)) return false;
-      taken.set(person.key, { place, person });
-      return true;
-    });
-  const complete = places.every((_people, place) => seat(place, new Set()));
-  return complete ? [...taken.values()].sort((left, right) => left.place - right.place).map(({ person }) => person.email) : null;
+  const places = progress.stages.flatMap((stage, index) =>
+    stage.rules.flatMap((rule, place) => {
+      const planned = plan.approvals[index]!.rules[place]!;
+      const people = eligibleFor(planned, promotion, approvers, decisions);
+      const missing = isHuman(planned) ? Math.max(0, rule.min - rule.given.length) : 0;
+      return Array.from({ length: missing }, () => ({
+        round: stage.round,
+        people: undecided(people, promotion, decisions, people.length),
+      }));
+    }),
+  );
+  return smallestSet(places)?.map(({ email }) => email) ?? null;
 }
 
 function summaryOf({ phase, failure, step }: Promotion, open: readonly Condition[]): string {
   if (failure) return `${phase.replaceAll('_', ' ')}: ${failure.message}`;
   if (isFinal(phase)) return `it is over: ${phase.replaceAll('_', ' ')}`;
-  if (phase === 'promoting' || phase === 'rolling_back') return `${phase.replaceAll('_', ' ')}${step ? `, step ${step}` : ''}`;
+  if (isRollingOut(phase)) return `${phase.replaceAll('_', ' ')}${step ? `, step ${step}` : ''}`;
   const [first, ...more] = open;
   if (!first) return 'nothing is missing; it goes on by itself';
   return `${first.name}: ${first.message}${more.length > 0 ? `, and ${more.length} more` : ''}`;

@@ -12,6 +12,8 @@ export interface RuleProgress {
 
 export interface StageProgress {
   name: string;
+  /** Stages of one round are open together. */
+  round: number;
   status: 'pending' | 'waiting' | 'approved' | 'rejected';
   rules: RuleProgress[];
 }
@@ -79,7 +81,7 @@ export function approvalProgress(stages: readonly ApprovalStage[], decisions: re
   let open = true;
   let stagesMet = 0;
   const progress: StageProgress[] = [];
-  for (const round of roundsOf(stages)) {
+  for (const [index, round] of roundsOf(stages).entries()) {
     const rules = round.flatMap((stage) => stage.rules);
     const given = open ? assign(rules, free) : rules.map(() => []);
     let at = 0;
@@ -93,7 +95,7 @@ export function approvalProgress(stages: readonly ApprovalStage[], decisions: re
       if (isMet) stagesMet++;
       else isRoundMet = false;
       const status = rejected ? 'rejected' : isMet ? 'approved' : open ? 'pending' : 'waiting';
-      progress.push({ name: stage.name, status, rules: counted });
+      progress.push({ name: stage.name, round: index, status, rules: counted });
     }
     const used = new Set(given.flat());
     free = free.filter((decision) => !used.has(decision));

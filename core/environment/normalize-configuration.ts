@@ -336,6 +336,13 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
       'a wait timer counts from the approval, and nobody is asked for one here',
       'write approvals, or leave it out',
     );
+  const approvalValidSeconds = seconds(environment.approval_valid, DEFAULT_VALID_SECONDS, 'approval_valid');
+  if (waitSeconds >= approvalValidSeconds)
+    refuse(
+      [...at, 'wait_timer'],
+      'the approvals are too old before the wait timer is over: nothing would ever start',
+      'make approval_valid longer than wait_timer',
+    );
   return {
     name,
     tier,
@@ -346,7 +353,7 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
     approvals,
     approvalTimeoutSeconds:
       environment.approval_timeout_days === undefined ? DEFAULT_APPROVAL_SECONDS : environment.approval_timeout_days * DAY,
-    approvalValidSeconds: seconds(environment.approval_valid, DEFAULT_VALID_SECONDS, 'approval_valid'),
+    approvalValidSeconds,
     waitSeconds,
     reminders: remindersOf(input, seconds),
     breakGlass: {

@@ -8,6 +8,7 @@ import { withdraw } from '../approval/withdraw.ts';
 import { Refusal } from '../errors.ts';
 import { refuseBreakGlass, refuseUnneeded, requesterMembership } from '../gate/break-glass.ts';
 import type { GateResult } from '../gate/gate.ts';
+import { sha256Hex } from './canonical-json.ts';
 import { type Acting, cancel, execute, refuseUneditable, retry } from './create.ts';
 import { refuseChange } from './may-change.ts';
 import type { Plan } from './plan.ts';
@@ -58,7 +59,7 @@ function probe(action: RequestAction, facts: ActionFacts): void {
     case 'approve':
     case 'reject': {
       const outcome = decide(
-        { ...facts, gatesHash: '', isReciprocal: false, hashText: () => '' },
+        { ...facts, gatesHash: '', isReciprocal: false, hashText: sha256Hex },
         { decision: action, ...acting, planHash: promotion.planHash },
       );
       if (outcome.kind === 'unchanged') throw new Refusal('ALREADY_DECIDED', 'you decided so on this plan already');

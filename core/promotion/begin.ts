@@ -5,6 +5,7 @@ import { approvalProgress } from '../approval/progress.ts';
 import { askedFrom } from '../approval/remind.ts';
 import { standingDecisions } from '../approval/standing.ts';
 import { type EnvironmentRecord, holderOf } from '../environment/environment.ts';
+import type { Waiver } from '../gate/waiver.ts';
 import { type PromotionChange, withPhase } from './change.ts';
 import { nextEdition } from './create.ts';
 import { engineChange } from './engine-change.ts';
@@ -62,8 +63,9 @@ export function begin(facts: BeginFacts): BeginOutcome {
     };
   }
   if (now.toISOString() >= approvalsHoldUntil(promotion, plan)) return { kind: 'approval', change: lapsed(promotion, plan, now) };
-  if (promotion.waivers?.some(({ expiresAt }) => now.toISOString() >= expiresAt))
-    return { kind: 'stop', change: waiverEnded(promotion, plan, now) };
+  const { waivers = [] } = promotion;
+  const valid = waivers.filter(({ expiresAt }) => now.toISOString() < expiresAt);
+  if (valid.length < waivers.length) return { kind: 'stop', change: waiverEnded(promotion, plan, valid) };
   if (promotion.waitingOn === 'confirm') return { kind: 'wait', waitingOn: 'confirm' };
   if (!facts.evidenceHolds)
     return { kind: 'stop', change: failed(promotion, 'EVIDENCE_MISMATCH', `the digest is no longer proven in ${promotion.from}`) };
@@ -119,10 +121,9 @@ export function lapsed(promotion: Promotion, before: Plan, now: Date): Promotion
 }
 
 /** A waiver that people counted on is over: the gates run again, and what was approved with it is approved again. */
-function waiverEnded(promotion: Promotion, before: Plan, now: Date): PromotionChange {
+function waiverEnded(promotion: Promotion, before: Plan, waivers: Waiver[]): PromotionChange {
   const { plan, edition } = nextEdition(promotion, before);
   const attempt = promotion.attempt + 1;
-  const waivers = (promotion.waivers ?? []).filter(({ expiresAt }) => now.toISOString() < expiresAt);
   return engineChange(
     promotion,
     withPhase(promotion, 'validating', { planHash: planHashOf(plan), edition, attempt, waivers }),

@@ -76,10 +76,10 @@ export function create(input: CreateInput): PromotionChange {
   };
 }
 
-/** A scheduled promotion may wait for its date and still be decided in time: the deadline counts from the later of now and then. */
+/** The deadline counts from the later of now and the scheduled date; the wait timer that follows the last approval takes nothing from it. */
 function deadline(plan: Plan, now: Date): string {
   const from = plan.scheduledDate ? Math.max(now.getTime(), Date.parse(plan.scheduledDate)) : now.getTime();
-  return new Date(from + plan.approvalTimeoutSeconds * 1000).toISOString();
+  return new Date(from + (plan.approvalTimeoutSeconds + plan.waitSeconds) * 1000).toISOString();
 }
 
 /** Clocks of clients differ by so much; a date that is this little past means now. */

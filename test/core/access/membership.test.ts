@@ -14,7 +14,7 @@ import {
   rolesIn,
 } from '../../../core/access/membership.ts';
 import { DEFAULT_ROLES, type Verb } from '../../../core/access/verb.ts';
-import { actor, keyOf, robotOf } from '../promotion/fixture.ts';
+import { actor, robotOf } from '../promotion/fixture.ts';
 
 const roles = { ...DEFAULT_ROLES, releaser: { verbs: ['approve', 'execute'] as const, sees: 'all' as const } };
 const member = (names: string[], more: Partial<Parameters<typeof membershipFrom>[1]> = {}): Membership =>

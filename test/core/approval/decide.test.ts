@@ -15,6 +15,7 @@ import {
   acting,
   actor,
   approversOf,
+  becomes,
   decisionBy,
   delegation,
   demoConfiguration,
@@ -119,8 +120,7 @@ describe('who decides', () => {
       'not by a role that holds elsewhere',
       'lead',
       {
-        change: ({ people }) =>
-          Object.assign(people.find(({ subject }) => subject === 'lead')!, { roleEnvironments: { approver: ['staging'] } }),
+        change: becomes('lead', { roleEnvironments: { approver: ['staging'] } }),
       },
       'FORBIDDEN',
     ],
@@ -128,8 +128,7 @@ describe('who decides', () => {
       'by a role that holds there',
       'lead',
       {
-        change: ({ people }) =>
-          Object.assign(people.find(({ subject }) => subject === 'lead')!, { roleEnvironments: { approver: ['prod'] } }),
+        change: becomes('lead', { roleEnvironments: { approver: ['prod'] } }),
       },
       'pending_approval',
     ],

@@ -55,6 +55,13 @@ describe('the token of a mailed link', () => {
       'x'.repeat(10_000),
     ];
     for (const other of others) expect(refusalOf(other), JSON.stringify(other).slice(0, 40)).toBe('BAD_LINK');
+    for (const value of ['null', '7', '"text"', '{', '{"v":2}']) {
+      const bare = Buffer.from(value).toString('base64url');
+      expect(refusalOf(`${bare}.${mac}`), value).toBe('BAD_LINK');
+    }
+    const whole = Object.entries(JSON.parse(Buffer.from(claims, 'base64url').toString()) as object);
+    const turned = Buffer.from(JSON.stringify(Object.fromEntries(whole.reverse()))).toString('base64url');
+    expect(refusalOf(`${turned}.${mac}`)).toBe('BAD_LINK');
     const reordered = Buffer.from(JSON.stringify({ k: 'k1', v: 1 })).toString('base64url');
     expect(refusalOf(`${reordered}.${mac}`)).toBe('BAD_LINK');
     // The last character of 32 bytes in base64url holds unused bits: another spelling of the same MAC.

@@ -11,6 +11,7 @@ import { PHASES } from '../../../core/promotion/phase.ts';
 import {
   actor,
   approversOf,
+  becomes,
   decisionBy,
   delegation,
   demoConfiguration,
@@ -30,7 +31,6 @@ const approvers = (delegations: Delegation[] = [], change: (configuration: Confi
   change(configuration);
   return approversOf(configuration, delegations);
 };
-const person = (configuration: Configuration, subject: string) => configuration.people.find((candidate) => candidate.subject === subject)!;
 
 describe('a delegation', () => {
   const holds = delegation('security', 'qa', { since: at(0), until: at(60) });
@@ -66,19 +66,14 @@ describe('whose place somebody may take', () => {
 
   it('that of who named him or her, with the groups that person has now', () => {
     expect(lent()).toEqual([['security']]);
-    expect(
-      lent(approvers([delegation('security', 'qa')], (configuration) => void (person(configuration, 'security').teams = ['other']))),
-    ).toEqual([['other']]);
+    expect(lent(approvers([delegation('security', 'qa')], becomes('security', { teams: ['other'] })))).toEqual([['other']]);
   });
 
   it.each<[string, (configuration: Configuration) => void]>([
-    ['was disabled', (configuration) => void (person(configuration, 'security').disabled = true)],
-    ['may not approve there any more', (configuration) => void (person(configuration, 'security').roles = ['viewer'])],
-    [
-      'approves in another environment only',
-      (configuration) => void (person(configuration, 'security').roleEnvironments = { approver: ['staging'] }),
-    ],
-    ['belongs to another tenant now', (configuration) => void (person(configuration, 'security').tenants = ['tenant-retail'])],
+    ['was disabled', becomes('security', { disabled: true })],
+    ['may not approve there any more', becomes('security', { roles: ['viewer'] })],
+    ['approves in another environment only', becomes('security', { roleEnvironments: { approver: ['staging'] } })],
+    ['belongs to another tenant now', becomes('security', { tenants: ['tenant-retail'] })],
   ])('not of one who %s', (_name, change) => {
     expect(lent(approvers([delegation('security', 'qa')], change))).toEqual([]);
   });
@@ -126,8 +121,8 @@ describe('which approvals still count', () => {
 
   it.each<[string, Delegation[], (configuration: Configuration) => void]>([
     ['that was taken back', [delegation('security', 'qa', { revokedAt: at(1) })], () => {}],
-    ['of somebody who may not approve any more', [], (configuration) => void (person(configuration, 'security').disabled = true)],
-    ['taken by somebody who may not approve any more', [], (configuration) => void (person(configuration, 'qa').roles = ['viewer'])],
+    ['of somebody who may not approve any more', [], becomes('security', { disabled: true })],
+    ['taken by somebody who may not approve any more', [], becomes('qa', { roles: ['viewer'] })],
   ])('not in a place %s', (_name, delegations, change) => {
     expect(standing([inPlace('qa', 'security', 0)], approvers(delegations, change))).toEqual([]);
   });

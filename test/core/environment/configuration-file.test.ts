@@ -333,6 +333,16 @@ describe('a mistake in the file', () => {
     expect(load('\ufeffpromotion:\r\n  path: dev -> staging -> prod\r\n').configuration.path).toEqual(['dev', 'staging', 'prod']);
   });
 
+  it('a wait timer that outlasts the approvals that it waits after', () => {
+    const wait = (timer: string, valid: string) =>
+      problemsOf(`environments: { staging: { wait_timer: ${timer}, approval_valid: ${valid} } }`).map(
+        ({ message }) => message.split(':')[0],
+      );
+    expect(wait('1h', '2h')).toEqual([]);
+    expect(wait('2h', '2h')).toEqual(['environments.staging.wait_timer']);
+    expect(wait('0', '0')).toEqual(['environments.staging.wait_timer']);
+  });
+
   it('SELF-12: automation that would promote to production without approval', () => {
     const text = `${readFileSync(join(root, 'greenlight.yaml'), 'utf8').replace('promotion:\n', 'promotion:\n  policies: [{ name: auto, from_env: staging, to_env: prod, conditions: [], approval: none }]\n')}`;
     expect(problemsOf(text, true)[0]?.message).toContain('without approval');

@@ -9,7 +9,7 @@ import { isWaivable, mayBeWaived, type Waiver, waived, waiverFor } from '../../.
 import { PHASES, type Phase } from '../../../core/promotion/phase.ts';
 import type { Plan } from '../../../core/promotion/plan.ts';
 import type { Promotion } from '../../../core/promotion/promotion.ts';
-import { acting, actor, demoConfiguration, keyOf, NOW, prodPlan, promotionIn, robotOf } from '../promotion/fixture.ts';
+import { acting, actor, becomes, demoConfiguration, keyOf, NOW, prodPlan, promotionIn, robotOf } from '../promotion/fixture.ts';
 
 const HASH = `sha256:${'1'.repeat(64)}`;
 const later = (seconds: number) => new Date(NOW.getTime() + seconds * 1000).toISOString();
@@ -147,18 +147,13 @@ describe('breaking glass', () => {
     ['is not for who edited it', 'qa', { promotion: { editors: [actor('qa')] } }, 'SELF_APPROVAL'],
     ['is not for who may not', 'lead', {}, 'FORBIDDEN'],
     ['is not for another tenant', 'outsider', { change: (its) => void person(its, 'outsider').roles.push('duty') }, 'FORBIDDEN'],
-    [
-      'is not for who may elsewhere only',
-      'qa',
-      { change: (its) => void (person(its, 'qa').roleEnvironments = { duty: ['staging'] }) },
-      'FORBIDDEN',
-    ],
+    ['is not for who may elsewhere only', 'qa', { change: becomes('qa', { roleEnvironments: { duty: ['staging'] } }) }, 'FORBIDDEN'],
     ['is not for one whose role the requester has too', 'qa', { promotion: { requester: actor('cpi2') } }, 'FORBIDDEN'],
     ['nor whose role the owner of the requesting robot has', 'qa', { promotion: { requester: robotOf('cpi2') } }, 'FORBIDDEN'],
     [
       'is for one whose requester has it elsewhere only',
       'qa',
-      { promotion: { requester: actor('cpi2') }, change: (its) => void (person(its, 'cpi2').roleEnvironments = { duty: ['dev'] }) },
+      { promotion: { requester: actor('cpi2') }, change: becomes('cpi2', { roleEnvironments: { duty: ['dev'] } }) },
       'granted',
     ],
     [
@@ -227,7 +222,7 @@ describe('breaking glass', () => {
       { ...review, closed: { at: '', by: actor('lead'), outcome: 'justified' as const, finding: 'x' } },
     ])
       expect(outcomeOf(() => run('qa', { reviews: [other] }))).toBe('granted');
-    const teams: Case['change'] = (its) => void (person(its, 'dev').teams = ['payments', 'web']);
+    const teams = becomes('dev', { teams: ['payments', 'web'] });
     expect(run('qa', { change: teams }).review!.owners).toEqual(['team:payments', 'team:web']);
     expect(outcomeOf(() => run('qa', { change: teams, reviews: [{ ...review, owners: ['team:web'] }] }))).toBe('BREAK_GLASS_DEBT');
     expect(outcomeOf(() => run('qa', { change: teams, reviews: [review] }))).toBe('granted');

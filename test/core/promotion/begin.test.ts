@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { standingDecisions } from '../../../core/approval/standing.ts';
 import type { Configuration } from '../../../core/environment/configuration.ts';
 import type { EnvironmentRecord } from '../../../core/environment/environment.ts';
-import { type BeginFacts, begin, expired } from '../../../core/promotion/begin.ts';
+import type { Waiver } from '../../../core/gate/waiver.ts';
+import { approvalsHoldUntil, type BeginFacts, begin, expired, lapsed } from '../../../core/promotion/begin.ts';
 import { PHASES, type Phase } from '../../../core/promotion/phase.ts';
 import { planHashOf } from '../../../core/promotion/plan.ts';
 import { actor, approversOf, DIGEST, decisionBy, demoConfiguration, NOW, prodPlan, promotionIn, requestBody } from './fixture.ts';
@@ -134,6 +135,87 @@ describe('what keeps an approved request from starting', () => {
   it("a person's word that is still to come", () => {
     const promotion = promotionIn('approved', { waitingOn: 'confirm' });
     expect(begin(facts('approved', { promotion }))).toEqual({ kind: 'wait', waitingOn: 'confirm' });
+  });
+});
+
+describe('the wait timer', () => {
+  const timed = { ...plan, waitSeconds: 600 };
+  const promotion = promotionIn('approved', { planHash: planHashOf(timed), approvedAt: NOW.toISOString() });
+  const later = (seconds: number) => new Date(NOW.getTime() + seconds * 1000);
+
+  it('counts from the last approval: the request waits and says so once', () => {
+    expect(begin(facts('approved', { plan: timed, promotion, now: later(599.999) }))).toMatchObject({
+      kind: 'wait',
+      waitingOn: 'timer',
+      until: later(600).toISOString(),
+      change: { after: { waitingOn: 'timer' } },
+    });
+    const again = begin(facts('approved', { plan: timed, promotion: { ...promotion, waitingOn: 'timer' }, now: later(1) }));
+    expect(again).toEqual({ kind: 'wait', waitingOn: 'timer', until: later(600).toISOString() });
+    expect(begin(facts('approved', { plan: timed, promotion, now: later(600) })).kind).toBe('start');
+  });
+
+  it('holds nobody back where nobody had to approve', () => {
+    const free = { ...timed, approvals: [] };
+    const unasked = promotionIn('approved', { planHash: planHashOf(free) });
+    expect(begin(facts('approved', { plan: free, promotion: unasked, decisions: [] })).kind).toBe('start');
+    expect(approvalsHoldUntil(unasked, free) > '9').toBe(true);
+    expect(approvalsHoldUntil({ ...unasked, approvedAt: NOW.toISOString() }, free) > '9').toBe(true);
+  });
+});
+
+describe('approvals that are too old', () => {
+  const promotion = promotionIn('approved', { approvedAt: NOW.toISOString() });
+  const end = Date.parse(NOW.toISOString()) + plan.approvalValidSeconds * 1000;
+
+  it('are asked for again, on the same plan under a hash that none of them names', () => {
+    expect(begin(facts('approved', { promotion, now: new Date(end - 1) })).kind).toBe('start');
+    const outcome = begin(facts('approved', { promotion, now: new Date(end) }));
+    if (outcome.kind !== 'approval' || !outcome.change) throw new Error(outcome.kind);
+    const { after, plan: stored, event, notices } = outcome.change;
+    expect(stored).toEqual({ ...plan, edition: 2 });
+    expect(after).toMatchObject({
+      phase: 'pending_approval',
+      edition: 2,
+      planHash: planHashOf(stored!),
+      askedAt: new Date(end).toISOString(),
+    });
+    expect(after.planHash).not.toBe(promotion.planHash);
+    expect(after.approvedAt).toBeUndefined();
+    expect(event).toMatchObject({ type: 'approval.voided', data: { voided: promotion.planHash, reason: 'too old' } });
+    expect(notices).toMatchObject([{ type: 'approval.requested' }]);
+    // Nothing that people read has changed: a decision without a plan hash is taken as before.
+    expect(after.firstPlanHash).toBe(after.planHash);
+  });
+
+  it('of an edited request leave it one whose plan has to be named', () => {
+    const edited = { ...promotion, firstPlanHash: `sha256:${'0'.repeat(64)}`, edition: 4 };
+    const { after } = lapsed(edited, plan, new Date(end));
+    expect(after).toMatchObject({ firstPlanHash: edited.firstPlanHash, edition: 5 });
+  });
+});
+
+describe('a waiver that is over before the rollout begins', () => {
+  const waiver = (gate: string, seconds: number): Waiver => ({
+    gate,
+    type: 'http',
+    definitionHash: DIGEST,
+    by: actor('qa'),
+    at: NOW.toISOString(),
+    expiresAt: new Date(NOW.getTime() + seconds * 1000).toISOString(),
+    review: 'rv-1',
+  });
+
+  it('runs the gates again, and what was approved with it is approved again', () => {
+    const promotion = promotionIn('approved', { approvedAt: NOW.toISOString(), waivers: [waiver('http', 60), waiver('policy', 3_600)] });
+    expect(begin(facts('approved', { promotion, now: new Date(NOW.getTime() + 59_999) })).kind).toBe('start');
+    const outcome = begin(facts('approved', { promotion, now: new Date(NOW.getTime() + 60_000) }));
+    if (outcome.kind !== 'stop' || !outcome.change) throw new Error(outcome.kind);
+    const { after, plan: stored, event, wake } = outcome.change;
+    expect(after).toMatchObject({ phase: 'validating', attempt: 2, edition: 2, planHash: planHashOf(stored!) });
+    expect(after.waivers!.map(({ gate }) => gate)).toEqual(['policy']);
+    expect(event).toMatchObject({ type: 'approval.voided', data: { voided: promotion.planHash, reason: 'waiver over' } });
+    expect(wake).toEqual({ kind: 'start', requestId: promotion.id, attempt: 2 });
   });
 });
 

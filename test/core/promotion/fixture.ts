@@ -5,7 +5,7 @@ import { type Actor, identityKey } from '../../../core/access/identity.ts';
 import { membershipOfKey, rolesIn } from '../../../core/access/membership.ts';
 import type { Decision } from '../../../core/approval/decision.ts';
 import type { Approvers, Delegation } from '../../../core/approval/delegation.ts';
-import type { Configuration } from '../../../core/environment/configuration.ts';
+import type { Configuration, PersonConfiguration } from '../../../core/environment/configuration.ts';
 import { readConfiguration } from '../../../core/environment/configuration-file.ts';
 import type { PromotionChange } from '../../../core/promotion/change.ts';
 import { create } from '../../../core/promotion/create.ts';
@@ -77,6 +77,13 @@ export function prodPlan(configuration = demoConfiguration(), body = requestBody
     requesterKey: keyOf('dev'),
   });
   return { plan, spec: specOf(body, 'staging', 'prod') };
+}
+
+/** A change of a configuration: this person is another way. */
+export function becomes(subject: string, change: Partial<PersonConfiguration>): (configuration: Configuration) => void {
+  return ({ people }) => {
+    Object.assign(people.find((person) => person.subject === subject)!, change);
+  };
 }
 
 /** One who stands in for another; without `to` the other is merely away. It holds at `NOW`, for a week. */

@@ -129,6 +129,8 @@ describe('the rollout', () => {
       'tagging',
       ...['canary:10', 'smoke', 'bake', 'canary:50', 'smoke', 'bake', 'canary:100', 'smoke', 'bake'],
     ]);
+    const { rollout, ...rest } = planFor('prod');
+    expect(stepsOf({ ...rest, rollout: { ...rollout, weights: [100], smoke: false, bakeSeconds: 0 } }).slice(3)).toEqual(['canary:100']);
     expect(stepsOf(planFor('prod', { body: requestBody({ name: 'some-library' }) }))).toEqual(['copying', 'verifying_copy', 'tagging']);
   });
 });

@@ -1,11 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { membershipOfKey } from '../../../core/access/membership.ts';
 import { withPhase } from '../../../core/promotion/change.ts';
-import { cancel, edit, execute, retry } from '../../../core/promotion/create.ts';
+import { cancel, create, edit, execute, refusePastDate, retry } from '../../../core/promotion/create.ts';
 import { type RequestChange, refuseChange } from '../../../core/promotion/may-change.ts';
 import { isFinal, mayBecome, PHASES, type Phase } from '../../../core/promotion/phase.ts';
 import { planHashOf } from '../../../core/promotion/plan.ts';
-import { acting, actor, created, decisionBy, demoConfiguration, keyOf, NOW, prodPlan, promotionIn, requestBody } from './fixture.ts';
+import {
+  acting,
+  actor,
+  created,
+  decisionBy,
+  demoConfiguration,
+  keyOf,
+  NOW,
+  prodPlan,
+  promotionIn,
+  requestBody,
+  robotOf,
+} from './fixture.ts';
 
 const { plan, spec } = prodPlan();
 const codeOf = (run: () => unknown): string => {
@@ -35,6 +47,23 @@ describe('creating', () => {
     expect(change.event).toMatchObject({ type: 'promotion.requested', actor: actor('dev') });
   });
 
+  it('keeps priority, project, preview and the request that it repeats, where there are any', () => {
+    const urgent = { ...spec, request: { ...spec.request, priority: 'urgent' as const } };
+    const more = { project: 'payments', previewRef: 'pv-1', retryOf: 'PR-2026-0001' };
+    const { after } = create({ ...acting('dev'), id: 'PR-2026-0008', plan, spec: urgent, requestedVersion: '1.1.0', now: NOW, ...more });
+    expect(after).toMatchObject({ priority: 'urgent', ...more });
+    for (const name of ['priority', 'project', 'previewRef', 'retryOf']) expect(created().after).not.toHaveProperty(name);
+  });
+
+  it('does not begin in the past, but for what clocks differ by', () => {
+    const minutesAgo = (minutes: number) => new Date(NOW.getTime() - minutes * 60_000).toISOString();
+    const ask = (date: string | null | undefined) => codeOf(() => refusePastDate(date, NOW));
+    expect([ask(null), ask(undefined), ask(minutesAgo(-1)), ask(minutesAgo(5)), ask(minutesAgo(5.001))]).toEqual([
+      ...Array.from({ length: 4 }, () => 'allowed'),
+      'INVALID_DATE',
+    ]);
+  });
+
   it('writes no free text and no address into the event that is locked', () => {
     const text = JSON.stringify(created().event.data);
     for (const secret of [spec.request.justification, spec.request.rollbackPlan, 'example.com']) expect(text).not.toContain(secret);
@@ -46,6 +75,9 @@ describe('creating', () => {
     expect(created(later).after.expiresAt).toBe('2026-12-08T00:00:00.000Z');
     const past = prodPlan(demoConfiguration(), requestBody({}, { scheduledDate: '2020-01-01T00:00:00Z' }));
     expect(created(past).after.expiresAt).toBe('2026-11-27T12:00:00.000Z');
+    // The pause after the last approval takes nothing from the time to give it.
+    const paused = { ...prodPlan(), plan: { ...plan, waitSeconds: 3_600 } };
+    expect(created(paused).after.expiresAt).toBe('2026-11-27T13:00:00.000Z');
   });
 });
 
@@ -104,6 +136,56 @@ describe('an edit', () => {
     expect(change.after.requester).toEqual(actor('dev'));
     const own = edit(promotionIn('blocked'), { ...acting('dev'), ...other, changes: [], requestedVersion: '1.1.0', now: NOW });
     expect(own.after.editors).toEqual([]);
+  });
+
+  it('by a robot makes its owner one who may not decide', () => {
+    const byRobot = edit(promotionIn('blocked'), {
+      ...acting('x'),
+      actor: robotOf('lead'),
+      ...other,
+      changes: [],
+      requestedVersion: '1.1.0',
+      now: NOW,
+    });
+    expect(byRobot.after.editors).toEqual([
+      { key: keyOf('robot'), email: 'robot@example.com', owner: { key: keyOf('lead'), email: 'lead@example.com' } },
+    ]);
+    const again = edit(
+      { ...byRobot.after, phase: 'blocked' },
+      { ...acting('x'), actor: robotOf('lead'), ...other, changes: [], requestedVersion: '1.1.0', now: NOW },
+    );
+    expect(again.after.editors).toHaveLength(1);
+  });
+
+  it('ends every waiver: it was given for the plan that stood', () => {
+    const waiver = { gate: 'http', type: 'http' as const, definitionHash: '', by: actor('qa'), at: '', expiresAt: '9999', review: 'rv-1' };
+    const edited = edit(promotionIn('approved', { waivers: [waiver] }), {
+      ...acting('cpi'),
+      ...other,
+      changes: [],
+      requestedVersion: '1.1.0',
+      now: NOW,
+    });
+    expect(edited.after.waivers).toEqual([]);
+  });
+
+  it('keeps what it changed for those whose approval is void, and the priority that it names', () => {
+    const changes = [{ field: 'rollbackPlan', before: 'a', after: 'b' }];
+    const urgent = { ...other.spec, request: { ...other.spec.request, priority: 'urgent' as const } };
+    const edited = edit(promotionIn('blocked', { priority: 'low' }), {
+      ...acting('dev'),
+      plan: other.plan,
+      spec: urgent,
+      changes,
+      requestedVersion: '1.1.0',
+      now: NOW,
+    });
+    expect(edited.texts).toEqual({ spec: urgent, changes });
+    expect(edited.after.priority).toBe('urgent');
+    expect(
+      edit(promotionIn('blocked', { priority: 'low' }), { ...acting('dev'), ...other, changes, requestedVersion: '1.1.0', now: NOW }).after
+        .priority,
+    ).toBe('low');
   });
 
   it('takes back that it was approved', () => {

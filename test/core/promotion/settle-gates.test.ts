@@ -62,6 +62,35 @@ describe('the results of all gates', () => {
   });
 });
 
+describe('a claim that a gate contradicts', () => {
+  const contradicting = all('passed').map((other, index) =>
+    index === 1 ? { ...other, type: 'signature' as const, status: 'failed' as const } : other,
+  );
+  const alert = { type: 'security.alert', data: { signal: 'claim_contradicted', reason: expect.any(String), gates: names[1] } };
+
+  it('is told to the administrators and written down, whatever becomes of the request', () => {
+    const blocked = settle(plan, contradicting);
+    expect(blocked.after.phase).toBe('blocked');
+    expect(blocked.notices).toContainEqual(alert);
+    expect(blocked.event.data['signals']).toEqual(['claim_contradicted']);
+    const waived = contradicting.map((other) => (other.status === 'failed' ? { ...other, status: 'waived' as const } : other));
+    for (const planned of [plan, { ...plan, approvals: [] }]) {
+      const change = settle(planned, waived);
+      expect(change.after.phase).toBe(planned === plan ? 'pending_approval' : 'approved');
+      expect(change.notices).toContainEqual(alert);
+      expect(change.event.data['signals']).toEqual(['claim_contradicted']);
+    }
+    expect(settle(plan, all('passed')).event.data).not.toHaveProperty('signals');
+  });
+});
+
+it('approval is asked for from the moment that the gates have passed', () => {
+  expect(settle(plan, all('passed')).after).toMatchObject({
+    askedAt: NOW.toISOString(),
+    reminders: { given: 0, lastAt: null, escalated: false },
+  });
+});
+
 describe('one result', () => {
   it('wakes the run when it is the last, and not before', () => {
     const [first, second, third] = all('passed');
@@ -74,6 +103,18 @@ describe('one result', () => {
     });
     expect(record([first!, result(names[1]!, 'running')], third!).wake).toBeUndefined();
     expect(record([first!, second!], result(names[2]!, 'running')).wake).toBeUndefined();
+  });
+
+  it('of a gate that is waived counts, and its history says what was found', () => {
+    const by = { key: 'k', email: 'qa@example.com' };
+    const waiver = { gate: names[0]!, type: 'policy' as const, definitionHash: 'sha256:x', by, at: '', expiresAt: '9999', review: 'rv-1' };
+    const found = result(names[0]!, 'failed');
+    const change = recordGate({ ...promotion, waivers: [waiver] }, plan, [], found, NOW.toISOString());
+    expect(change.gates).toMatchObject([{ status: 'waived' }]);
+    expect(change.event).toMatchObject({
+      data: { status: 'waived' },
+      history: { action: 'gate_waived', error: expect.stringContaining('failed') },
+    });
   });
 
   it('replaces an earlier one of the same gate', () => {
