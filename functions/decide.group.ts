@@ -1,26 +1,27 @@
-/** The one writer of decisions: over REST, by mailed link and by a click in Slack. */
-import { slackMembers } from '../adapters/notification/slack-members.ts';
+/** The one writer of decisions: over REST, by mailed link, by a click in Slack and by services. An approval over REST waits for the code of none of the others. */
 import { approveRequest } from './approval/approve.http.ts';
-import { decideByLink } from './approval/decide-by-link.http.ts';
-import { decideByService } from './approval/decide-by-service.http.ts';
-import { decideBySlack } from './approval/decide-by-slack.http.ts';
 import { createDelegation, endDelegation } from './approval/delegations.http.ts';
 import { rejectRequest } from './approval/reject.http.ts';
-import { revokeLink, showTakeBack } from './approval/revoke-link.http.ts';
-import { showLink } from './approval/show-link.http.ts';
 import { withdrawDecision } from './approval/withdraw.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
+import { lazily } from './kit/lazily.ts';
 
 export const handler = httpHandler('decide', {
   approveRequest,
   rejectRequest,
   withdrawDecision,
-  showLink,
-  decideByLink,
-  showTakeBack,
-  revokeLink,
-  decideByService,
   createDelegation,
   endDelegation,
-  decideBySlack: decideBySlack(slackMembers()),
+  showLink: lazily(async () => (await import('./approval/show-link.http.ts')).showLink),
+  decideByLink: lazily(async () => (await import('./approval/decide-by-link.http.ts')).decideByLink),
+  showTakeBack: lazily(async () => (await import('./approval/revoke-link.http.ts')).showTakeBack),
+  revokeLink: lazily(async () => (await import('./approval/revoke-link.http.ts')).revokeLink),
+  decideByService: lazily(async () => (await import('./approval/decide-by-service.http.ts')).decideByService),
+  decideBySlack: lazily(async () => {
+    const [{ decideBySlack }, { slackMembers }] = await Promise.all([
+      import('./approval/decide-by-slack.http.ts'),
+      import('../adapters/notification/slack-members.ts'),
+    ]);
+    return decideBySlack(slackMembers());
+  }),
 });

@@ -1,10 +1,10 @@
 /** Every reading route. */
 import { listDelegations } from './approval/delegations.http.ts';
-import { inbox } from './approval/inbox.http.ts';
 import { getEnvironment } from './environment/get-environment.http.ts';
 import { listEnvironments } from './environment/list-environments.http.ts';
 import { listReviews } from './gate/reviews.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
+import { lazily } from './kit/lazily.ts';
 import { explainRequest } from './promotion/explain.http.ts';
 import { getRequest } from './promotion/get.http.ts';
 import { list, listMine, listPending } from './promotion/list.http.ts';
@@ -19,7 +19,7 @@ export const handler = httpHandler('read', {
   getRequest,
   explainRequest,
   requestTimeline,
-  inbox,
+  inbox: lazily(async () => (await import('./approval/inbox.http.ts')).inbox),
   listDelegations,
   listReviews,
   listEnvironments,

@@ -1,5 +1,4 @@
 /** Lambda `deliver`: turns notices into bus events, mail and Slack messages. One runs at a time; what fails is tried again every minute for a day. */
-import { askService } from '../../adapters/approval/ask-service.ts';
 import { issueHandle } from '../../adapters/approval/link-keys.ts';
 import { publishEvent } from '../../adapters/notification/bus.ts';
 import { mailer, returnedMail } from '../../adapters/notification/mailer.ts';
@@ -104,7 +103,10 @@ async function deliver(notice: NoticeRow, config: Configuration): Promise<string
   for (const service of servicesToAsk(notice.type, promotion, plan, standingDecisions(approvers, promotion, decisions))) {
     const approver = config.automatedApprovers[service];
     const settings = { origin: requiredVariable('API_ORIGIN'), now: clock.now() };
-    if (approver) await once(`service:${service}`, () => askService(approver, promotion, settings));
+    if (!approver) continue;
+    // Few plans have a service among their approvers.
+    const { askService } = await import('../../adapters/approval/ask-service.ts');
+    await once(`service:${service}`, () => askService(approver, promotion, settings));
   }
   if (QUIET.has(notice.type)) return problems;
   const webhook = config.notifications.slack?.webhook;

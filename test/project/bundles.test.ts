@@ -17,7 +17,6 @@ const WITH_S3: ReadonlySet<FunctionName> = new Set(['seal']);
 const MORE_ENTRY: Partial<Record<FunctionName, number>> = {
   read: 315_000,
   request: 460_000,
-  decide: 340_000,
   operate: 280_000,
   hooks: 340_000,
   public: 250_000,
@@ -26,7 +25,7 @@ const MORE_ENTRY: Partial<Record<FunctionName, number>> = {
   adopt: 270_000,
   deliver: 285_000,
 };
-const MORE_LOADED: Partial<Record<FunctionName, number>> = { request: 650_000, decide: 535_000 };
+const MORE_LOADED: Partial<Record<FunctionName, number>> = { request: 650_000 };
 
 interface Bundle {
   name: FunctionName;
