@@ -1,6 +1,6 @@
-/** API tokens in DynamoDB: found by the hash of their value, so that a copy of the table acts for nobody; listed by their owner. */
+/** API tokens in DynamoDB: made, listed by their owner, and revoked. Every other function only finds them (find-api-token.ts). */
 import { randomBytes } from 'node:crypto';
-import { API_TOKEN, API_TOKEN_PREFIX, type ApiToken, MOST_TOKENS, SHOWN_CHARACTERS, tenantOfToken } from '../../core/access/api-token.ts';
+import { API_TOKEN_PREFIX, type ApiToken, MOST_TOKENS, SHOWN_CHARACTERS, tenantOfToken } from '../../core/access/api-token.ts';
 import { Refusal } from '../../core/errors.ts';
 import { sha256Hex } from '../../core/promotion/canonical-json.ts';
 import type { Acting } from '../../core/promotion/create.ts';
@@ -8,8 +8,8 @@ import { type Clock, changing } from '../../core/promotion/ports.ts';
 import { outboxWrite } from '../audit/outbox.ts';
 import { apiTokenKey, apiTokensKey } from '../state/keys.ts';
 import { type Table, type Write, WriteConflict } from '../state/table.ts';
+import { API_TOKEN_SORT, isLive } from './find-api-token.ts';
 
-const TOKEN = 'TOKEN';
 const OWNER = 'OWNER';
 const LIST = 'LIST';
 /** Ids begin so, and nothing else in an owner's partition. */
@@ -21,8 +21,6 @@ export interface ApiTokens {
   mint(): { id: string; value: string };
   /** Keeps the hash of the value. Refusal LIMIT when the owner has too many. */
   add(token: Omit<ApiToken, 'prefix'>, value: string, acting: Acting): Promise<ApiToken>;
-  /** The live token of that value, by one strongly consistent read. `value` is attacker-controlled. */
-  find(value: string): Promise<ApiToken | undefined>;
   /** The live token of that id. `id` is attacker-controlled. */
   get(id: string): Promise<ApiToken | undefined>;
   /** Live tokens of an owner (identity key), newest first. */
@@ -32,8 +30,6 @@ export interface ApiTokens {
 }
 
 export function apiTokens(table: Table, clock: Clock): ApiTokens {
-  // TTL deletes late: the date is always compared.
-  const isLive = ({ expiresAt }: ApiToken) => expiresAt > clock.now().toISOString();
   const rowsOf = (key: string) => table.all({ pk: apiTokensKey(key), prefix: ID_PREFIX });
   return {
     mint: () => ({
@@ -49,7 +45,7 @@ export function apiTokens(table: Table, clock: Clock): ApiTokens {
       return changing(
         async () => ({ list: await table.get(apiTokensKey(owner), LIST), rows: await rowsOf(owner) }),
         async ({ list, rows }) => {
-          if (rows.filter(({ body }) => isLive(body as ApiToken)).length >= MOST_TOKENS)
+          if (rows.filter(({ body }) => isLive(body as ApiToken, clock)).length >= MOST_TOKENS)
             throw new Refusal('LIMIT', `you have ${MOST_TOKENS} live tokens already`, { hint: 'revoke one of them first' });
           const event = outboxWrite({
             ...eventOf(token, clock),
@@ -62,7 +58,7 @@ export function apiTokens(table: Table, clock: Clock): ApiTokens {
             },
           });
           await table.transact([
-            { put: { PK: apiTokenKey(hash), SK: TOKEN, ttl, body: token }, condition: isNew },
+            { put: { PK: apiTokenKey(hash), SK: API_TOKEN_SORT, ttl, body: token }, condition: isNew },
             { put: { PK: apiTokensKey(owner), SK: id, ttl, hash, lastLine: event.lastLine, body: token }, condition: isNew },
             { put: { PK: apiTokensKey(id), SK: OWNER, ttl, owner }, condition: isNew },
             nextVersion(owner, list?.['version'] as number | undefined),
@@ -72,20 +68,14 @@ export function apiTokens(table: Table, clock: Clock): ApiTokens {
         },
       );
     },
-    async find(value) {
-      if (!API_TOKEN.test(value)) return undefined;
-      // Found by its hash: nothing compares the value itself, so no time tells how much of a guess is right.
-      const token = (await table.get(apiTokenKey(sha256Hex(value)), TOKEN))?.['body'] as ApiToken | undefined;
-      return token && isLive(token) ? token : undefined;
-    },
     async get(id) {
       if (!ID.test(id)) return undefined;
       const owner = (await table.get(apiTokensKey(id), OWNER))?.['owner'] as string | undefined;
       const token = owner === undefined ? undefined : ((await table.get(apiTokensKey(owner), id))?.['body'] as ApiToken | undefined);
-      return token && isLive(token) ? token : undefined;
+      return token && isLive(token, clock) ? token : undefined;
     },
     async ofOwner(key) {
-      const tokens = (await rowsOf(key)).map(({ body }) => body as ApiToken).filter(isLive);
+      const tokens = (await rowsOf(key)).map(({ body }) => body as ApiToken).filter((token) => isLive(token, clock));
       return tokens.sort((left, right) => (positionOf(left) < positionOf(right) ? 1 : -1));
     },
     async revoke(token, acting) {
@@ -97,7 +87,7 @@ export function apiTokens(table: Table, clock: Clock): ApiTokens {
       const isThere = { expression: 'attribute_exists(PK)' };
       try {
         await table.transact([
-          { remove: { pk: apiTokenKey(row['hash'] as string), sk: TOKEN }, condition: isThere },
+          { remove: { pk: apiTokenKey(row['hash'] as string), sk: API_TOKEN_SORT }, condition: isThere },
           { remove: { pk: apiTokensKey(owner), sk: id }, condition: isThere },
           { remove: { pk: apiTokensKey(id), sk: OWNER } },
           event.write,

@@ -1,6 +1,6 @@
 /** `POST`, `GET` and `DELETE /v1/tokens`: the API tokens that a person makes for programs. */
 import type * as z from 'zod';
-import { positionOf } from '../../adapters/access/api-tokens.ts';
+import { apiTokens, positionOf } from '../../adapters/access/api-tokens.ts';
 import { kmsMacs } from '../../adapters/access/macs.ts';
 import { type ApiToken, type AskedScope, identityOfApiToken, mayManageToken, scopeWithin } from '../../core/access/api-token.ts';
 import { identityKey } from '../../core/access/identity.ts';
@@ -10,14 +10,14 @@ import type { Configuration } from '../../core/environment/configuration.ts';
 import { Refusal } from '../../core/errors.ts';
 import type { Json } from '../../core/promotion/canonical-json.ts';
 import { actingOf } from '../kit/acting.ts';
-import { tokens } from '../kit/bearer.ts';
 import { cursors } from '../kit/cursor.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
-import { clock, people } from '../kit/state.ts';
+import { clock, people, table } from '../kit/state.ts';
 import type { tokenBody, tokenQuery } from '../routes.ts';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_LIMIT = 25;
+const tokens = apiTokens(table, clock);
 const pages = cursors(kmsMacs(), clock);
 
 /** What the maker may not give is said before what is wrong with the body, as everywhere. */

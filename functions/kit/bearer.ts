@@ -1,5 +1,5 @@
 /** Whose a bearer token is: an API token of ours, a token that a build system signed for a job, or one of the issuer of people. */
-import { apiTokens } from '../../adapters/access/api-tokens.ts';
+import { findApiToken } from '../../adapters/access/find-api-token.ts';
 import { claimedIssuer, type TokenVerifier, tokenVerifier } from '../../adapters/access/token-verifier.ts';
 import { requiredVariable } from '../../adapters/state/table.ts';
 import { API_TOKEN_PREFIX, identityOfApiToken, membershipOfApiToken } from '../../core/access/api-token.ts';
@@ -9,8 +9,6 @@ import { membershipOf, NOBODY, ownerOf } from '../../core/access/membership.ts';
 import type { Configuration } from '../../core/environment/configuration.ts';
 import type { Caller } from './http.ts';
 import { clock, people, table } from './state.ts';
-
-export const tokens = apiTokens(table, clock);
 
 /** One verifier per issuer and instance, so that its keys are fetched once. */
 const verifiers = new Map<string, TokenVerifier>();
@@ -67,7 +65,7 @@ export async function identityOfToken(token: string, config: Configuration): Pro
 }
 
 async function callerOfApiToken(value: string, config: Configuration): Promise<Caller | undefined> {
-  const token = await tokens.find(value);
+  const token = await findApiToken(table, clock, value);
   const identity = token && identityOfApiToken(config, token);
   if (!identity) return undefined;
   const { email, name, kind, owner } = identity;
