@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { canonicalEmail, identityKey, isSamePerson } from '../../../core/access/identity.ts';
+import { canonicalEmail, identityKey, isSamePerson, mailAddressOf, nameInFull, principalKey } from '../../../core/access/identity.ts';
 import { belongsToTenant, maySee, mayUse, membershipOf } from '../../../core/access/membership.ts';
 import { DEFAULT_ROLES } from '../../../core/access/verb.ts';
 import type { Configuration } from '../../../core/environment/configuration.ts';
@@ -29,6 +29,17 @@ describe('identity', () => {
   it('keeps the subjects of issuers apart', () => {
     expect(identityKey({ issuer: 'a', subject: 'b' })).not.toBe(identityKey({ issuer: 'c', subject: 'b' }));
     expect(identityKey({ issuer: 'a', subject: 'b\nc' })).not.toBe(identityKey({ issuer: 'a\nb', subject: 'd' }));
+  });
+});
+
+describe('a robot', () => {
+  const dev = { key: 'd', email: 'dev@x.io' };
+  const robot = { key: 'r', email: 'ci:main', owner: dev };
+
+  it('counts as the person who answers for it, who also gets its mail', () => {
+    expect([principalKey(dev), principalKey(robot)]).toEqual(['d', 'd']);
+    expect([mailAddressOf(dev), mailAddressOf(robot)]).toEqual(['dev@x.io', 'dev@x.io']);
+    expect([nameInFull(dev), nameInFull(robot)]).toEqual(['dev@x.io', 'ci:main for dev@x.io']);
   });
 });
 

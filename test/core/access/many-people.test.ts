@@ -14,7 +14,11 @@ function crowd(): { configuration: Configuration; looks: () => number } {
     const subject = `person-${index}`;
     const common = { tenants: ['tenant-finance'], roles: ['cpi'], teams: [], disabled: index % 2 === 1 };
     const person = { subject, email: `${subject}@example.com`, name: subject, ...common };
-    return Object.defineProperty(person, 'subject', { enumerable: true, get: () => [looks++, subject][1] });
+    const look = () => {
+      looks++;
+      return subject;
+    };
+    return Object.defineProperty(person, 'subject', { enumerable: true, get: look });
   });
   return { configuration: { ...demoConfiguration(), people }, looks: () => looks };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  asRobot,
   belongsToTenant,
   grantsIn,
   holdsVerb,
@@ -9,12 +10,14 @@ import {
   maySee,
   mayUse,
   membershipFrom,
+  membershipOfKey,
   NOBODY,
   reachOf,
   rolesIn,
 } from '../../../core/access/membership.ts';
 import { DEFAULT_ROLES, type Verb } from '../../../core/access/verb.ts';
-import { actor, robotOf } from '../promotion/fixture.ts';
+import type { Configuration } from '../../../core/environment/configuration.ts';
+import { actor, becomes, demoConfiguration, keyOf, robotOf } from '../promotion/fixture.ts';
 
 const roles = { ...DEFAULT_ROLES, releaser: { verbs: ['approve', 'execute'] as const, sees: 'all' as const } };
 const member = (names: string[], more: Partial<Parameters<typeof membershipFrom>[1]> = {}): Membership =>
@@ -92,6 +95,38 @@ describe('whose requests are seen', () => {
       expect(maySee(member(['viewer']), actor('dev'), { ...of(requester), tenant: 'retail' })).toBe(false);
       expect(maySee(member(['auditor']), actor('dev'), of(requester))).toBe(false);
     }
+  });
+});
+
+describe('a robot of the configuration', () => {
+  const configuration = (owner: string, change: (its: Configuration) => void = () => {}): Configuration => {
+    const demo = demoConfiguration();
+    demo.people.push({
+      subject: 'robot',
+      email: 'robot@example.com',
+      name: 'Robot',
+      tenants: ['tenant-finance'],
+      roles: ['cpi'],
+      teams: ['qa'],
+      disabled: false,
+      owner,
+    });
+    change(demo);
+    return demo;
+  };
+  const robotIn = (its: Configuration) => membershipOfKey(its, keyOf('robot'));
+
+  it('may what its entry says, without what a person has to answer for and without teams', () => {
+    const robot = robotIn(configuration('dev'));
+    expect(rolesIn(robot, 'prod')).toEqual(['cpi']);
+    expect([holdsVerb(robot, 'request'), holdsVerb(robot, 'approve'), holdsVerb(robot, 'reject')]).toEqual([true, false, false]);
+    expect(robot.teams).toEqual([]);
+    expect(asRobot(robot)).toEqual(robot);
+  });
+
+  it('may nothing once its owner has left, is unknown, or is a robot too', () => {
+    for (const its of [configuration('dev', becomes('dev', { disabled: true })), configuration('nobody'), configuration('robot')])
+      expect(robotIn(its)).toEqual(NOBODY);
   });
 });
 
