@@ -1,6 +1,8 @@
 /** Every reading route. */
+import { listDelegations } from './approval/delegations.http.ts';
 import { getEnvironment } from './environment/get-environment.http.ts';
 import { listEnvironments } from './environment/list-environments.http.ts';
+import { listReviews } from './gate/reviews.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
 import { lazily } from './kit/lazily.ts';
 import { explainRequest } from './promotion/explain.http.ts';
@@ -18,8 +20,8 @@ export const handler = httpHandler('read', {
   explainRequest,
   requestTimeline,
   inbox: lazily(async () => (await import('./approval/inbox.http.ts')).inbox),
-  listDelegations: lazily(async () => (await import('./approval/delegations.http.ts')).listDelegations),
-  listReviews: lazily(async () => (await import('./gate/reviews.http.ts')).listReviews),
+  listDelegations,
+  listReviews,
   listEnvironments,
   getEnvironment,
 });
