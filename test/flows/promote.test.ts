@@ -175,6 +175,8 @@ describe('people', () => {
       'Your approval is asked': ['lead', 'security'],
       // Once for each approval; the one who is still asked hears of the first.
       'Approved by an approver': ['dev', 'dev', 'security'],
+      // Who decided by the mailed link has the receipt.
+      'Your approval is recorded': ['lead'],
       'Approval approved': ['dev'],
       'Rollout started': ['dev', 'lead', 'security'],
       'Promotion succeeded': ['dev', 'lead', 'security'],
