@@ -5,7 +5,6 @@ import type { Fetcher } from 'aws-jwt-verify/https';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import type { CiClaims } from '../../core/access/ci-principal.ts';
 import { Fault } from '../../core/errors.ts';
-import { egress } from '../egress.ts';
 
 /** Claims of a verified token. */
 export interface VerifiedToken {
@@ -42,9 +41,13 @@ const LONGEST_TOKEN = 8_192;
 
 type Claims = Record<string, unknown>;
 
-/** Metadata and keys come by the one way out, with its limits. A connection that was kept may have died: one more attempt. */
+/**
+ * Metadata and keys come by the one way out, with its limits. It is loaded by the first token of an issuer. A connection that was kept may have died:
+ * one more attempt.
+ */
 const FETCHER: Fetcher = {
   fetch: async (url) => {
+    const { egress } = await import('../egress.ts');
     const request = { url, headers: { accept: 'application/json' }, deadlineMs: 3_000 };
     const answer = await egress.request(request).catch(() => egress.request(request));
     if (answer.status !== 200) throw new Fault('UNAVAILABLE', `the issuer answers ${answer.status}`);
