@@ -4,7 +4,7 @@ import { sha256Hex } from '../../core/promotion/canonical-json.ts';
 import type { NoticeDraft } from '../../core/promotion/change.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { deliveryKey, NOTICE } from '../state/keys.ts';
-import { type Table, WriteConflict } from '../state/table.ts';
+import { type Item, type Table, WriteConflict } from '../state/table.ts';
 
 export interface NoticeRow extends NoticeDraft {
   row: string;
@@ -17,7 +17,8 @@ export interface NoticeRow extends NoticeDraft {
 }
 
 export interface NoticeRows {
-  pending(): Promise<NoticeRow[]>;
+  /** Oldest first, read page by page: after a burst there are more than one run delivers. */
+  pending(): AsyncGenerator<NoticeRow>;
   /** A notice that no change of the request carries. */
   add(draft: NoticeDraft, promotion: Pick<Promotion, 'id' | 'seq' | 'attempt' | 'planHash'>, now: Date): Promise<void>;
   done(notice: NoticeRow): Promise<void>;
@@ -40,6 +41,9 @@ export interface NoticeRows {
 /** Marks are needed while their notice may be repeated. */
 const KEEP_SECONDS = 7 * 86_400;
 
+/** Notices that are read at a time. */
+const PAGE = 50;
+
 /** Sort key of the last notice that could not go out. */
 const FAILED = 'FAILED';
 
@@ -47,13 +51,14 @@ export function noticeRows(table: Table): NoticeRows {
   const sort = (notice: NoticeRow, channel: string) => `SENT#${notice.row}#${sha256Hex(channel).slice(0, 16)}`;
   const ttl = (notice: NoticeRow) => Math.ceil(Date.parse(notice.at) / 1000) + KEEP_SECONDS;
   return {
-    async pending() {
-      const items = await table.all({ pk: NOTICE });
-      return items.map((item) => ({
-        ...(item['body'] as Omit<NoticeRow, 'row' | 'at'>),
-        row: item['SK'] as string,
-        at: item['at'] as string,
-      }));
+    async *pending() {
+      let startKey: Item | undefined;
+      do {
+        const page = await table.query({ pk: NOTICE, limit: PAGE, ...(startKey ? { startKey } : {}) });
+        for (const { body, SK, at } of page.items)
+          yield { ...(body as Omit<NoticeRow, 'row' | 'at'>), row: SK as string, at: at as string };
+        startKey = page.lastKey;
+      } while (startKey);
     },
     async add(draft, { id, seq, attempt, planHash }, now) {
       await table.put({

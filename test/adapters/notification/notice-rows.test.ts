@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { noticeRows } from '../../../adapters/notification/notice-rows.ts';
+import { type NoticeRow, noticeRows } from '../../../adapters/notification/notice-rows.ts';
 import { promotionStore } from '../../../adapters/promotion/promotion-store.ts';
 import { created } from '../../core/promotion/fixture.ts';
 import { type ServedTable, serveTable } from '../state/served-table.ts';
@@ -13,7 +13,12 @@ afterAll(() => served.stop());
 it('notices wait until they are done, and each channel is marked by itself', async () => {
   const promotion = await promotionStore(served.table, served.clock).commit(created());
   const notices = noticeRows(served.table);
-  const [notice, ...more] = await notices.pending();
+  const pending = async () => {
+    const found: NoticeRow[] = [];
+    for await (const each of notices.pending()) found.push(each);
+    return found;
+  };
+  const [notice, ...more] = await pending();
   expect(more).toEqual([]);
   expect(notice).toMatchObject({ type: 'promotion.requested', requestId: promotion.id, seq: 1, attempt: 1, planHash: promotion.planHash });
   expect(await notices.wasSent(notice!, 'mail:lead@example.com')).toBe(false);
@@ -37,5 +42,5 @@ it('notices wait until they are done, and each channel is marked by itself', asy
   expect(await notices.hasFailed(promotion.id)).toBe(false);
   expect(await notices.hasFailed('PR-2026-9999')).toBe(false);
   await notices.done(notice!);
-  expect(await notices.pending()).toEqual([]);
+  expect(await pending()).toEqual([]);
 });

@@ -5,7 +5,7 @@ import { GenerateMacCommand, KMSClient } from '@aws-sdk/client-kms';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SESClient, SendEmailCommand, type SendEmailCommandInput } from '@aws-sdk/client-ses';
 import { mockClient } from 'aws-sdk-client-mock';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { noticeRows } from '../../../adapters/notification/notice-rows.ts';
 import { decodeToken } from '../../../core/approval/link-token.ts';
 import { decodeHandle } from '../../../core/approval/slack-handle.ts';
@@ -124,6 +124,24 @@ describe('asking for approval', () => {
     await deliver();
     expect(addressed()).toEqual(['platform-team@example.com']);
     expect(mails().some((mail) => tokenOf(mail) !== undefined)).toBe(false);
+  });
+
+  it('of many requests goes on from page to page, stops before its time is up, and is finished by the next run', async () => {
+    const request = await noticed('gate.finished', 'validating');
+    const rows = Array.from({ length: 119 }, (_, index) => ({ seq: index }));
+    for (const { seq } of rows)
+      await noticeRows(world.state.table).add({ type: 'gate.finished', data: {} }, { ...request, seq }, world.state.clock.now());
+    const clock = vi.spyOn(performance, 'now');
+    bus.on(PutEventsCommand).callsFake(async () => {
+      if (bus.commandCalls(PutEventsCommand).length === 70) clock.mockReturnValue(Number.POSITIVE_INFINITY);
+      return { FailedEntryCount: 0 };
+    });
+    expect(await deliver()).toEqual({ delivered: 70 });
+    clock.mockRestore();
+    expect(await world.state.table.all({ pk: 'NOTICE#0' })).toHaveLength(50);
+    expect(await deliver()).toEqual({ delivered: 50 });
+    expect(bus.commandCalls(PutEventsCommand)).toHaveLength(120);
+    expect(await world.state.table.all({ pk: 'NOTICE#0' })).toEqual([]);
   });
 
   it('again after an approval goes to who is still missing', async () => {

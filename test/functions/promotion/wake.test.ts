@@ -1,7 +1,7 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { SendTaskSuccessCommand, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { mockClient } from 'aws-sdk-client-mock';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type RunWorld, startRunWorld } from '../run-world.ts';
 
 let world: RunWorld;
@@ -55,6 +55,23 @@ describe('starting runs', () => {
     await expect(wake()).rejects.toThrow('broken');
     expect(world.started).toEqual(['PR-2026-7002-1']);
     expect((await world.state.wakes.pending()).map(({ requestId }) => requestId)).toEqual(['PR-2026-7001']);
+  });
+});
+
+describe('a burst', () => {
+  it('is served until the time is nearly up, and by the next run from there', async () => {
+    const ids = Array.from({ length: 6 }, (_, index) => `PR-2026-710${index}`);
+    for (const id of ids) await add('start', id);
+    const clock = vi.spyOn(performance, 'now');
+    world.sfn.on(StartExecutionCommand).callsFake(async ({ name }: { name: string }) => {
+      world.started.push(name);
+      if (world.started.length === 4) clock.mockReturnValue(Number.POSITIVE_INFINITY);
+    });
+    expect(await wake()).toEqual({ woken: 4 });
+    clock.mockRestore();
+    expect(await world.state.wakes.pending()).toHaveLength(2);
+    expect(await wake()).toEqual({ woken: 2 });
+    expect(world.started.sort()).toEqual(ids.map((id) => `${id}-1`));
   });
 });
 
