@@ -2,6 +2,7 @@
 import type * as z from 'zod';
 import { isOwnRequest, maySee } from '../../core/access/membership.ts';
 import { decide } from '../../core/approval/decide.ts';
+import type { Approvers } from '../../core/approval/delegation.ts';
 import { approvalProgress, openRules } from '../../core/approval/progress.ts';
 import { groupOf } from '../../core/approval/stage.ts';
 import { Refusal } from '../../core/errors.ts';
@@ -10,7 +11,7 @@ import { stateOf } from '../../core/promotion/phase.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
-import { clock, promotions } from '../kit/state.ts';
+import { approversNow, clock, promotions } from '../kit/state.ts';
 import { type DecisionBasis, planAndDecisions } from '../promotion/find-request.ts';
 import { listOpenRequests } from '../promotion/list-requests.ts';
 import { renderSummary } from '../promotion/render-request.ts';
@@ -29,6 +30,7 @@ interface Place {
 export async function inbox(call: InboxCall): Promise<HttpAnswer> {
   const { limit, cursor, view = 'pending', ...filters } = call.query;
   const places = new Map<string, Place>();
+  const approvers = await approversNow();
   const page = await listOpenRequests(call, {
     operation: 'inbox',
     filters: { view, ...filters },
@@ -38,7 +40,7 @@ export async function inbox(call: InboxCall): Promise<HttpAnswer> {
       if (!fitsHead(promotion, filters) || !maySee(call.caller.membership, call.caller.actor, promotion)) return false;
       const isMine = isOwnRequest(promotion, call.caller.actor);
       if (view === 'mine' && !isMine) return false;
-      const place = await placeOf(promotion, isMine, call);
+      const place = await placeOf(promotion, isMine, call, approvers);
       if (view === 'pending' && !place.waitsForMe) return false;
       if (filters.team !== undefined && !place.teams.includes(filters.team)) return false;
       places.set(promotion.id, place);
@@ -72,8 +74,8 @@ function isEqual(wanted: string | undefined, actual: string): boolean {
   return wanted === undefined || wanted === actual;
 }
 
-async function placeOf(promotion: Promotion, isMine: boolean, call: InboxCall): Promise<Place> {
-  if (promotion.phase === 'pending_approval') return placeInApproval(promotion, isMine, await planAndDecisions(promotion), call);
+async function placeOf(promotion: Promotion, isMine: boolean, call: InboxCall, approvers: Approvers): Promise<Place> {
+  if (promotion.phase === 'pending_approval') return placeInApproval(promotion, isMine, await planAndDecisions(promotion, approvers), call);
   if (promotion.phase === 'blocked') {
     if (isMine) return { reason: 'blocked by its gates: mend what they found and retry, or edit it', waitsForMe: true, teams: [] };
     const reason = 'blocked by its gates; you could waive one in an emergency';

@@ -49,12 +49,12 @@ export interface DecisionBasis {
   approvers: Approvers;
 }
 
-/** Plan that stands, the decisions that still count, and who may approve. */
-export async function planAndDecisions(promotion: Promotion): Promise<DecisionBasis> {
+/** Plan that stands, the decisions that still count, and who may approve: read now, unless a list has just done so for all that it shows. */
+export async function planAndDecisions(promotion: Promotion, who?: Approvers): Promise<DecisionBasis> {
   const [plan, given, approvers] = await Promise.all([
     promotions.plan(promotion.id, promotion.planHash),
     promotions.decisions(promotion.id),
-    approversNow(),
+    who ?? approversNow(),
   ]);
   if (!plan) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
   return { plan, decisions: standingDecisions(approvers, promotion, given), given, approvers };
