@@ -71,7 +71,15 @@ ${gatesOf(facts)}${othersOf(facts)}${formOf(facts)}`;
 /** Differences of two plans as a table of before and after. */
 export function changesOf(title: string, changes: readonly PlanChange[]): Html {
   if (changes.length === 0) return NO_HTML;
-  return html`<div class="note changed"><p><b>${title}</b></p>${listOf(changes.map(({ field, before, after }) => [field, html`${foreign(before)} → <b>${foreign(after)}</b>`] as const))}</div>`;
+  return html`<div class="note changed"><p><b>${title}</b></p>${listOf(changes.map(({ field, before, after }) => [wordsOfField(field), html`${foreign(before)} → <b>${foreign(after)}</b>`] as const))}</div>`;
+}
+
+/** `rollout.bakeSeconds` as people write it. */
+function wordsOfField(field: string): string {
+  return field
+    .replaceAll('.', ' ')
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .toLowerCase();
 }
 
 /** What of the approvals is given and what is missing, and who can give it. */

@@ -68,7 +68,7 @@ input[type=radio]{flex:none;width:1.25rem;height:1.25rem;margin:.2rem 0 0;accent
 input[type=text],textarea{display:block;width:100%;font:inherit;color:inherit;background:var(--sheet);border:1px solid var(--soft);border-radius:6px;padding:.5rem .75rem}
 input[type=text]{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;max-width:20rem}
 textarea{resize:vertical}
-[aria-invalid=true]{border:2px solid var(--bad)}
+input[aria-invalid=true],textarea[aria-invalid=true]{border:2px solid var(--bad)}
 .wrong{margin:.25rem 0;color:var(--bad);font-weight:600}
 button,a.button{display:inline-block;font:inherit;font-weight:600;padding:.625rem 1.5rem;border-radius:8px;border:2px solid var(--ink);background:var(--ink);color:var(--sheet);cursor:pointer;text-decoration:none}
 button:hover,a.button:hover{opacity:.88}

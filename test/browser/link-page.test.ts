@@ -17,7 +17,7 @@ interface Asked {
   link: string;
 }
 
-const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
+const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
 
 if (!hasChromium) {
   it(MISSING, ({ skip }) => {
@@ -151,7 +151,7 @@ describe.skipIf(!hasChromium)('the page of a mailed link, in Chromium', () => {
   it('comes again with what was typed and what is wrong beside it', async () => {
     const { path, link } = await asked();
     const before = await standing(cloud, path);
-    const one = await browse();
+    const one = await browse({ colorScheme: 'dark' });
     const { page } = one;
     await page.goto(link);
     const answer = await decide(page, 'Reject', { comment: 'no', confirm: 'prod 000000' });
@@ -287,12 +287,12 @@ describe.skipIf(!hasChromium)('the page of a mailed link, in Chromium', () => {
       await page.goto(link);
       expect(await page.evaluate(OVERFLOW)).toBeLessThanOrEqual(0);
       expect(await page.evaluate(POOR_CONTRASTS)).toEqual([]);
-      await picture(page, `approval-decide-phone-${colorScheme}`);
+      if (colorScheme === 'dark') await picture(page, 'approval-decide-phone');
       await page.goto(`${cloud.endpoints.api}/v1/approvals/link?t=${'x'.repeat(300)}`);
       expect(await page.getByRole('heading').first().innerText()).toBe('This link does not work');
       expect(await page.evaluate(OVERFLOW)).toBeLessThanOrEqual(0);
       expect(await page.evaluate(POOR_CONTRASTS)).toEqual([]);
-      if (colorScheme === 'dark') await picture(page, 'approval-refused-phone-dark');
+      if (colorScheme === 'dark') await picture(page, 'approval-refused-phone');
       await one.close();
     }
     const edited = await cloud.api('PATCH', path, { as: 'dev', body: { request: { releaseNotes: 'Something else altogether' } } });
