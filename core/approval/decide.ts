@@ -12,7 +12,7 @@ import { lentAuthority } from './authority.ts';
 import type { Decision } from './decision.ts';
 import type { Approvers } from './delegation.ts';
 import { EXCLUSION_WORDS, exclusionOf } from './excluded.ts';
-import { type ApprovalProgress, approvalProgress, isAskedNow, openRules } from './progress.ts';
+import { type ApprovalProgress, approvalProgress, isAskedNow, isMissing, openRules } from './progress.ts';
 import { askedFrom } from './remind.ts';
 import { fits, type Groups } from './stage.ts';
 import { standingDecisions } from './standing.ts';
@@ -267,7 +267,7 @@ function authorityFor(facts: DecisionFacts, { actor, automated }: DecisionInput,
         ];
   const missing = openRules(plan.approvals, progress);
   return (
-    candidates.find(({ groups }) => missing.some(({ rule }) => fits(rule, groups))) ??
+    candidates.find(({ groups }) => isMissing(missing, groups)) ??
     candidates.find(({ groups }) => isAskedNow(plan.approvals, progress, groups))
   )?.authority;
 }

@@ -4,7 +4,7 @@ import { type Approved, lentAuthority, ownAuthority } from './authority.ts';
 import type { Decision } from './decision.ts';
 import { type Approvers, isAway } from './delegation.ts';
 import { exclusionOf } from './excluded.ts';
-import { type ApprovalRule, fits } from './stage.ts';
+import { type ApprovalRule, fits, type Groups } from './stage.ts';
 
 /** A person who may decide, with the key that decisions carry. */
 export interface EligiblePerson {
@@ -17,13 +17,21 @@ export interface EligiblePerson {
   onBehalfOf?: string;
 }
 
+type Rule = Pick<ApprovalRule, 'team' | 'role' | 'automated'>;
+
 /** In the order of the configuration. An automated approver is no person: its rule has none. */
-export function eligibleFor(
-  rule: Pick<ApprovalRule, 'team' | 'role' | 'automated'>,
+export function eligibleFor(rule: Rule, promotion: Approved, approvers: Approvers, decisions: readonly Decision[] = []): EligiblePerson[] {
+  return eligibleForAny([rule], promotion, approvers, decisions);
+}
+
+/** Each person once, by the own authority for one of the rules where there is any. */
+export function eligibleForAny(
+  rules: readonly Rule[],
   promotion: Approved,
   approvers: Approvers,
-  decisions: readonly Decision[] = [],
+  decisions: readonly Decision[],
 ): EligiblePerson[] {
+  const fitsAny = (groups: Groups) => rules.some((rule) => fits(rule, groups));
   const { people, issuer } = approvers.configuration;
   return people.flatMap(({ subject, email, name, disabled }) => {
     if (disabled) return [];
@@ -31,8 +39,8 @@ export function eligibleFor(
     const own = ownAuthority(approvers, promotion, key);
     if (!own || exclusionOf(promotion, { key, email })) return [];
     const person = { key, email, name, ...(isAway(approvers, key) ? { away: true as const } : {}) };
-    if (fits(rule, own)) return [person];
-    const lent = lentAuthority(approvers, promotion, key, decisions).find(({ groups }) => fits(rule, groups));
+    if (fitsAny(own)) return [person];
+    const lent = lentAuthority(approvers, promotion, key, decisions).find(({ groups }) => fitsAny(groups));
     return lent ? [{ ...person, onBehalfOf: lent.delegation.from.email }] : [];
   });
 }

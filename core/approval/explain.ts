@@ -11,11 +11,11 @@ import type { Plan } from '../promotion/plan.ts';
 import type { Promotion } from '../promotion/promotion.ts';
 import type { Decision } from './decision.ts';
 import type { Approvers } from './delegation.ts';
-import { eligibleFor, undecided } from './eligible.ts';
+import { eligibleFor, eligibleForAny, undecided } from './eligible.ts';
 import { exclusionOf } from './excluded.ts';
-import { approvalProgress } from './progress.ts';
-import { smallestSet } from './smallest-set.ts';
-import { isHuman } from './stage.ts';
+import { approvalProgress, openRound, openRules } from './progress.ts';
+import { type Place, smallestSet } from './smallest-set.ts';
+import { type ApprovalRule, fits, groupOf, isHuman } from './stage.ts';
 
 export interface Condition {
   kind: 'gate' | 'approval' | 'validity' | 'schedule' | 'timer' | 'lock' | 'confirm';
@@ -61,14 +61,14 @@ export function explain(facts: ExplainFacts): Explanation {
   const isOver = isFinal(promotion.phase);
   const hasBegun = isRollingOut(promotion.phase);
   const open = conditions.filter((condition) => !condition.met);
-  const waitsForPeople = open.some(({ kind }) => kind !== 'schedule' && kind !== 'timer');
+  const waitsOnlyForTime = open.every(({ kind }) => kind === 'schedule' || kind === 'timer');
   return {
     id: promotion.id,
     phase: promotion.phase,
     summary: summaryOf(promotion, open),
     conditions,
     ask: isOver || hasBegun ? [] : askedPeople(facts),
-    earliestStart: isOver || hasBegun || waitsForPeople ? null : earliest,
+    earliestStart: isOver || hasBegun || !waitsOnlyForTime ? null : earliest,
     expiresAt: promotion.expiresAt,
   };
 }
@@ -121,12 +121,13 @@ function isRollingOut(phase: Phase): boolean {
 function approvalConditions(facts: ExplainFacts): Condition[] {
   const { promotion, plan, decisions, approvers } = facts;
   const progress = approvalProgress(plan.approvals, decisions, promotion.planHash);
+  const open = openRules(plan.approvals, progress);
   const rules = progress.stages.flatMap((stage, index) =>
     stage.rules.map((rule, place): Condition => {
       const missing = Math.max(0, rule.min - rule.given.length);
       const planned = plan.approvals[index]!.rules[place]!;
-      const people = undecided(eligibleFor(planned, promotion, approvers, decisions), promotion, decisions, missing);
-      const hasTooFew = isHuman(planned) && people.length < missing;
+      const through = open.find((other) => other.rule === planned)?.through ?? [planned];
+      const people = undecided(eligibleForAny(through, promotion, approvers, decisions), promotion, decisions, missing);
       return {
         kind: 'approval',
         name: `${stage.name}: ${rule.team}`,
@@ -135,7 +136,7 @@ function approvalConditions(facts: ExplainFacts): Condition[] {
           ? `approved by ${rule.given.map(givenBy).join(', ')}`
           : `${isHuman(planned) ? `needs ${missing} more of ${rule.team}` : `waits for the service ${rule.team}`}${stage.status === 'waiting' ? ', after the stages before it' : ''}`,
         ...(rule.met ? {} : { missing, who: people.map((person) => person.email) }),
-        ...(rule.met || !hasTooFew ? {} : { resolution: `too few members of ${rule.team} may approve this; add one to the configuration` }),
+        ...(!rule.met && waitsForPeople(planned, approvers) && people.length < missing ? { resolution: wayOut(planned) } : {}),
       };
     }),
   );
@@ -145,6 +146,17 @@ function approvalConditions(facts: ExplainFacts): Condition[] {
     ...rules,
     { kind: 'approval', name: 'closing', met: false, message, missing: 1, who: closersOf(facts), resolution: 'approve once more' },
   ];
+}
+
+/** A service decides by itself, unless the configuration has it no more: then a person has to do something about it. */
+function waitsForPeople({ automated }: ApprovalRule, { configuration }: Approvers): boolean {
+  return automated === undefined || !Object.hasOwn(configuration.automatedApprovers, automated);
+}
+
+function wayOut(rule: ApprovalRule): string {
+  return isHuman(rule)
+    ? `too few members of ${groupOf(rule)} may approve this; add one to the configuration`
+    : `the configuration has no service ${groupOf(rule)} any more; edit the request, or create a new one`;
 }
 
 /** Has become complete without anybody deciding: a person is back in the team. */
@@ -219,15 +231,22 @@ function askedPeople(facts: ExplainFacts): string[] | null {
   if (waitsToBeClosed(facts)) return closersOf(facts).slice(0, 1);
   const { promotion, plan, decisions, approvers } = facts;
   const progress = approvalProgress(plan.approvals, decisions, promotion.planHash);
+  const round = openRound(progress) ?? 0;
   const places = progress.stages.flatMap((stage, index) =>
-    stage.rules.flatMap((rule, place) => {
+    stage.rules.flatMap((rule, place): Place[] => {
       const planned = plan.approvals[index]!.rules[place]!;
-      const people = eligibleFor(planned, promotion, approvers, decisions);
-      const missing = isHuman(planned) ? Math.max(0, rule.min - rule.given.length) : 0;
-      return Array.from({ length: missing }, () => ({
-        round: stage.round,
-        people: undecided(people, promotion, decisions, people.length),
-      }));
+      if (stage.round < round || !waitsForPeople(planned, approvers)) return [];
+      const eligible = eligibleFor(planned, promotion, approvers, decisions);
+      const people = undecided(eligible, promotion, decisions, eligible.length);
+      return Array.from({ length: rule.min }, (_, seat): Place => {
+        const counted = rule.given[seat];
+        return {
+          round: stage.round,
+          people,
+          fits: (decision) => stage.round === round && fits(planned, decision),
+          ...(counted ? { counted } : {}),
+        };
+      });
     }),
   );
   return smallestSet(places)?.map(({ email }) => email) ?? null;

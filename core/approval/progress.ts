@@ -108,17 +108,44 @@ export interface OpenRule {
   rule: ApprovalRule;
   /** Approvals that it still needs. */
   missing: number;
+  /** By which rules an approval brings it on: itself, and met ones whose people would then be free for it. */
+  through: ApprovalRule[];
+}
+
+interface OpenPlace {
+  rule: ApprovalRule;
+  counted: RuleProgress;
 }
 
 /** Unmet rules of the stages that are open now. */
 export function openRules(stages: readonly ApprovalStage[], progress: ApprovalProgress): OpenRule[] {
-  return progress.stages.flatMap((stage, index) =>
-    stage.status === 'pending'
-      ? stage.rules.flatMap((rule, place) =>
-          rule.met ? [] : [{ rule: stages[index]!.rules[place]!, missing: rule.min - rule.given.length }],
-        )
-      : [],
+  const round = openRound(progress);
+  const places = progress.stages.flatMap((stage, index) =>
+    stage.round === round ? stage.rules.map((counted, place): OpenPlace => ({ rule: stages[index]!.rules[place]!, counted })) : [],
   );
+  return places
+    .filter(({ counted }) => !counted.met)
+    .map(({ rule, counted }) => ({ rule, missing: rule.min - counted.given.length, through: helping(rule, places) }));
+}
+
+/** Round of the stages that are open now; undefined when none is. */
+export function openRound({ stages }: ApprovalProgress): number | undefined {
+  return stages.find(({ status }) => status === 'pending')?.round;
+}
+
+/** Somebody who is in two groups is counted where nobody else is: a further approval for the one group frees that person for the other. */
+function helping(unmet: ApprovalRule, places: readonly OpenPlace[]): ApprovalRule[] {
+  const reached = [unmet];
+  for (const rule of reached) {
+    const next = places.filter((place) => !reached.includes(place.rule) && place.counted.given.some((decision) => fits(rule, decision)));
+    reached.push(...next.map((place) => place.rule));
+  }
+  return reached;
+}
+
+/** Does an approval for these groups bring something on that is missing? */
+export function isMissing(open: readonly OpenRule[], groups: Groups): boolean {
+  return open.some(({ through }) => through.some((rule) => fits(rule, groups)));
 }
 
 /** Is an approval for these groups asked for by a stage that is open now? Met rules count too: a further member of a team is heard. */

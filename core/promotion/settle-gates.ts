@@ -25,6 +25,8 @@ export function settleGates(
   const contradicted = contradictedClaims(claims, results);
   const alerts = contradicted.length > 0 ? [alertOf('claim_contradicted', { gates: contradicted.join(', ') })] : [];
   const seen = contradicted.length > 0 ? { signals: ['claim_contradicted'] } : {};
+  // One that is over lets nothing pass any more: it must not end what is approved now without it.
+  const waivers = promotion.waivers && { waivers: promotion.waivers.filter(({ expiresAt }) => now < expiresAt) };
   const bad = plan.gates.filter((gate) => {
     const result = results.find((candidate) => candidate.name === gate.name);
     return result === undefined || !COUNTS_AS_PASSED.has(result.status);
@@ -33,13 +35,13 @@ export function settleGates(
     const names = bad.map((gate) => gate.name);
     return engineChange(
       promotion,
-      withPhase(promotion, 'blocked'),
+      withPhase(promotion, 'blocked', { ...waivers }),
       { type: 'promotion.blocked', action: 'blocked', data: { gates: names, ...seen }, error: `blocked by ${names.join(', ')}` },
       { notices: [{ type: 'promotion.blocked', data: { gates: names.join(', ') } }, ...alerts] },
     );
   }
   if (plan.approvals.length === 0) {
-    const after = withPhase(promotion, 'approved', plan.execute === 'manual' ? { waitingOn: 'confirm' } : {});
+    const after = withPhase(promotion, 'approved', { ...waivers, ...(plan.execute === 'manual' ? { waitingOn: 'confirm' as const } : {}) });
     return engineChange(
       promotion,
       after,
@@ -49,7 +51,7 @@ export function settleGates(
   }
   return engineChange(
     promotion,
-    withPhase(promotion, 'pending_approval', askedFrom(now)),
+    withPhase(promotion, 'pending_approval', { ...waivers, ...askedFrom(now) }),
     { type: 'approval.requested', action: 'approval_requested', data: { stages: plan.approvals.length, ...seen } },
     { notices: [{ type: 'approval.requested', data: { stage: plan.approvals[0]!.name } }, ...alerts] },
   );

@@ -221,9 +221,17 @@ describe('what a request of the demo waits for', () => {
       'waits for the service risk',
       'needs 1 more of security, after the stages before it',
     ]);
-    expect(conditions[0]).not.toHaveProperty('resolution');
-    expect(explained('pending_approval', { plan: { approvals } }).ask).toEqual(['security@example.com']);
+    const gone = explained('pending_approval', { plan: { approvals } });
+    expect(gone.conditions.find(({ name }) => name === 'checks: risk')!.resolution).toMatch(/no service risk any more/);
+    expect(gone.ask).toBeNull();
+    const there = explained('pending_approval', { plan: { approvals }, change: addService });
+    expect(there.conditions.find(({ name }) => name === 'checks: risk')).not.toHaveProperty('resolution');
+    expect(there.ask).toEqual(['security@example.com']);
   });
+
+  const addService = ({ automatedApprovers }: Configuration) => {
+    automatedApprovers['risk'] = { name: 'risk', url: 'https://risk.example.com', secret: 'secret:risk' };
+  };
 
   it('who has approved, also in whose place', () => {
     const onBehalfOf = { key: keyOf('security'), email: 'security@example.com', delegation: 'dg-1' };
@@ -338,13 +346,23 @@ describe('the fewest people', () => {
   });
   const lent = (key: string, of: string) => one(key, { onBehalfOf: `${of}@example.com` });
   const ask = (...places: [round: number, ...people: EligiblePerson[]][]) =>
-    smallestSet(places.map(([round, ...people]) => ({ round, people })))?.map(({ key }) => key);
+    smallestSet(places.map(([round, ...people]) => ({ round, people, fits: () => false })))?.map(({ key }) => key);
 
   it('are found although one could fill two places', () => {
     expect(ask([0, one('a'), one('b')], [0, one('a')])).toEqual(['b', 'a']);
     expect(ask([0, one('a')], [0, one('a')])).toBeUndefined();
     expect(ask()).toEqual([]);
     expect(ask([0])).toBeUndefined();
+  });
+
+  it('are found although who has decided has to move to where nobody else is', () => {
+    const promotion = promotionIn('pending_approval');
+    const counted = decisionBy('both', promotion);
+    const filled = { round: 0, people: [one('a')], counted, fits: () => true };
+    const empty = { round: 0, people: [], fits: () => true };
+    expect(smallestSet([filled, empty])?.map(({ key }) => key)).toEqual(['a']);
+    expect(smallestSet([filled, { ...empty, fits: () => false }])).toBeUndefined();
+    expect(smallestSet([filled])).toEqual([]);
   });
 
   it('decide in the order of the rounds, by the own authority before a lent one', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../../core/approval/decision.ts';
-import { approvalProgress, isAskedNow, openRules } from '../../../core/approval/progress.ts';
+import { approvalProgress, isAskedNow, isMissing, openRound, openRules } from '../../../core/approval/progress.ts';
 import { type ApprovalStage, fits, groupOf, isHuman, stagesFor } from '../../../core/approval/stage.ts';
 import { decisionBy, promotionIn } from '../promotion/fixture.ts';
 
@@ -108,10 +108,30 @@ describe('progress', () => {
     expect(progressOf([])).toEqual({ required: false, stages: [], stagesMet: 0, complete: true, rejected: false });
   });
 
+  it('is brought on by who would free somebody of two groups, also over a chain of them', () => {
+    const stages = [stage('s', rule('a'), rule('b'), rule('c'), rule('d'))];
+    const open = openRules(stages, progressOf(stages, by('x', 'a', 'b'), by('y', 'b', 'c')));
+    expect(open.map((each) => [each.rule.team, each.through.map(({ team }) => team)])).toEqual([
+      ['c', ['c', 'b', 'a']],
+      ['d', ['d']],
+    ]);
+    const helps = (team: string) => isMissing([open[0]!], { teams: [team], roles: [] });
+    expect([helps('a'), helps('b'), helps('c'), helps('d')]).toEqual([true, true, true, false]);
+    expect(progressOf(stages, by('x', 'a', 'b'), by('y', 'b', 'c'), by('z', 'a')).stages[0]!.rules.map(({ met }) => met)).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+  });
+
   it('says what is missing now, and which groups are heard', () => {
     const stages = [stage('one', rule('a', 2), rule('b')), stage('two', rule('c'))];
     const progress = progressOf(stages, by('x', 'a'), by('y', 'b'));
-    expect(openRules(stages, progress)).toEqual([{ rule: rule('a', 2), missing: 1 }]);
+    expect(openRules(stages, progress)).toEqual([{ rule: rule('a', 2), missing: 1, through: [rule('a', 2)] }]);
+    expect(openRound(progress)).toBe(0);
+    expect(openRules(stages, progressOf(stages, { ...by('x', 'a'), decision: 'reject' }))).toEqual([]);
+    expect(openRound(progressOf([]))).toBeUndefined();
     const heard = (team: string) => isAskedNow(stages, progress, { teams: [team], roles: [] });
     expect([heard('a'), heard('b'), heard('c')]).toEqual([true, true, false]);
   });

@@ -84,6 +84,28 @@ describe('a claim that a gate contradicts', () => {
   });
 });
 
+it('waivers that are over are forgotten, whatever the gates say: what is approved now is approved without them', () => {
+  const waiver = (gate: string, expiresAt: string) => ({
+    gate,
+    type: 'http' as const,
+    definitionHash: '',
+    by: { key: 'k', email: 'qa@example.com' },
+    at: '',
+    expiresAt,
+    review: 'rv-1',
+  });
+  const waived = { ...promotion, waivers: [waiver('over', NOW.toISOString()), waiver('holds', '2026-11-20T12:00:00.001Z')] };
+  for (const [planned, status] of [
+    [plan, 'passed'],
+    [plan, 'failed'],
+    [{ ...plan, approvals: [] }, 'passed'],
+  ] as [Plan, GateStatus][]) {
+    const { after } = settleGates(waived, planned, all(status), { now: NOW.toISOString(), claims: spec.preChecks });
+    expect(after.waivers!.map(({ gate }) => gate)).toEqual(['holds']);
+  }
+  expect(settle(plan, all('passed')).after).not.toHaveProperty('waivers');
+});
+
 it('approval is asked for from the moment that the gates have passed', () => {
   expect(settle(plan, all('passed')).after).toMatchObject({
     askedAt: NOW.toISOString(),
