@@ -1,21 +1,36 @@
-/** `npm run bench [-- NAME] [--json]`: runs the benchmarks that exist. Exit codes: 0 every target is met, 1 one is missed, 2 unknown name. */
+/**
+ * `npm run bench [-- NAME] [--json]`: runs the benchmarks that exist. `--clients` and `--promotions` make the load of `approvals` smaller.
+ * Exit codes: 0 every target is met, 1 one is missed, 2 unknown name or option.
+ */
 import { parseArgs } from 'node:util';
+import { approvals, LOAD } from './approvals.ts';
 import { cost } from './cost.ts';
 import type { Benchmark, Figure } from './figure.ts';
+import type { LoadSize } from './load-run.ts';
 
-const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = { cost };
-const USAGE = `usage: npm run bench [-- NAME] [--json]\nbenchmarks: ${Object.keys(BENCHMARKS).join(', ')}`;
+const BENCHMARKS: Readonly<Record<string, (load: LoadSize) => Promise<Benchmark>>> = { cost, approvals };
+const USAGE = `usage: npm run bench [-- NAME] [--json] [--clients ${LOAD.clients}] [--promotions ${LOAD.promotions}]\nbenchmarks: ${Object.keys(BENCHMARKS).join(', ')}`;
 
-function readArguments(): { names: string[]; json: boolean } {
+function readArguments(): { names: string[]; json: boolean; load: LoadSize } {
   try {
-    const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false } } });
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { json: { type: 'boolean', default: false }, clients: { type: 'string' }, promotions: { type: 'string' } },
+    });
+    const load = { clients: count(values.clients, LOAD.clients), promotions: count(values.promotions, LOAD.promotions) };
     const unknown = positionals.filter((name) => !Object.hasOwn(BENCHMARKS, name));
     if (unknown.length > 0) throw new Error(`no benchmark is called ${unknown.join(', ')}`);
-    return { names: positionals.length > 0 ? positionals : Object.keys(BENCHMARKS), json: values.json };
+    return { names: positionals.length > 0 ? positionals : Object.keys(BENCHMARKS), json: values.json, load };
   } catch (error) {
     console.error(`${(error as Error).message}\n${USAGE}`);
     process.exit(2);
   }
+}
+
+function count(text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback;
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new Error(`${text}: give a number from 1 to 999999`);
+  return Number(text);
 }
 
 function print({ name, figures }: Benchmark): void {
@@ -29,15 +44,16 @@ function amount({ value, unit }: Figure): string {
   return unit === 'USD' ? `$${value.toFixed(6)}` : String(value);
 }
 
-function verdict({ ok, reference, referenceValue }: Figure): string {
+function verdict({ ok, reference, referenceValue, ratio, target }: Figure): string {
   if (ok === null) return reference === 'none' ? '' : reference;
-  return `${ok ? 'ok' : 'MISSED'}: ${reference} is ${referenceValue}`;
+  const share = target === 1 || ratio === null ? '' : `; ${ratio} of it, at most ${target}`;
+  return `${ok ? 'ok' : 'MISSED'}: ${reference} is ${referenceValue}${share}`;
 }
 
-const { names, json } = readArguments();
+const { names, json, load } = readArguments();
 let met = true;
 for (const name of names) {
-  const benchmark = await BENCHMARKS[name]!();
+  const benchmark = await BENCHMARKS[name]!(load);
   if (json) console.log(JSON.stringify(benchmark));
   else print(benchmark);
   met &&= benchmark.figures.every((figure) => figure.ok !== false);

@@ -16,6 +16,7 @@ export interface DemoEndpoints {
   slack: string;
   registries: { dev: string; staging: string; prod: string };
   kubeconfig: string;
+  ca: string;
   apps: Record<string, string>;
   signing: { privateKey: string; publicKey: string };
   auditPublicKey: string;
@@ -24,6 +25,7 @@ export interface DemoEndpoints {
 export interface DemoCloud {
   dataFolder: string;
   endpoints: DemoEndpoints;
+  pid: number;
   /** Stops it and waits until it is gone. */
   stop(): Promise<void>;
 }
@@ -32,11 +34,19 @@ export interface DemoCloud {
 const START_LIMIT_MS = 180_000;
 const STOP_LIMIT_MS = 20_000;
 
-/** Starts a cloud whose data and log (`start.log`) lie in `folder`. `abort` ends the start. Throws with the end of the log when it does not come up. */
-export async function startDemoCloud(folder: string, timeScale: number, abort: AbortSignal): Promise<DemoCloud> {
+/**
+ * Starts a cloud whose data and log (`start.log`) lie in `folder`. `abort` ends the start; `more` words are added to those of `npm start`. Throws with the
+ * end of the log when it does not come up.
+ */
+export async function startDemoCloud(
+  folder: string,
+  timeScale: number,
+  abort: AbortSignal,
+  ...more: readonly string[]
+): Promise<DemoCloud> {
   const dataFolder = join(folder, 'data');
   const logFile = join(folder, 'start.log');
-  const words = ['--import', 'tsx', 'local/start.ts', '--port', '0', '--data', dataFolder, '--time-scale', String(timeScale)];
+  const words = ['--import', 'tsx', 'local/start.ts', '--port', '0', '--data', dataFolder, '--time-scale', String(timeScale), ...more];
   const child = spawn(process.execPath, words, { cwd: ROOT, stdio: ['ignore', 'pipe', openSync(logFile, 'a')], detached: true });
   // Nothing may outlive a demo that ends in an unforeseen way. The child leads a group: while it starts, it has children of its own.
   const kill = () => killGroup(child);
@@ -51,6 +61,7 @@ export async function startDemoCloud(folder: string, timeScale: number, abort: A
   return {
     dataFolder,
     endpoints: JSON.parse(readFileSync(join(dataFolder, 'endpoints.json'), 'utf8')) as DemoEndpoints,
+    pid: child.pid!,
     stop: async () => {
       await stop(child);
       process.off('exit', kill);

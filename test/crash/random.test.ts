@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Dice } from '../../bench/dice.ts';
 import { checkWorkload } from '../../local/demo/demo-checks.ts';
 import { INDEX_TYPE } from '../../local/demo/image-content.ts';
 import type { LogLine } from '../flows/audit-log.ts';
 import type { Answer } from '../flows/cloud.ts';
 import { idOf, WORKLOAD } from '../flows/requests.ts';
 import { CrashCloud } from './cloud.ts';
-import { Dice } from './dice.ts';
 import { allRuns, expectAsked, expectEndedOnce, expectQuiet, linesOf, sealedLinesOf } from './proof.ts';
 import { ASKED, type Known, Traffic } from './traffic.ts';
 
@@ -17,7 +17,7 @@ const LIMIT_MS = 300_000 + KILLS * 120_000;
 /** Artifacts and the environments that each version is brought to. */
 const ARTIFACTS = { [WORKLOAD]: ['staging', 'prod'], 'tool-a': ['staging'], 'tool-b': ['staging', 'prod'], 'tool-c': ['staging'] };
 
-const dice = new Dice();
+const dice = new Dice('CRASH_SEED');
 let cloud: CrashCloud;
 let traffic: Traffic;
 beforeAll(async () => {

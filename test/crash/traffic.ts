@@ -1,11 +1,11 @@
 /** People who promote without pause while the cloud dies and comes back: each repeats what was not answered, and keeps a journal of what was. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Dice } from '../../bench/dice.ts';
 import { buildPaymentImage } from '../../local/demo/payment-image.ts';
 import { attachSbom, pushImage, signImage } from '../../local/demo/push-image.ts';
 import { type Answer, textOf } from '../flows/cloud.ts';
 import { bodyOf, idOf } from '../flows/requests.ts';
 import { type CrashCloud, LINK } from './cloud.ts';
-import type { Dice } from './dice.ts';
 import { isFinal } from './proof.ts';
 
 /** What a client knows of a request because it was answered with 2xx. */
