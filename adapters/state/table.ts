@@ -67,6 +67,8 @@ export interface Table {
 
 /** Partition and sort key of each index. */
 const INDEX_KEYS = { LISTING: ['GPK', 'GSK'], OPEN: ['OPK', 'OSK'] } as const;
+/** Bytes of a key, by DynamoDB. */
+const LONGEST_KEY = { partition: 2_048, sort: 1_024 } as const;
 const MARSHALL = { removeUndefinedValues: true } as const;
 /**
  * `maxAttempts`: how often a transaction that lost against another on the same item is tried again by the SDK before we see it.
@@ -108,6 +110,8 @@ export function openTable(name: string = requiredVariable('TABLE_NAME'), client 
 
   return {
     async get(pk, sk) {
+      // What callers name may be of any length: nothing lies under a key that the table cannot have.
+      if (Buffer.byteLength(pk) > LONGEST_KEY.partition || Buffer.byteLength(sk) > LONGEST_KEY.sort) return undefined;
       const answer = await answered(() => client.send(new GetItemCommand({ TableName: name, Key: key(pk, sk), ConsistentRead: true })));
       return answer.Item ? unmarshall(answer.Item) : undefined;
     },

@@ -19,6 +19,7 @@ export type EventType =
   | 'promotion.edited'
   | 'gates.started'
   | 'gate.finished'
+  | 'gate.refused'
   | 'promotion.blocked'
   | 'promotion.retried'
   | 'approval.requested'

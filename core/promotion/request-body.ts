@@ -7,6 +7,7 @@ import { PRIORITIES } from './promotion.ts';
 const NAME = /^[a-z][a-z0-9-]{0,38}$/;
 /** Repository names may have path segments. */
 const REPOSITORY = /^[a-z0-9]+(?:[._-][a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)*$/;
+const LONGEST_NAME = 128;
 const DIGEST = /^sha256:[a-f0-9]{64}$/;
 /** Characters that show nothing: white space, control, format and separator characters, fillers, and the braille pattern without dots. */
 const INVISIBLE = /[\s\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
@@ -57,7 +58,13 @@ const webAddress = z
 
 export const targetSchema = z.strictObject({
   type: z.enum(['api', 'application', 'policy']),
-  name: z.string().max(128).regex(REPOSITORY, { error: 'must be a repository name such as payment-api' }),
+  name: z
+    .string()
+    .refine((name) => name.length <= LONGEST_NAME && REPOSITORY.test(name), {
+      message: 'must be a repository name such as payment-api',
+      params: { code: 'INVALID_REF' },
+    })
+    .meta({ maxLength: LONGEST_NAME, pattern: REPOSITORY.source }),
   version: z
     .string()
     .max(128)

@@ -10,7 +10,7 @@ import { log } from '../kit/log.ts';
 import { readJson } from '../kit/read-json.ts';
 import { countFailure } from '../kit/sign-in-limit.ts';
 import { clock, table } from '../kit/state.ts';
-import { finishRun } from './finish-run.ts';
+import { finishRun, recordRefused } from './finish-run.ts';
 
 /** Order: 401 BAD_SIGNATURE (also for a run that does not exist), 400, 409. The same answer again is 200 without a second effect. */
 export async function finishGate(call: HttpCall): Promise<HttpAnswer> {
@@ -30,9 +30,11 @@ export async function finishGate(call: HttpCall): Promise<HttpAnswer> {
       hint: 'anything but these two words is no answer',
     });
   }
-  const arrival = await finishRun(run, outcomeOf(parsed.data));
+  const outcome = outcomeOf(parsed.data);
+  const arrival = await finishRun(run, outcome);
   log.info('gate answered', { requestId: run.requestId, gate: run.gate, status: parsed.data.status, arrival });
   if (arrival === 'late') {
+    await recordRefused(run, outcome);
     throw new Refusal('STATE_CONFLICT', 'nobody waits for this answer any more', {
       hint: 'the request ended, was retried, or has another answer of this gate',
     });

@@ -1,7 +1,7 @@
 /** Records what came from outside for a gate that answers later: once, and only while the gate is still waited for. */
 import type { GateRun } from '../../adapters/gate/gate-run-rows.ts';
 import { type GateOutcome, type GateResult, UNSETTLED } from '../../core/gate/gate.ts';
-import { recordGate } from '../../core/gate/record-gate.ts';
+import { recordGate, refuseAnswer } from '../../core/gate/record-gate.ts';
 import { changing } from '../../core/promotion/ports.ts';
 import { clock, promotions } from '../kit/state.ts';
 
@@ -35,5 +35,16 @@ export function finishRun(run: GateRun, outcome: GateOutcome): Promise<Arrival> 
       return 'recorded';
     },
     40,
+  );
+}
+
+/** Leaves one event of a signed answer that was refused. */
+export async function recordRefused(run: GateRun, { status }: GateOutcome): Promise<void> {
+  await changing(
+    () => promotions.head(run.requestId),
+    async (promotion) => {
+      const change = promotion && refuseAnswer(promotion, await promotions.history(run.requestId), { ...run, status });
+      if (change) await promotions.commit(change);
+    },
   );
 }

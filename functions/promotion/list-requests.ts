@@ -42,8 +42,6 @@ export async function listRequests(call: HttpCall<unknown, unknown>, listing: Li
   const tenants = visibleTenants(caller.membership, configuration, environment).filter(
     (tenant) => listing.tenant === undefined || tenant === listing.tenant,
   );
-  // Filters that exclude each other: there is nothing to read.
-  if (listing.query.phases?.length === 0) return { items: [] };
   const query = {
     ...listing.query,
     environment,
@@ -51,7 +49,11 @@ export async function listRequests(call: HttpCall<unknown, unknown>, listing: Li
     ...(reachOf(caller.membership, environment) === 'own' ? { requesterKey: principalKey(caller.actor) } : {}),
   };
   const scope: Json = [listing.operation, environment, tenants, caller.actor.key, definedOf(listing.filters)];
-  const { promotions: kept, nextCursor } = await pageOf(listing, scope, (limit, after) => promotions.list({ ...query, limit, ...after }));
+  // Filters that exclude each other: there is nothing to read, and a cursor is held against them all the same.
+  const isEmpty = listing.query.phases?.length === 0;
+  const { promotions: kept, nextCursor } = await pageOf(listing, scope, async (limit, after) =>
+    isEmpty ? { items: [] } : promotions.list({ ...query, limit, ...after }),
+  );
   return { items: kept.map(renderSummary), ...(nextCursor === undefined ? {} : { nextCursor }) };
 }
 

@@ -30,6 +30,12 @@ describe('what is sent to DynamoDB', () => {
     expect(await table.get('a', 'b')).toBeUndefined();
   });
 
+  it('finds nothing under a key that no row can have, and does not ask for it', async () => {
+    expect(await table.get(`GATERUN#${'x'.repeat(2_048)}`, 'b')).toBeUndefined();
+    expect(await table.get('a', 'é'.repeat(513))).toBeUndefined();
+    expect(aws.calls()).toHaveLength(0);
+  });
+
   it('queries a partition strongly consistent, by prefix, with a filter', async () => {
     aws.on(QueryCommand).resolves({ Items: [] });
     await table.query({ pk: 'a', prefix: 'GATE#', limit: 3, filter: { expression: '#x = :x', names: { '#x': 'x' }, values: { ':x': 1 } } });
