@@ -58,7 +58,7 @@ describe('bodies', () => {
     expect(({} as { role?: string }).role).toBeUndefined();
   });
 
-  it('REST-05 and REST-09 and C50 are read strictly', async () => {
+  it('C50 are read strictly (REST-05, REST-09)', async () => {
     const bad: [string, string][] = [
       ['INVALID_REQUEST', '['.repeat(200_000)],
       ['INVALID_REQUEST', `${'['.repeat(33)}${']'.repeat(33)}`],
@@ -110,7 +110,7 @@ describe('queries', () => {
 });
 
 describe('cursors', () => {
-  it('REST-18 and REST-19 lead through one list, for one person, unchanged', async () => {
+  it('REST-18 (and REST-19) lead through one list, for one person, unchanged', async () => {
     const ids: string[] = [];
     for (let count = 0; count < 3; count++) ids.push(await createRequest(world));
     const list = (query: string, as = 'cpi') => world.call('GET', `${LIST}?${query}`, { as });

@@ -70,12 +70,26 @@ describe('a preview', () => {
   });
 
   it('REST-30 writes nothing with store=false, for every role, and plans the same', async () => {
-    const before = await rows();
-    const stored = await world.call('POST', PREVIEW, { as: 'cpi', body: requestBody() });
-    const dry = await world.call('POST', `${PREVIEW}?store=false`, { as: 'cpi', body: requestBody() });
-    expect(dry.json.previewRef).toBeUndefined();
-    expect({ ...dry.json, expiresAt: '' }).toEqual({ ...stored.json, expiresAt: '', previewRef: undefined });
-    expect(await rows()).toBe(before);
+    const ask = (as: string, query = '') => world.call('POST', `${PREVIEW}${query}`, { as, body: requestBody() });
+    const isWrite = (operation: string) => /^(Put|Update|Delete|Transact|BatchWrite)/.test(operation);
+    for (const as of ['dev', 'cpi', 'cpi2', 'admin']) {
+      // The first act of a person leaves who it is.
+      const stored = await ask(as);
+      const before = [await rows(), world.awsCalls.filter(isWrite).length];
+      const dry = await ask(as, '?store=false');
+      expect(dry.json.previewRef).toBeUndefined();
+      expect({ ...dry.json, expiresAt: '' }, as).toEqual({ ...stored.json, expiresAt: '', previewRef: undefined });
+      expect([await rows(), world.awsCalls.filter(isWrite).length], as).toEqual(before);
+    }
+    for (const [as, status] of [
+      ...['viewer', 'lead', 'security', 'auditor'].map((name) => [name, 403] as const),
+      ['outsider', 404] as const,
+    ]) {
+      await ask(as);
+      const before = [await rows(), world.awsCalls.filter(isWrite).length];
+      expect((await ask(as, '?store=false')).status, as).toBe(status);
+      expect([await rows(), world.awsCalls.filter(isWrite).length], as).toEqual(before);
+    }
   });
 
   it('tells of gates that fail without refusing', async () => {

@@ -46,7 +46,7 @@ describe('creating a request', () => {
     }
   });
 
-  it('REST-08 and REST-10 and REST-11 refuse dates, texts and references that are none', async () => {
+  it('C50 refuses dates, texts and references that are none (REST-08, REST-10, REST-11)', async () => {
     const bad: [string, Parameters<typeof requestBody>[0]][] = [
       ['INVALID_DATE', { request: { scheduledDate: '2026-02-30T10:00:00Z' } }],
       ['INVALID_DATE', { request: { scheduledDate: '2026-02-20' } }],

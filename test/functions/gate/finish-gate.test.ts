@@ -45,7 +45,7 @@ async function finished(): Promise<number> {
 }
 
 describe('the answer of a gate', () => {
-  test('is recorded once and wakes the run; the same again is 200 without a second effect, another one 409', async () => {
+  test('HOOK-01: is recorded once and wakes the run; the same again is 200 without a second effect, another one 409', async () => {
     expect(await answer({ status: 'passed', message: 'fine' })).toMatchObject({ status: 200, json: { repeated: false } });
     expect(await gate()).toMatchObject({ status: 'passed', message: 'fine', runId });
     expect(await world.state.wakes.pending()).toContainEqual(expect.objectContaining({ requestId: id, wait: 'gates' }));
@@ -58,7 +58,7 @@ describe('the answer of a gate', () => {
     ['with a wrong secret', { secret: 'wrong' }],
     ['with an old time stamp', { at: new Date(Date.now() - 301_000) }],
     ['for a run that does not exist', { runId: 'run-unknown' }],
-  ])('%s is 401', async (_name, options) => {
+  ])('HOOK-01: %s is 401', async (_name, options) => {
     expect(await answer({ status: 'passed' }, options)).toMatchObject({ status: 401, json: { code: 'BAD_SIGNATURE' } });
     expect(await gate()).toBeUndefined();
   });
@@ -70,12 +70,12 @@ describe('the answer of a gate', () => {
     '{"status":"passed","extra":1}',
     'passed',
     '{"status":"failed","status":"passed"}',
-  ])('%s is 400', async (body) => {
+  ])('HOOK-05: %s is 400', async (body) => {
     expect((await answer(body)).status).toBe(400);
     expect(await gate()).toBeUndefined();
   });
 
-  test('that comes after the request was cancelled is 409', async () => {
+  test('HOOK-04: that comes after the request was cancelled is 409', async () => {
     expect((await world.call('POST', `/v1/requests/staging/${id}/cancel`, { as: 'dev', body: {} })).status).toBe(200);
     expect(await answer({ status: 'passed' })).toMatchObject({ status: 409 });
     expect(await finished()).toBe(0);
