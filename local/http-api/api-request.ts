@@ -30,9 +30,12 @@ const LARGEST_HEAD = 10_240;
 /** What is still read and thrown away of a body that is too large, so that the client gets to see the answer. */
 const LARGEST_DRAIN = 64 * 1024 * 1024;
 
+/** Real time that a body may take to arrive. */
+const LONGEST_READ_MS = 10_000;
+
 const PER_CONNECTION = ['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'te', 'trailer', 'proxy-connection', 'expect'];
 
-/** Reads the head and the body; throws a `GatewayRefusal` for what is too large. Never holds more than 10 MB. */
+/** Reads the head and the body; throws a `GatewayRefusal` for what is too large or too slow. Never holds more than 10 MB. */
 export async function readApiRequest(message: IncomingMessage): Promise<ApiRequest> {
   const target = (message.url ?? '/').replace(/^https?:\/\/[^/?]*/i, '') || '/';
   const mark = target.indexOf('?');
@@ -46,7 +49,7 @@ export async function readApiRequest(message: IncomingMessage): Promise<ApiReque
     rawQuery: mark < 0 ? '' : target.slice(mark + 1),
     headers,
     cookies,
-    body: await readBody(message),
+    body: await readInTime(message),
     protocol: `HTTP/${message.httpVersion}`,
   };
 }
@@ -72,6 +75,19 @@ function splitCookies(value: string): string[] {
     .split(';')
     .map((cookie) => cookie.trim())
     .filter((cookie) => cookie !== '');
+}
+
+/** The body, or 408: who sends a byte now and then holds a connection and nothing else. */
+async function readInTime(message: IncomingMessage): Promise<Buffer> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new GatewayRefusal(408, 'Request Timeout')), LONGEST_READ_MS);
+  });
+  try {
+    return await Promise.race([readBody(message), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function readBody(message: IncomingMessage): Promise<Buffer> {

@@ -173,7 +173,9 @@ function send(response: ServerResponse, answer: GatewayResponse, requestId: stri
   if (response.destroyed) return;
   const bodiless = answer.status === 204 || answer.status === 304;
   const length = bodiless ? {} : { 'content-length': answer.body.length };
-  response.writeHead(answer.status, { ...answer.headers, ...length, 'apigw-requestid': requestId });
+  // The rest of a body that came too slowly is not waited for.
+  const end = answer.status === 408 ? { connection: 'close' } : {};
+  response.writeHead(answer.status, { ...answer.headers, ...length, ...end, 'apigw-requestid': requestId });
   response.end(bodiless ? undefined : answer.body);
 }
 
