@@ -106,6 +106,17 @@ describe('fields', () => {
   });
 });
 
+/** What grows faster than its input needs minutes for these; milliseconds are enough otherwise, on however slow a machine. */
+const EXPLODED_MS = 2_000;
+
+/** CPU time of this process in milliseconds: the wall clock tells what others do as well. */
+async function cpuOf(act: () => Promise<void>): Promise<number> {
+  const before = process.cpuUsage();
+  await act();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1_000;
+}
+
 describe('bodies', () => {
   it('REST-05: of nothing but brackets are refused at once', async () => {
     for (const [name, text] of [
@@ -114,13 +125,10 @@ describe('bodies', () => {
       ['closed arrays', `${'['.repeat(100_000)}${']'.repeat(100_000)}`],
       ['closed objects', `${'{"a":'.repeat(40_000)}1${'}'.repeat(40_000)}`],
     ] as const) {
-      const durations: number[] = [];
-      for (let count = 0; count < 4; count++) {
-        const begin = performance.now();
+      const spent = await cpuOf(async () => {
         expect(outcome(await send(surface('create'), text)), name).toBe('400 INVALID_REQUEST');
-        durations.push(performance.now() - begin);
-      }
-      expect(Math.min(...durations), name).toBeLessThan(50);
+      });
+      expect(spent, name).toBeLessThan(EXPLODED_MS);
     }
     expect((await world.call('GET', LIST, { as: 'dev' })).status).toBe(200);
   });
@@ -367,13 +375,10 @@ describe('references', () => {
   it('REST-20: are read in linear time', async () => {
     const versions = [`>=1.0.0${' '.repeat(50_000)}<2`, '||'.repeat(10_000), '(a+)+$', `${'a'.repeat(30)}!`, `1${'.1'.repeat(60_000)}!`];
     for (const version of versions) {
-      const durations: number[] = [];
-      for (let count = 0; count < 4; count++) {
-        const begin = performance.now();
+      const spent = await cpuOf(async () => {
         expect(outcome(await plan({ target: { version } })), version.slice(0, 20)).toBe('400 INVALID_REF');
-        durations.push(performance.now() - begin);
-      }
-      expect(Math.min(...durations), version.slice(0, 20)).toBeLessThan(20);
+      });
+      expect(spent, version.slice(0, 20)).toBeLessThan(EXPLODED_MS);
     }
     const search = (words: string) => world.call('GET', `${LIST}?search=${encodeURIComponent(words)}`, { as: 'cpi' });
     expect((await search('(a+)+$')).json.items).toEqual([]);
