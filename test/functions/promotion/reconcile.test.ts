@@ -8,6 +8,10 @@ import type { Reconciled } from '../../../functions/promotion/reconcile.job.ts';
 import { acting, decisionBy, keyOf, NOW } from '../../core/promotion/fixture.ts';
 import { type RunWorld, startRunWorld } from '../run-world.ts';
 
+/** How often a race is run; `npm run test:races` does it 500 times. */
+const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 12);
+const PATIENCE = { timeout: 60_000 + ROUNDS * 3_000 };
+
 let world: RunWorld;
 let reconcile: typeof import('../../../functions/promotion/reconcile.job.ts')['handler'];
 
@@ -60,41 +64,79 @@ describe('the deadline', () => {
     for (const request of requests) expect(await world.events(request)).toEqual(['promotion.requested', 'promotion.expired']);
   });
 
-  it('RACE-02: approval and expiry at the same instant have exactly one winner, and the history agrees', async () => {
-    await clear();
-    const outcomes = { approved: 0, expired: 0 };
-    const membership = membershipOfKey(world.configuration, keyOf('security'));
-    for (let round = 0; round < 12; round++) {
-      const created = await world.create();
-      const promotion = await world.put(created, { phase: 'pending_approval' }, [decisionBy('lead', created)]);
-      const plan = (await world.state.promotions.plan(promotion.id, promotion.planHash))!;
-      const decisions = await world.state.promotions.decisions(promotion.id);
-      const facts = {
-        promotion,
-        plan,
-        decisions,
-        membership,
-        approvers: await world.state.approversNow(),
-        gatesHash: '',
-        isReciprocal: false,
-        now: new Date(Date.parse(promotion.expiresAt) - 1).toISOString(),
-      };
-      const outcome = decide({ ...facts, hashText: () => '' }, { ...acting('security'), decision: 'approve' });
-      if (outcome.kind !== 'change') throw new Error();
-      const changes = [outcome.change, expired(promotion)];
-      if (round % 2) changes.reverse();
-      const [first, second] = await Promise.allSettled(changes.map((change) => world.state.promotions.commit(change)));
-      expect([first!.status, second!.status].sort()).toEqual(['fulfilled', 'rejected']);
-      const { phase } = await world.head(promotion);
-      expect(await world.events(promotion)).toEqual([
-        'promotion.requested',
-        phase === 'approved' ? 'approval.decided' : 'promotion.expired',
-      ]);
-      expect(await world.state.promotions.decisions(promotion.id)).toHaveLength(phase === 'approved' ? 2 : 1);
-      outcomes[phase as 'approved']++;
-    }
-    expect(outcomes.approved + outcomes.expired).toBe(12);
-  });
+  it(
+    `RACE-02: approval and expiry at the same instant have exactly one winner, and the history agrees, ${ROUNDS} times`,
+    PATIENCE,
+    async () => {
+      await clear();
+      const outcomes = { approved: 0, expired: 0 };
+      const membership = membershipOfKey(world.configuration, keyOf('security'));
+      for (let round = 0; round < ROUNDS; round++) {
+        const created = await world.create();
+        const promotion = await world.put(created, { phase: 'pending_approval' }, [decisionBy('lead', created)]);
+        const plan = (await world.state.promotions.plan(promotion.id, promotion.planHash))!;
+        const decisions = await world.state.promotions.decisions(promotion.id);
+        const facts = {
+          promotion,
+          plan,
+          decisions,
+          membership,
+          approvers: await world.state.approversNow(),
+          gatesHash: '',
+          isReciprocal: false,
+          now: new Date(Date.parse(promotion.expiresAt) - 1).toISOString(),
+        };
+        const outcome = decide({ ...facts, hashText: () => '' }, { ...acting('security'), decision: 'approve' });
+        if (outcome.kind !== 'change') throw new Error();
+        const changes = [outcome.change, expired(promotion)];
+        if (round % 2) changes.reverse();
+        const [first, second] = await Promise.allSettled(changes.map((change) => world.state.promotions.commit(change)));
+        expect([first!.status, second!.status].sort()).toEqual(['fulfilled', 'rejected']);
+        const { phase } = await world.head(promotion);
+        expect(await world.events(promotion)).toEqual([
+          'promotion.requested',
+          phase === 'approved' ? 'approval.decided' : 'promotion.expired',
+        ]);
+        expect(await world.state.promotions.decisions(promotion.id)).toHaveLength(phase === 'approved' ? 2 : 1);
+        outcomes[phase as 'approved']++;
+      }
+      expect(outcomes.approved + outcomes.expired).toBe(ROUNDS);
+    },
+  );
+
+  it(
+    `RACE-02: a decision that is on its way when the deadline comes is taken or refused as a whole, ${ROUNDS} times`,
+    PATIENCE,
+    async () => {
+      await clear();
+      const { decideRequest } = await import('../../../functions/approval/decide-request.ts');
+      for (let round = 0; round < ROUNDS; round++) {
+        world.setTime(NOW.toISOString());
+        const created = await world.create();
+        const promotion = await world.put(created, { phase: 'pending_approval' }, [decisionBy('lead', created)]);
+        world.setTime(new Date(Date.parse(promotion.expiresAt) - 1).toISOString());
+        const deciding = decideRequest(promotion.id, 'prod', { ...acting('security'), decision: 'approve' });
+        const said = deciding.then(
+          () => 'approved',
+          (error: { code?: string }) => error.code,
+        );
+        // Somewhere between its first read and its answer.
+        for (let turn = 0; turn < round % 16; turn++) await new Promise((resolve) => setImmediate(resolve));
+        world.setTime(promotion.expiresAt);
+        const [answer] = await Promise.all([said, reconcile()]);
+        await reconcile();
+        const decided = await world.state.promotions.decisions(promotion.id);
+        expect((await world.head(promotion)).phase).toBe('expired');
+        if (answer === 'approved')
+          expect(await world.events(promotion)).toEqual(['promotion.requested', 'approval.decided', 'promotion.expired']);
+        else {
+          expect(answer).toBe('EXPIRED');
+          expect(await world.events(promotion)).toEqual(['promotion.requested', 'promotion.expired']);
+        }
+        expect(decided).toHaveLength(answer === 'approved' ? 2 : 1);
+      }
+    },
+  );
 
   it('takes no decision any more, from whoever comes late', async () => {
     await clear();
