@@ -279,7 +279,9 @@ function countReached({ changes }: Model): void {
 }
 
 describe('every life of a request', () => {
-  it('starts a rollout only by distinct people who may approve the plan that runs, leaves no final phase, and records one event per change', () => {
+  it('starts a rollout only by distinct people who may approve the plan that runs, leaves no final phase, and records one event per change', {
+    timeout: 240_000,
+  }, () => {
     fc.assert(
       fc.property(shape, life, (its, steps) => {
         const model = live(its, steps);
@@ -292,7 +294,7 @@ describe('every life of a request', () => {
     for (const [what, count] of Object.entries(reached)) expect(count, what).toBeGreaterThan(9);
   });
 
-  it('can be brought to its end from wherever it is: nobody waits for what nobody can give', () => {
+  it('can be brought to its end from wherever it is: nobody waits for what nobody can give', { timeout: 240_000 }, () => {
     fc.assert(
       fc.property(shape, life, (its, steps) => {
         const model = live(its, steps);
@@ -322,7 +324,9 @@ describe('every life of a request', () => {
 });
 
 describe('the explanation', () => {
-  it('says that nothing is missing exactly when the engine would go on, asks nobody in vain, and enough people', () => {
+  it('says that nothing is missing exactly when the engine would go on, asks nobody in vain, and enough people', {
+    timeout: 240_000,
+  }, () => {
     const seen = { starts: 0, waits: 0, asked: 0, impossible: 0 };
     const check = (model: Model) => {
       const { phase, expiresAt } = model.promotion;
@@ -356,7 +360,7 @@ describe('the explanation', () => {
     };
     fc.assert(
       fc.property(shape, life, (its, steps) => void live(its, steps, check)),
-      { numRuns: 600 },
+      { numRuns: 300 },
     );
     for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThan(9);
   });
