@@ -61,7 +61,7 @@ it('lets others pass while an approval is pending', { timeout: 60_000 }, async (
   expect((await cloud.api('POST', `${waiting}/cancel`, { as: 'dev', body: {} })).body.status.phase).toBe('cancelled');
 });
 
-it('waits for its date, and starts then', { timeout: 60_000 }, async () => {
+it('RACE-19: refuses a date in the past, waits for one that is ahead, and starts then', { timeout: 60_000 }, async () => {
   await push(cloud, '1.2.0', 'true', { name });
   const past = new Date((await cloud.now()).getTime() - 3_600_000).toISOString();
   for (const at of ['/v1/requests/staging', '/v1/requests/staging/preview']) {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { membershipOfKey } from '../../../core/access/membership.ts';
 import { decide } from '../../../core/approval/decide.ts';
+import { askedFrom } from '../../../core/approval/remind.ts';
 import { expired } from '../../../core/promotion/begin.ts';
 import { PHASES } from '../../../core/promotion/phase.ts';
 import type { Promotion } from '../../../core/promotion/promotion.ts';
@@ -148,6 +149,70 @@ describe('the deadline', () => {
     await reconcile();
     await expect(approve()).rejects.toMatchObject({ code: 'EXPIRED' });
     expect(await world.state.promotions.decisions(request.id)).toEqual([]);
+  });
+});
+
+describe('approvals that were given long ago', () => {
+  const DAY = 86_400_000;
+  const inDays = (days: number) => new Date(NOW.getTime() + days * DAY).toISOString();
+
+  it('RACE-19: of a date after their end are asked for again then, and the rollout begins at its date by the new ones', async () => {
+    await clear();
+    const { begin } = await import('../../../functions/promotion/begin.task.ts');
+    const { decideRequest } = await import('../../../functions/approval/decide-request.ts');
+    const run = (promotion: Promotion) =>
+      begin({ seal: async () => {} } as never)({ task: 'begin', requestId: promotion.id, attempt: promotion.attempt });
+    const approveBoth = async (promotion: Promotion) => {
+      for (const subject of ['lead', 'security']) await decideRequest(promotion.id, 'prod', { ...acting(subject), decision: 'approve' });
+    };
+    const created = await world.create({}, { scheduledDate: inDays(5) });
+    const promotion = await world.put(created, { phase: 'pending_approval' });
+    await approveBoth(promotion);
+    expect(await run(promotion)).toMatchObject({ next: 'turn' });
+    world.setTime(new Date(Date.parse(inDays(3)) - 1).toISOString());
+    expect(await reconcile()).toEqual(done({}));
+    world.setTime(inDays(3));
+    expect(await reconcile()).toEqual(done({ lapsed: 1 }));
+    expect(await reconcile()).toEqual(done({}));
+    expect(await world.wakes(promotion)).toContain('resume 1 turn');
+    expect(await run(promotion)).toEqual({ next: 'approval' });
+    const asked = await world.head(promotion);
+    expect(asked).toMatchObject({ phase: 'pending_approval', edition: 2 });
+    expect(asked.planHash).not.toBe(promotion.planHash);
+    await approveBoth(promotion);
+    world.setTime(inDays(5));
+    expect(await run(promotion)).toEqual({ next: 'copy' });
+    expect((await world.events(promotion)).filter((type) => type === 'approval.decided' || type === 'approval.voided')).toEqual([
+      ...['approval.decided', 'approval.decided', 'approval.voided', 'approval.decided', 'approval.decided'],
+    ]);
+    await world.put(await world.head(promotion), { phase: 'succeeded' });
+    await world.state.table.remove('ENV#prod#payment-api', 'HEAD');
+  });
+
+  it('two jobs at once ask once', async () => {
+    await clear();
+    const promotion = await world.put(await world.create(), { phase: 'approved', approvedAt: NOW.toISOString() });
+    world.setTime(inDays(3));
+    const outcomes = await Promise.all([reconcile(), reconcile()]);
+    expect(outcomes[0]!.lapsed + outcomes[1]!.lapsed).toBe(1);
+    expect(await world.events(promotion)).toEqual(['promotion.requested', 'approval.voided']);
+  });
+});
+
+describe('people who do not answer', () => {
+  it('are reminded by the settings of the environment, once by two jobs at once, and somebody else hears of it', async () => {
+    await clear();
+    const { afterSeconds, escalateAfterSeconds } = world.configuration.environments['prod']!.reminders;
+    const later = (seconds: number) => world.setTime(new Date(NOW.getTime() + seconds * 1000).toISOString());
+    const promotion = await world.put(await world.create(), { phase: 'pending_approval', ...askedFrom(NOW.toISOString()) });
+    later(afterSeconds - 1);
+    expect(await reconcile()).toEqual(done({}));
+    later(afterSeconds);
+    const outcomes = await Promise.all([reconcile(), reconcile()]);
+    expect(outcomes[0]!.reminded + outcomes[1]!.reminded).toBe(1);
+    later(escalateAfterSeconds);
+    await reconcile();
+    expect((await world.head(promotion)).reminders).toMatchObject({ given: 1, escalated: true });
   });
 });
 
