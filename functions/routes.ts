@@ -109,7 +109,7 @@ export const delegationBody = z.strictObject({
   until: instant,
 });
 export const reviewBody = z.strictObject({ outcome: z.enum(REVIEW_OUTCOMES), finding: prose(10, 4_000) });
-export const reviewQuery = z.strictObject({ status: z.enum(['open', 'overdue', 'closed']).optional() });
+export const reviewQuery = z.strictObject({ ...paging, status: z.enum(['open', 'overdue', 'closed']).optional() });
 export const inboxQuery = z.strictObject({
   ...paging,
   view: z.enum(['mine', 'pending', 'all']).optional(),
@@ -357,7 +357,7 @@ export const ROUTES: readonly Route[] = [
     verb: 'read',
     people: true,
     summary: 'Lists who is away and who stands in, as far as it concerns me',
-    query: none,
+    query: pageQuery,
     answers: { 200: 'DelegationList' },
     tag: 'decisions',
   },

@@ -1,5 +1,6 @@
 /** `greenlight delegation`: says that an approver is away, and who decides in that place. */
 import { Command, Option } from 'commander';
+import { everyPage } from '../every-page.ts';
 import { EXIT } from '../failure.ts';
 import { notEmpty } from '../operands.ts';
 import { oneLine } from '../output.ts';
@@ -46,7 +47,7 @@ export function delegationVerb(context: VerbContext): Command {
     summary: 'Lists delegations that concern me',
     examples: ['delegation list', 'delegation list --as lead@example.com', 'delegation list --json'],
     run: async ({ client, output }) => {
-      const { items } = await client.get<{ items: DelegationView[] }>('/v1/delegations');
+      const items = await everyPage<DelegationView>(client, '/v1/delegations');
       output.document({ items });
       for (const delegation of items) output.line(line(delegation));
       if (items.length === 0) output.line('Nobody is away');

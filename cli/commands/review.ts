@@ -1,5 +1,6 @@
 /** `greenlight review`: looks at waived gates afterwards. */
 import { Command, Option } from 'commander';
+import { everyPage } from '../every-page.ts';
 import { EXIT } from '../failure.ts';
 import { notEmpty } from '../operands.ts';
 import { oneLine } from '../output.ts';
@@ -24,7 +25,7 @@ export function reviewVerb(context: VerbContext): Command {
     summary: 'Lists the reviews that break-glass has opened',
     examples: ['review list', 'review list --status overdue', 'review list --json'],
     run: async ({ client, output }, _operands, { status }) => {
-      const { items } = await client.get<{ items: ReviewView[] }>('/v1/reviews', { status });
+      const items = await everyPage<ReviewView>(client, '/v1/reviews', { status });
       output.document({ items });
       for (const review of items) output.line(line(review));
       if (items.length === 0) output.line('There are no reviews');

@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { API_TOKEN, LIFETIME_DAYS } from '../../core/access/api-token.ts';
 import { ROBOT_VERBS } from '../../core/access/verb.ts';
-import type { ApiClient } from '../client.ts';
+import { everyPage } from '../every-page.ts';
 import { EXIT, usageFailure } from '../failure.ts';
 import { notEmpty } from '../operands.ts';
 import { type Output, oneLine } from '../output.ts';
@@ -20,9 +20,6 @@ interface TokenView {
   createdAt?: string;
   expiresAt: string;
 }
-
-/** Pages of a list that are read at most: an owner has at most 50 tokens. */
-const MOST_PAGES = 10;
 
 export function tokenVerb(context: VerbContext): Command {
   const command = verb<{ as?: string; data?: string }>(context, 'token', {
@@ -96,25 +93,13 @@ function listVerb(context: VerbContext): Command {
     summary: 'Lists my live API tokens, without their values',
     examples: ['token list', 'token list --owner dev@example.com --as admin@example.com', 'token list --json'],
     run: async ({ client, output }, _operands, { owner }) => {
-      const items = await allTokens(client, owner);
+      const items = await everyPage<TokenView>(client, '/v1/tokens', { owner });
       output.document({ items });
       for (const token of items) output.line(line(token, output));
       if (items.length === 0) output.line('There are no tokens');
       return EXIT.done;
     },
   }).addOption(new Option('--owner <ADDRESS>', 'of somebody else, for administrators').argParser(notEmpty));
-}
-
-async function allTokens(client: ApiClient, owner: string | undefined): Promise<TokenView[]> {
-  const items: TokenView[] = [];
-  let cursor: string | undefined;
-  for (let pages = 0; pages < MOST_PAGES; pages++) {
-    const page = await client.get<{ items: TokenView[]; nextCursor?: string }>('/v1/tokens', { owner, cursor, limit: '100' });
-    items.push(...page.items);
-    cursor = page.nextCursor;
-    if (cursor === undefined) break;
-  }
-  return items;
 }
 
 function revokeVerb(context: VerbContext): Command {

@@ -1,7 +1,6 @@
 /** `POST`, `GET` and `DELETE /v1/tokens`: the API tokens that a person makes for programs. */
 import type * as z from 'zod';
 import { apiTokens, positionOf } from '../../adapters/access/api-tokens.ts';
-import { kmsMacs } from '../../adapters/access/macs.ts';
 import { type ApiToken, type AskedScope, identityOfApiToken, mayManageToken, scopeWithin } from '../../core/access/api-token.ts';
 import { identityKey } from '../../core/access/identity.ts';
 import { holdsVerb, ownerOfKey } from '../../core/access/membership.ts';
@@ -10,15 +9,13 @@ import type { Configuration } from '../../core/environment/configuration.ts';
 import { Refusal } from '../../core/errors.ts';
 import type { Json } from '../../core/promotion/canonical-json.ts';
 import { actingOf } from '../kit/acting.ts';
-import { cursors } from '../kit/cursor.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
+import { pageOf } from '../kit/page.ts';
 import { clock, people, table } from '../kit/state.ts';
 import type { tokenBody, tokenQuery } from '../routes.ts';
 
 const DAY_MS = 86_400_000;
-const DEFAULT_LIMIT = 25;
 const tokens = apiTokens(table, clock);
-const pages = cursors(kmsMacs(), clock);
 
 /** What the maker may not give is said before what is wrong with the body, as everywhere. */
 export const createToken: TwoPhaseHandler<void, z.infer<typeof tokenBody>> = {
@@ -48,12 +45,8 @@ export async function listTokens(call: HttpCall<unknown, z.infer<typeof tokenQue
   const owner = query.owner === undefined ? caller.actor.key : ownerByAddress(call, query.owner);
   const listed = owner === undefined ? [] : (await tokens.ofOwner(owner)).filter((token) => mayManageToken(token, caller));
   const scope: Json = ['listTokens', owner ?? '', caller.actor.key];
-  const after = query.cursor === undefined ? undefined : await pages.read(scope, query.cursor);
-  const rest = after === undefined ? listed : listed.filter((token) => positionOf(token) < after);
-  const page = rest.slice(0, query.limit ?? DEFAULT_LIMIT);
-  const nextCursor = rest.length > page.length ? await pages.write(scope, positionOf(page.at(-1)!)) : undefined;
-  const items = page.map((token) => render(token, configuration));
-  return { status: 200, body: { items, ...(nextCursor === undefined ? {} : { nextCursor }) } };
+  const page = await pageOf(listed, positionOf, scope, query);
+  return { status: 200, body: { ...page, items: page.items.map((token) => render(token, configuration)) } };
 }
 
 export const revokeToken: TwoPhaseHandler<ApiToken> = {

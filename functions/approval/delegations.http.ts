@@ -6,13 +6,14 @@ import { type Delegation, isActive } from '../../core/approval/delegation.ts';
 import { Refusal } from '../../core/errors.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
+import { pageOf } from '../kit/page.ts';
 import { clock, delegations } from '../kit/state.ts';
-import type { delegationBody } from '../routes.ts';
+import type { delegationBody, pageQuery } from '../routes.ts';
 
-export async function listDelegations({ caller }: HttpCall): Promise<HttpAnswer> {
+export async function listDelegations({ caller, query }: HttpCall<unknown, z.infer<typeof pageQuery>>): Promise<HttpAnswer> {
   const seen = (await delegations.recent()).filter((delegation) => maySeeDelegation(delegation, caller.actor, caller.membership));
-  const items = seen.toSorted((left, right) => (left.createdAt < right.createdAt ? 1 : -1)).map(render);
-  return { status: 200, body: { items } };
+  const page = await pageOf(seen, ({ createdAt, id }) => `${createdAt}#${id}`, ['listDelegations', caller.actor.key], query);
+  return { status: 200, body: { ...page, items: page.items.map(render) } };
 }
 
 export async function createDelegation(call: HttpCall<z.infer<typeof delegationBody>>): Promise<HttpAnswer> {

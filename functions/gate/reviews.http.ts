@@ -1,25 +1,23 @@
 /** `GET /v1/reviews` and `POST /v1/reviews/{id}`: what is looked at after a gate was waived. */
+import type * as z from 'zod';
 import { belongsToTenant, mayUse } from '../../core/access/membership.ts';
 import { Refusal } from '../../core/errors.ts';
-import {
-  closeReview as close,
-  type Review,
-  type ReviewOutcome,
-  type ReviewStatus,
-  refuseReviewer,
-  statusOfReview,
-} from '../../core/gate/review.ts';
+import { closeReview as close, type Review, type ReviewOutcome, refuseReviewer, statusOfReview } from '../../core/gate/review.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
+import { pageOf } from '../kit/page.ts';
 import { clock, reviews } from '../kit/state.ts';
+import type { reviewQuery } from '../routes.ts';
 
-export async function listReviews(call: HttpCall<unknown, { status?: ReviewStatus }>): Promise<HttpAnswer> {
+export async function listReviews(call: HttpCall<unknown, z.infer<typeof reviewQuery>>): Promise<HttpAnswer> {
+  const { status, ...paging } = call.query;
   const now = clock.now().toISOString();
-  const items = (await reviews.all())
-    .filter((review) => isVisible(call, review) && (call.query.status === undefined || statusOfReview(review, now) === call.query.status))
-    .toSorted((left, right) => (left.openedAt < right.openedAt ? 1 : -1))
-    .map((review) => render(review, now));
-  return { status: 200, body: { items } };
+  const listed = (await reviews.all()).filter(
+    (review) => isVisible(call, review) && (status === undefined || statusOfReview(review, now) === status),
+  );
+  const scope = ['listReviews', call.caller.actor.key, status ?? ''];
+  const page = await pageOf(listed, ({ openedAt, id }) => `${openedAt}#${id}`, scope, paging);
+  return { status: 200, body: { ...page, items: page.items.map((review) => render(review, now)) } };
 }
 
 export const closeReview: TwoPhaseHandler<Review, { outcome: ReviewOutcome; finding: string }> = {

@@ -112,7 +112,8 @@ async function serve(request: HttpRequest, route: Route, handler: RouteHandler, 
   const found: unknown = typeof handler === 'function' ? undefined : await find(handler, call, route);
   if (route.people && caller) refuseRobot(caller.actor);
   if (route.verb && caller) refuseWithoutVerb([route.verb].flat(), caller, env);
-  const query = readForm(request.rawQuery);
+  // A signed hook has no query; its signature is what is looked at first.
+  const query = route.auth === 'hmac' ? {} : readForm(request.rawQuery);
   call.query = (route.query ? checkSchema(route.query, query, 'query') : query) as HttpCall['query'];
   if ('refusal' in reading) throw reading.refusal;
   if (route.body) call.body = checkSchema(route.body, call.body, 'body');

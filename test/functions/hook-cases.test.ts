@@ -131,6 +131,10 @@ describe('the answer of a gate', () => {
     expect(await eventsOf(world, id, 'gate.refused')).toBe(0);
   });
 
+  it('HOOK-01: unsigned is 401 whatever its query says', async () => {
+    expect(outcome(await post(`${path()}?a=1&a=2`, { status: 'passed' }, { secret: 'wrong' }))).toBe('401 BAD_SIGNATURE');
+  });
+
   it('HOOK-01: is told of no run that does not exist more than of a bad signature', async () => {
     const [none, wrong] = [
       await post(path('run-none'), { status: 'passed' }),

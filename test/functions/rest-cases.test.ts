@@ -568,6 +568,8 @@ describe('lists', () => {
     [`${LIST}/pending`, 'cpi2'],
     ['/v1/inbox', 'cpi2'],
     ['/v1/tokens', 'dev'],
+    ['/v1/delegations', 'security'],
+    ['/v1/reviews', 'cpi'],
   ];
   /** A cursor of each list, with the query that it belongs to. */
   async function cursorOf(path: string, as: string, query = 'limit=1'): Promise<string> {
@@ -579,6 +581,22 @@ describe('lists', () => {
   beforeAll(async () => {
     for (let count = 0; count < 2; count++) await openApproval(world);
     for (let count = 0; count < 2; count++) await world.call('POST', '/v1/tokens', { as: 'dev', body: { name: 'nightly' } });
+    for (let count = 0; count < 2; count++) await world.call('POST', '/v1/delegations', { as: 'security', body: { until: tomorrow() } });
+    for (let count = 0; count < 2; count++) await openReview(world);
+  });
+
+  it('lead through all there is, once', async () => {
+    for (const [path, as] of LISTS) {
+      const whole = (await world.call('GET', `${path}?limit=100`, { as })).json.items.map(JSON.stringify) as string[];
+      const seen: string[] = [];
+      for (let query = 'limit=1'; ; ) {
+        const { items, nextCursor } = (await world.call('GET', `${path}?${query}`, { as })).json;
+        seen.push(...items.map(JSON.stringify));
+        if (nextCursor === undefined) break;
+        query = `limit=1&cursor=${nextCursor}`;
+      }
+      expect(seen, path).toEqual(whole);
+    }
   });
 
   it('REST-17: take a limit from 1 to 100 and nothing else', async () => {
@@ -699,6 +717,7 @@ describe('lists', () => {
         ],
       ],
       ['/v1/tokens', 'dev', ['']],
+      ['/v1/reviews', 'cpi', ['', 'status=open']],
       ['/v1/requests/prod', 'cpi', []],
       [`${LIST}/my`, 'dev', ['']],
       [`${LIST}/pending`, 'cpi2', ['']],
