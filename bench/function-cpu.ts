@@ -31,17 +31,17 @@ export interface FunctionCpu {
   approveLocally: number | undefined;
 }
 
-/** `portions` of a hundred calls each; the first half warms up. */
-export async function measureFunctions(cloud: LoadCloud, portions: number): Promise<FunctionCpu> {
+/** `portions` of so many calls each; the first half warms up. */
+export async function measureFunctions(cloud: LoadCloud, portions: number, calls = PORTION): Promise<FunctionCpu> {
   const resume = await restEngine(cloud);
   try {
-    const creates = Array.from({ length: portions * PORTION }, (_, index) => createCall(cloud, `measured-${index}`));
-    const created = await measure(cloud, 'request', creates, 201);
+    const creates = Array.from({ length: portions * calls }, (_, index) => createCall(cloud, `measured-${index}`));
+    const created = await measure(cloud, 'request', creates, { status: 201, size: calls });
     const ids = created.answers.map(({ body }) => (JSON.parse(body) as { metadata: { id: string } }).metadata.id);
     await openApprovals(cloud, ids);
     const approvals = ids.flatMap((id) => APPROVERS.slice(0, 2).map((person) => approveCall(cloud, id, person)));
-    const approved = await measure(cloud, 'decide', approvals, 200);
-    return { create: created.cpuMs, approve: approved.cpuMs, ...(await measureLocally(cloud)) };
+    const approved = await measure(cloud, 'decide', approvals, { status: 200, size: calls });
+    return { create: created.cpuMs, approve: approved.cpuMs, ...(await measureLocally(cloud, calls)) };
   } finally {
     await resume();
   }
@@ -56,7 +56,12 @@ function approveCall({ tokens }: LoadCloud, id: string, person: (typeof APPROVER
 }
 
 /** Runs the calls one after the other in a process of their own. */
-async function measure(cloud: LoadCloud, group: string, calls: readonly FunctionCall[], status: number): Promise<Portion> {
+async function measure(
+  cloud: LoadCloud,
+  group: string,
+  calls: readonly FunctionCall[],
+  { status, size }: { status: number; size: number },
+): Promise<Portion> {
   const child = fork(join(import.meta.dirname, 'function-process.ts'), {
     execArgv: ['--import', 'tsx'],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -64,8 +69,7 @@ async function measure(cloud: LoadCloud, group: string, calls: readonly Function
   try {
     await ask(child, { start: await functionStart(cloud, group) });
     const portions: Portion[] = [];
-    for (let at = 0; at < calls.length; at += PORTION)
-      portions.push((await ask(child, { calls: calls.slice(at, at + PORTION) })) as Portion);
+    for (let at = 0; at < calls.length; at += size) portions.push((await ask(child, { calls: calls.slice(at, at + size) })) as Portion);
     const answers = portions.flatMap((portion) => portion.answers);
     const other = answers.find((answer) => answer.status !== status);
     if (other) throw new Error(`${group} answered ${other.status}: ${other.body.slice(0, 500)}`);
@@ -152,7 +156,7 @@ async function openApprovals({ endpoints }: LoadCloud, ids: readonly string[]): 
 }
 
 /** The same calls over HTTP, against the processor time of the whole process. */
-async function measureLocally(cloud: LoadCloud): Promise<Pick<FunctionCpu, 'createLocally' | 'approveLocally'>> {
+async function measureLocally(cloud: LoadCloud, calls: number): Promise<Pick<FunctionCpu, 'createLocally' | 'approveLocally'>> {
   const client = new LoadClient(cloud.endpoints.api, cloud.tokens, 1);
   const ids: string[] = [];
   const create = async (marker: string) => {
@@ -166,9 +170,9 @@ async function measureLocally(cloud: LoadCloud): Promise<Pick<FunctionCpu, 'crea
     if (answer.status !== 200) throw new Error(answer.text);
   };
   try {
-    const createLocally = await cpuOf(cloud.pid, PORTION, (index) => create(`locally-${index}`));
+    const createLocally = await cpuOf(cloud.pid, calls, (index) => create(`locally-${index}`));
     await openApprovals(cloud, ids);
-    return { createLocally, approveLocally: await cpuOf(cloud.pid, PORTION, (index) => approve(ids[index]!)) };
+    return { createLocally, approveLocally: await cpuOf(cloud.pid, calls, (index) => approve(ids[index]!)) };
   } finally {
     client.close();
   }

@@ -31,6 +31,7 @@ interface Event {
 }
 
 const CONNECTIONS = 32;
+const MOST_TRIES = 6;
 /** Folder of the log's lines; the others hold checkpoints and proofs. */
 const BATCHES = /(^|\/)batch(\/|$)/;
 /** Real time in which the sealer must have sealed everything. */
@@ -78,7 +79,12 @@ async function compareList(client: LoadClient, journal: readonly Known[], proof:
 /** One request is as its client was told; answers its events. */
 async function compareRequest(client: LoadClient, known: Known, proof: LoadProof): Promise<Event[]> {
   const { path, marker, approvedBy, selfApprovals } = known;
-  const { spec, status } = (await read(client, path)).body;
+  const answer = await read(client, path);
+  if (answer.status !== 200) {
+    proof.lost.push(`${path} answers ${answer.status}`);
+    return [];
+  }
+  const { spec, status } = answer.body;
   const { items } = (await read(client, `${path}/timeline`)).body as { items: Event[] };
   const people = approvedBy.map((person) => `${person}@example.com`).sort();
   const given = status.approvals.stages
@@ -129,11 +135,12 @@ function compareCounts(where: string, found: readonly string[], expected: readon
   }
 }
 
+/** What the API answers; a dependency that is away for a moment is asked again. */
 async function read(client: LoadClient, path: string): Promise<Answer> {
-  for (let tries = 0; ; tries++) {
+  for (let tries = 1; ; tries++) {
     const answer = await client.send('proof', { method: 'GET', path, as: 'cpi' });
-    if (answer.status === 200) return answer;
-    if (tries > 5) throw new Error(`GET ${path} answered ${answer.status}: ${answer.text.slice(0, 300)}`);
+    if (answer.status >= 200 && answer.status < 500) return answer;
+    if (tries === MOST_TRIES) throw new Error(`GET ${path} answered ${answer.status}: ${answer.text.slice(0, 300)}`);
     await sleep(1_000);
   }
 }
