@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ENGINE } from '../../../core/access/identity.ts';
 import type { GateResult, GateStatus } from '../../../core/gate/gate.ts';
-import { recordGate } from '../../../core/gate/record-gate.ts';
+import { recordGate, refuseAnswer } from '../../../core/gate/record-gate.ts';
 import { engineChange } from '../../../core/promotion/engine-change.ts';
 import type { Plan } from '../../../core/promotion/plan.ts';
 import { gatesAreSettled, settleGates } from '../../../core/promotion/settle-gates.ts';
@@ -137,6 +137,20 @@ describe('one result', () => {
       data: { status: 'waived' },
       history: { action: 'gate_waived', error: expect.stringContaining('failed') },
     });
+  });
+
+  it('that nobody waits for is recorded, and nothing else, until it has been said often enough', () => {
+    const answer = { gate: 'http', attempt: 2, status: 'passed' as const };
+    const change = refuseAnswer(promotion, [], answer)!;
+    expect(change).toMatchObject({
+      before: promotion,
+      after: promotion,
+      event: { type: 'gate.refused', data: answer, history: { action: 'late_answer' } },
+    });
+    for (const name of ['gates', 'wake', 'notices'] as const) expect(change[name]).toBeUndefined();
+    const said = (times: number) => Array.from({ length: times }, () => change.event.history);
+    expect(refuseAnswer(promotion, [...said(19), { action: 'created' }], answer)).toBeDefined();
+    expect(refuseAnswer(promotion, said(20), answer)).toBeUndefined();
   });
 
   it('replaces an earlier one of the same gate', () => {
