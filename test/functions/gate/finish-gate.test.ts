@@ -82,9 +82,12 @@ describe('the answer of a gate', () => {
   });
 
   test('guessed too often from one address is told to wait', async () => {
-    const answers = [];
-    for (let guess = 0; guess < 62; guess++) answers.push(await answer({ status: 'passed' }, { secret: 'wrong', sourceIp: '10.9.9.9' }));
-    expect(answers.at(-1)!.status).toBe(429);
+    // A minute may end in between: then it takes up to twice as many.
+    const statuses: number[] = [];
+    while (statuses.at(-1) !== 429 && statuses.length < 125)
+      statuses.push((await answer({ status: 'passed' }, { secret: 'wrong', sourceIp: '10.9.9.9' })).status);
+    expect(statuses.at(-1)).toBe(429);
+    expect(statuses.length).toBeGreaterThan(60);
   });
 });
 
