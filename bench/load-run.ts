@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dice } from './dice.ts';
-import { INVALID_OPERATIONS, type Place, RECORDED, type Stage } from './invalid-operations.ts';
+import { INVALID_OPERATIONS, type Place, RECORDED } from './invalid-operations.ts';
 import { type Answer, LoadClient, type Sent } from './load-client.ts';
 import { APPROVERS, ENVIRONMENT, type LoadCloud, type Person, VERSION } from './load-cloud.ts';
 
