@@ -44,6 +44,8 @@ export function loadConfiguration(): string {
 export async function startLoadCloud(abort: AbortSignal): Promise<LoadCloud> {
   const folder = mkdtempSync(join(tmpdir(), 'greenlight-load-'));
   const remove = () => rmSync(folder, { recursive: true, force: true });
+  // When this process ends before it stops the cloud, which its own listener ends first.
+  process.once('exit', remove);
   let cloud: DemoCloud | undefined;
   const stop = async () => {
     await cloud?.stop();
@@ -54,8 +56,6 @@ export async function startLoadCloud(abort: AbortSignal): Promise<LoadCloud> {
     const configuration = join(folder, 'greenlight.yaml');
     writeFileSync(configuration, loadConfiguration());
     cloud = await startDemoCloud(folder, 1, abort, '--config', configuration);
-    // When this process ends before it stops the cloud: after the cloud, which ends by its own listener.
-    process.once('exit', remove);
     const { dataFolder, endpoints, pid } = cloud;
     const tokens = await signIn(dataFolder);
     return { folder, dataFolder, endpoints, pid, tokens, artifacts: await pushArtifacts(endpoints), stop };
