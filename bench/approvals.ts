@@ -20,12 +20,10 @@ const PORTIONS = 12;
 const MOST_SHOWN = 10;
 
 export async function approvals(load: LoadSize): Promise<Benchmark> {
-  const interrupted = new AbortController();
-  const interrupt = () => interrupted.abort();
-  process.once('SIGINT', interrupt);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
   const dice = new Dice('BENCH_SEED');
   say(`${load.clients} clients, ${load.promotions} promotions, ${dice}`);
-  const cloud = await startLoadCloud(interrupted.signal);
+  const cloud = await startLoadCloud(new AbortController().signal);
   try {
     const run = await runLoad(cloud, load, dice, say);
     const proof = await prove(cloud, run.journal, say);
@@ -37,9 +35,14 @@ export async function approvals(load: LoadSize): Promise<Benchmark> {
     say('measuring the peer');
     return { name: 'approvals', figures: [...loadFigures(load, run, proof), ...cpuFigures(functions, await measurePeer())] };
   } finally {
-    process.off('SIGINT', interrupt);
     await cloud.stop();
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, interrupt);
   }
+}
+
+/** Ends in order: what was started ends with the process. */
+function interrupt(): never {
+  process.exit(130);
 }
 
 function loadFigures({ promotions }: LoadSize, run: LoadRun, proof: LoadProof): Figure[] {

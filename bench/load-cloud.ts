@@ -43,10 +43,14 @@ export function loadConfiguration(): string {
 
 export async function startLoadCloud(abort: AbortSignal): Promise<LoadCloud> {
   const folder = mkdtempSync(join(tmpdir(), 'greenlight-load-'));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  // When this process ends before it stops the cloud, which its own listener ends first.
+  process.once('exit', remove);
   let cloud: DemoCloud | undefined;
   const stop = async () => {
     await cloud?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    process.off('exit', remove);
+    remove();
   };
   try {
     const configuration = join(folder, 'greenlight.yaml');

@@ -50,7 +50,7 @@ export async function startDemoCloud(
   const child = spawn(process.execPath, words, { cwd: ROOT, stdio: ['ignore', 'pipe', openSync(logFile, 'a')], detached: true });
   // Nothing may outlive a demo that ends in an unforeseen way. The child leads a group: while it starts, it has children of its own.
   const kill = () => killGroup(child);
-  process.once('exit', kill);
+  process.prependOnceListener('exit', kill);
   try {
     await ready(child, logFile, abort);
   } catch (error) {

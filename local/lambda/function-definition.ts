@@ -1,5 +1,6 @@
 /** A function as CloudFormation declares it (`AWS::Lambda::Function`), checked for what the local cloud can run. */
 import { existsSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import * as z from 'zod';
 import type { ResourceRequest } from '../service.ts';
@@ -24,8 +25,12 @@ export interface FunctionDefinition {
   deadLetterArn?: string;
 }
 
-/** Threads per function: more would not run faster on a laptop, fewer would hide races that ten sandboxes on AWS have. */
-const MOST_WORKERS = 10;
+/**
+ * Threads per function: twice the processors, because each waits for the local services half of its time. Each compiles its code for itself and becomes
+ * fast by running, so more of them take longer for the same work (ten on two processors: 1.5 times the processor time, measured by bench/approvals.ts);
+ * fewer than four would hide races that sandboxes on AWS have.
+ */
+const MOST_WORKERS = Math.min(10, Math.max(4, 2 * availableParallelism()));
 
 /** CloudFormation hands numbers over as numbers or as strings, depending on how a parameter was resolved. */
 const count = z.coerce.number().int().nonnegative();
