@@ -324,6 +324,14 @@ describe('the same person again', () => {
     expect(outcomeOf('lead', 'approve', { ...its, now: promotionIn('approved').expiresAt })).toBe('unchanged');
   });
 
+  it('decides anew on another plan, whatever was decided on the one before', () => {
+    for (const decision of ['approve', 'reject'] as const) {
+      const change = changeOf('lead', 'approve', { given: [{ by: 'lead', planHash: HASH, decision }] });
+      expect(change.decision).toMatchObject({ decision: 'approve', planHash: change.before!.planHash });
+      expect(change.replaces).toBeUndefined();
+    }
+  });
+
   it('decides anew in place of a decision that was withdrawn, or that counts no more', () => {
     expect(changeOf('lead', 'approve', { given: [{ by: 'lead', withdrawn: true }] }).replaces).toBe(true);
     const revoked = delegation('security', 'lead', { id: 'dg-old', revokedAt: NOW.toISOString() });
@@ -391,7 +399,8 @@ describe('a service of the configuration', () => {
     });
     expect(outcomeOf(service, 'reject', its)).toBe('rejected');
     expect(outcomeOf(service, 'approve', { ...its, input: { ...its.input, automated: 'other' } })).toBe('NOT_AN_APPROVER');
-    expect(outcomeOf(service, 'approve', { ...its, approvals: [stage('people', rule('platform-leads'))] })).toBe('NOT_AN_APPROVER');
+    for (const word of ['approve', 'reject'] as const)
+      expect(outcomeOf(service, word, { ...its, approvals: [stage('people', rule('platform-leads'))] })).toBe('NOT_AN_APPROVER');
   });
 
   it('is bound by plan, state and time like everybody', () => {
