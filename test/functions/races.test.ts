@@ -90,11 +90,14 @@ async function clearOutbox(lines: Record<string, unknown>[]): Promise<void> {
   for (const { PK, SK } of lines) await world.state.table.remove(String(PK), String(SK));
 }
 
-/** Both at the same time, the later of two now and then first. */
+/** Both at the same time, one of them a little later: by nothing, or by as much as brings it between any two steps of the other. */
 async function together(round: number, one: () => Promise<Answer>, other: () => Promise<Answer>): Promise<[string, string]> {
-  const both = round % 2 === 0 ? [one(), other()] : [other(), one()].reverse();
-  const [first, second] = await Promise.all(both);
-  return [outcome(first!), outcome(second!)];
+  const later = async (turns: number, run: () => Promise<Answer>) => {
+    for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+    return outcome(await run());
+  };
+  const turns = (round * 7) % 40;
+  return Promise.all([later(round % 2 === 0 ? turns : 0, one), later(round % 2 === 0 ? 0 : turns, other)]);
 }
 
 const seen = new Map<string, Set<string>>();
