@@ -124,6 +124,8 @@ describe.skipIf(!hasChromium)('the page of a mailed link, in Chromium', () => {
     await tabTo(page, 'Sign in to decide');
     await page.keyboard.press('Enter');
     await page.waitForURL(`${issuerOrigin()}/**`);
+    // The page takes the focus to the field with its first picture, which may come after its load event.
+    await page.locator('input[type=password]:focus').waitFor();
     await page.keyboard.type(password(cloud));
     await tabTo(page, '<lead@example.com>');
     await page.keyboard.press('Enter');
@@ -166,6 +168,7 @@ describe.skipIf(!hasChromium)('the page of a mailed link, in Chromium', () => {
     expect(await page.getByLabel(/^Type /).inputValue()).toBe('prod 000000');
     expect(await page.locator('#confirm-wrong').innerText()).toContain('letter by letter');
     // Who reads with their ears hears of the first mistake at once.
+    await page.locator('#comment:focus').waitFor();
     expect(await page.evaluate(FOCUSED)).toMatchObject({ id: 'comment', outlined: true });
     await picture(page, 'approval-again');
     expect(await standing(cloud, path)).toEqual(before);
