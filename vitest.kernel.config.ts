@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
  */
 export default defineConfig({
   test: {
-    include: ['test/core/{access,approval,gate,promotion}/**/*.test.ts'],
+    include: ['test/core/{access,approval,gate,promotion,registry}/**/*.test.ts'],
     exclude: ['test/core/promotion/life.test.ts'],
     testTimeout: 60_000,
     pool: 'forks',
@@ -17,7 +17,8 @@ export default defineConfig({
         'core/access/**',
         'core/approval/**',
         'core/gate/{waiver,review,break-glass,record-gate,webhook-signature}.ts',
-        'core/promotion/{allowed-actions,begin,change,create,may-change,phase,plan,plan-changes,settle-gates}.ts',
+        'core/registry/{closure-root,copy-comparison,copy-record,target}.ts',
+        'core/promotion/{allowed-actions,begin,change,copy-change,create,may-change,phase,plan,plan-changes,settle-gates}.ts',
       ],
       reporter: ['text'],
       thresholds: { statements: 100, branches: 100, functions: 100, lines: 100 },

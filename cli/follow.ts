@@ -4,7 +4,7 @@ import { CommandFailure, EXIT } from './failure.ts';
 import { oneLine } from './output.ts';
 import { isFinal, type RequestView, readAgain } from './request.ts';
 import type { Session } from './session.ts';
-import { approversOf, gateLines, isSettled } from './show-request.ts';
+import { approversOf, copyLines, gateLines, isSettled } from './show-request.ts';
 
 export interface FollowOptions {
   /** Goes on while people are asked; otherwise it stops there. */
@@ -75,6 +75,12 @@ async function readPatiently({ client, around }: Session, request: RequestView):
   }
 }
 
+/** Every registry has got what it will get: only then the lines do not change any more. */
+function isCopyOver(request: RequestView): boolean {
+  const { copy, step = '' } = request.status;
+  return copy !== undefined && (isFinal(request) || (step !== 'copying' && step !== 'verifying_copy' && step !== 'tagging'));
+}
+
 /** Says each change once: results of gates and approvals as result, phases and steps as talk. */
 class Teller {
   readonly #session: Session;
@@ -83,6 +89,7 @@ class Teller {
   #phase = '';
   #step = '';
   #announced = false;
+  #copied = false;
 
   constructor(session: Session) {
     this.#session = session;
@@ -105,7 +112,15 @@ class Teller {
     if (now !== this.#phase) {
       this.#phase = now;
       output.talk(`${request.metadata.id}: ${oneLine(phase.replaceAll('_', ' '))}${waitingOn ? `, waiting on ${oneLine(waitingOn)}` : ''}`);
-      if (phase === 'promoting') output.line(`Promoting to ${oneLine(request.spec.target.targetEnvironment)}...`);
+      if (phase === 'promoting') {
+        const across = (request.status.copy?.registries.length ?? 0) > 1 ? ' across registries' : '';
+        const doing = request.spec.kind === 'repair' ? 'Repairing' : 'Promoting to';
+        output.line(`${doing} ${oneLine(request.spec.target.targetEnvironment)}${across}...`);
+      }
+    }
+    if (!this.#copied && isCopyOver(request)) {
+      this.#copied = true;
+      for (const line of copyLines(output, request)) output.line(line);
     }
     if (step !== '' && step !== this.#step) output.talk(`  ${oneLine(step.replaceAll('_', ' '))}`);
     this.#step = step;

@@ -12,6 +12,7 @@ import { reviewVerb } from './commands/review.ts';
 import { loginVerb } from './commands/sign-in.ts';
 import { listVerb, statusVerb } from './commands/status.ts';
 import { tokenVerb } from './commands/token.ts';
+import { repairVerb, verifyCopyVerb } from './commands/verify-copy.ts';
 import { withoutTokens } from './output.ts';
 import type { VerbContext } from './verb.ts';
 
@@ -27,6 +28,8 @@ export function createProgram(context: VerbContext): Command {
   for (const make of [
     publishVerb,
     promoteVerb,
+    repairVerb,
+    verifyCopyVerb,
     approveVerb,
     denyVerb,
     approvalVerb,

@@ -3,6 +3,8 @@ import type { RequestBody } from '../core/promotion/request-body.ts';
 import type { Route } from './operands.ts';
 
 export interface FormOptions {
+  /** Absent: promote. */
+  kind?: 'repair';
   type?: RequestBody['target']['type'];
   justification?: string;
   releaseNotes?: string;
@@ -21,7 +23,9 @@ export interface FormOptions {
 export function bodyOf(artifact: string, route: Route, options: FormOptions, api: string): RequestBody {
   const { version, from, to } = route;
   const what = `${artifact} ${version}`;
+  const doing = options.kind === 'repair' ? 'Repair' : 'Promote';
   return {
+    ...(options.kind === undefined ? {} : { kind: options.kind }),
     target: {
       type: options.type ?? 'application',
       name: artifact,
@@ -30,10 +34,15 @@ export function bodyOf(artifact: string, route: Route, options: FormOptions, api
       targetEnvironment: to,
     },
     request: {
-      justification: options.justification ?? `Promote ${what} to ${to}, requested on the command line`,
+      justification:
+        options.justification ?? `${doing} ${what} ${options.kind === 'repair' ? 'in' : 'to'} ${to}, requested on the command line`,
       releaseNotes: options.releaseNotes ?? `See the release notes of ${what}`,
       impactAssessment: options.impact,
-      rollbackPlan: options.rollbackPlan ?? `Roll ${to} back to the version that ran before ${what}`,
+      rollbackPlan:
+        options.rollbackPlan ??
+        (options.kind === 'repair'
+          ? 'Nothing that runs changes; bytes that were copied may stay'
+          : `Roll ${to} back to the version that ran before ${what}`),
       ...(options.priority === undefined ? {} : { priority: options.priority }),
       ...(options.schedule === undefined ? {} : { scheduledDate: options.schedule }),
     },

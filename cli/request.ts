@@ -19,9 +19,16 @@ export interface StageView {
   rules: { team: string; min: number; given?: string[]; eligible?: string[] }[];
 }
 
+export interface CopyView {
+  outcome: string;
+  manifests?: number;
+  registries: { name: string; role: string; status: string; bytes: number; failure?: { code: string; message: string } }[];
+}
+
 export interface RequestView {
   metadata: { id: string; createdAt: string; createdBy: string; version: number };
-  spec: { target: { name: string; version: string; sourceEnvironment: string; targetEnvironment: string } };
+  /** `kind` is absent where a version is promoted. */
+  spec: { kind?: string; target: { name: string; version: string; sourceEnvironment: string; targetEnvironment: string } };
   status: {
     state: string;
     phase: string;
@@ -33,6 +40,7 @@ export interface RequestView {
     failure?: { code: string; message: string; step?: string };
     gates?: GateView[];
     approvals?: { required: boolean; stages: StageView[] };
+    copy?: CopyView;
     rollout?: { steps: { step: string; status: string; achievedWeight?: number; message?: string }[] };
     history?: { action: string; at: string; by: string; comment?: string; error?: string }[];
     approvedBy?: string;

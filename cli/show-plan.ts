@@ -2,7 +2,7 @@
 import type { Route } from './operands.ts';
 import { type Output, oneLine } from './output.ts';
 import type { GateView, StageView } from './request.ts';
-import { hasPassed } from './show-request.ts';
+import { hasPassed, size } from './show-request.ts';
 
 export interface PlanView {
   artifact: { name: string; version: string; digest: string };
@@ -12,7 +12,12 @@ export interface PlanView {
   gates?: GateView[];
   approvals?: { required: boolean; stages: StageView[] };
   steps?: string[];
-  copy?: { blobs: number; bytes: number; missingBytes: number } | null;
+  copy?: {
+    blobs: number;
+    bytes: number;
+    missingBytes: number;
+    registries?: { name: string; role: string; missingBytes: number }[];
+  } | null;
   cost?: { currency: string; monthly: number | null };
   warnings?: string[];
 }
@@ -39,7 +44,7 @@ export function planLines(output: Output, plan: PlanView, route: Route): string[
     ...stepLines(plan).map((line, index) => `  ${index + 1}. ${line}`),
     ...(plan.cost?.monthly == null
       ? []
-      : ['', `Storage: ${bytes(plan.copy?.missingBytes ?? 0)} more, ${plan.cost.monthly} ${oneLine(plan.cost.currency)} a month`]),
+      : ['', `Storage: ${size(plan.copy?.missingBytes ?? 0)} more, ${plan.cost.monthly} ${oneLine(plan.cost.currency)} a month`]),
     ...(warnings.length === 0 ? [] : ['', ...warnings.map((warning) => `${output.paint('warn', '⚠')} ${oneLine(warning)}`)]),
     '',
     problems === 0
@@ -72,14 +77,12 @@ function stepLines({ approvals, steps = [], copy, to }: PlanView): string[] {
   );
   const worded = steps.map((step) => {
     if (step !== 'copying') return oneLine(step.replaceAll('_', ' '));
-    return `Copy artifact to the ${oneLine(to)} registry${copy ? ` (${bytes(copy.bytes)}, ${bytes(copy.missingBytes)} of them missing there)` : ''}`;
+    if (!copy) return `Copy artifact to the ${oneLine(to)} registry`;
+    const { registries = [] } = copy;
+    if (registries.length < 2)
+      return `Copy artifact to the ${oneLine(to)} registry (${size(copy.bytes)}, ${size(copy.missingBytes)} of them missing there)`;
+    const missing = registries.map(({ name, role, missingBytes }) => `${oneLine(role)} ${oneLine(name)} lacks ${size(missingBytes)}`);
+    return `Copy artifact to ${registries.length} registries of ${oneLine(to)} (${size(copy.bytes)}: ${missing.join(', ')})`;
   });
   return [...asked, ...worded];
-}
-
-/** `8.6 KB`. */
-function bytes(count: number): string {
-  if (count < 1_000) return `${count} B`;
-  const [unit, factor] = count < 1e6 ? ['KB', 1e3] : count < 1e9 ? ['MB', 1e6] : (['GB', 1e9] as const);
-  return `${(count / Number(factor)).toFixed(1)} ${unit}`;
 }

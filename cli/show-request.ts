@@ -57,6 +57,42 @@ export function routeLine({ spec: { target } }: RequestView): string {
   return `${oneLine(target.name)} ${oneLine(target.version)}: ${oneLine(target.sourceEnvironment)} → ${oneLine(target.targetEnvironment)}`;
 }
 
+/** What each registry got, as seed 001 shows a promotion across registries; nothing before the first result. */
+export function copyLines(output: Output, { status: { copy } }: RequestView): string[] {
+  if (!copy) return [];
+  const held = copy.registries.filter(({ status }) => status === 'verified' || status === 'tagged');
+  const which =
+    held.length === copy.registries.length
+      ? held.length === 2
+        ? 'both registries'
+        : `all ${held.length} registries`
+      : held.map(({ name }) => oneLine(name)).join(', ');
+  return [
+    ...copy.registries.map(({ name, role, status, bytes, failure }) => {
+      const registry = `${capital(oneLine(role))} registry (${oneLine(name)})`;
+      if (failure) return `  ${output.cross} ${registry}: ${oneLine(failure.message)}`;
+      return status === 'pending' ? `  … ${registry}: ${size(bytes)} so far` : `  ${output.tick} ${registry}: pushed ${size(bytes)}`;
+    }),
+    ...(held.length > 0
+      ? [
+          `  ${output.tick} Signatures and everything that refers to it: replicated to ${which}`,
+          `  ${output.tick} Integrity: verified on ${which}`,
+        ]
+      : []),
+  ];
+}
+
+/** `8.6 KB`. */
+export function size(count: number): string {
+  if (count < 1_000) return `${count} B`;
+  const [unit, factor] = count < 1e6 ? ['KB', 1e3] : count < 1e9 ? ['MB', 1e6] : (['GB', 1e9] as const);
+  return `${(count / Number(factor)).toFixed(1)} ${unit}`;
+}
+
+function capital(word: string): string {
+  return `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`;
+}
+
 /** How a request that is over, or blocked, ended: one line. */
 export function endLine(output: Output, request: RequestView): string {
   const { phase, failure, rejectedBy, rejectionReason, gates = [] } = request.status;

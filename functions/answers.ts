@@ -6,6 +6,7 @@ import { REVIEW_OUTCOMES } from '../core/gate/review.ts';
 import { ACTIONS } from '../core/promotion/allowed-actions.ts';
 import { PHASES, STATES } from '../core/promotion/phase.ts';
 import { PRIORITIES } from '../core/promotion/promotion.ts';
+import { REGISTRY_ROLES } from '../core/registry/target.ts';
 import { FAILURES } from './kit/problem-codes.ts';
 import type { AnswerName } from './routes.ts';
 
@@ -41,6 +42,7 @@ const impact = z.enum(['low', 'medium', 'high', 'critical']);
 const priority = z.enum(PRIORITIES);
 
 const spec = z.strictObject({
+  kind: z.literal('repair').optional(),
   target,
   request: z.strictObject({
     justification: z.string(),
@@ -58,6 +60,8 @@ const spec = z.strictObject({
   }),
   registries: z.array(z.string()).optional(),
 });
+
+const registryRole = z.enum(REGISTRY_ROLES);
 
 const metadata = z.strictObject({
   id: z.string(),
@@ -119,6 +123,25 @@ const status = z.strictObject({
   }),
   planChanges: z.array(planChange).optional(),
   waivers: z.array(z.strictObject({ gate: z.string(), by: z.string(), at: instant, expiresAt: instant, review: z.string() })).optional(),
+  copy: z
+    .strictObject({
+      outcome: z.enum(['pending', 'partial', 'complete', 'failed']),
+      sourceRoot: digest.optional(),
+      manifests: z.int().optional(),
+      blobs: z.int().optional(),
+      registries: z.array(
+        z.strictObject({
+          name: z.string(),
+          role: registryRole,
+          required: z.boolean(),
+          status: z.enum(['pending', 'copied', 'verified', 'tagged', 'failed']),
+          bytes: z.int(),
+          closureRoot: digest.optional(),
+          failure: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+        }),
+      ),
+    })
+    .optional(),
   rollout: z
     .strictObject({
       steps: z.array(
@@ -163,6 +186,7 @@ const summary = z
   .strictObject({
     ...resource,
     spec: z.strictObject({
+      kind: z.literal('repair').optional(),
       target,
       request: z.strictObject({ impactAssessment: impact, scheduledDate: instant.nullable(), priority: priority.optional() }),
     }),
@@ -198,11 +222,54 @@ const plan = z
       digest: z.strictObject({ from: digest.nullable(), to: digest }),
       tags: z.array(z.string()),
     }),
-    copy: z.strictObject({ blobs: z.int(), bytes: z.int(), missingBlobs: z.int(), missingBytes: z.int() }).nullable(),
+    copy: z
+      .strictObject({
+        blobs: z.int(),
+        bytes: z.int(),
+        missingBlobs: z.int(),
+        missingBytes: z.int(),
+        registries: z.array(
+          z.strictObject({ name: z.string(), role: registryRole, required: z.boolean(), missingBlobs: z.int(), missingBytes: z.int() }),
+        ),
+      })
+      .nullable(),
     cost: z.strictObject({ currency: z.literal('USD'), monthly: z.number().nullable() }),
     warnings: z.array(z.string()),
   })
   .meta({ id: 'Plan' });
+
+const copyReport = z
+  .strictObject({
+    environment: z.string(),
+    artifact: z.string(),
+    version: z.string(),
+    digest,
+    complete: z.boolean(),
+    registries: z.array(
+      z.strictObject({
+        name: z.string(),
+        role: registryRole,
+        required: z.boolean(),
+        complete: z.boolean(),
+        sourceRoot: digest.optional(),
+        targetRoot: digest.optional(),
+        manifests: z.int().optional(),
+        blobs: z.int().optional(),
+        missing: z.array(
+          z.strictObject({
+            kind: z.enum(['manifest', 'blob', 'tag', 'referrer']),
+            digest,
+            size: z.int().optional(),
+            tag: z.string().optional(),
+            subject: digest.optional(),
+            reason: z.enum(['absent', 'different']),
+          }),
+        ),
+        failure: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'CopyReport', description: 'What each registry of an environment has of a version, compared with the source part by part' });
 
 const explanation = z
   .strictObject({
@@ -326,6 +393,7 @@ export const ANSWERS: Readonly<Record<AnswerName, z.ZodType>> = {
     .strictObject({ pending: z.int(), approvedToday: z.int(), rejectedToday: z.int(), deployedThisWeek: z.int() })
     .meta({ id: 'Stats' }),
   Explanation: explanation,
+  CopyReport: copyReport,
   Timeline: z.strictObject({ id: z.string(), items: z.array(z.strictObject({ seq: z.int(), ...historyEntry })) }).meta({ id: 'Timeline' }),
   EnvironmentList: z
     .strictObject({ items: z.array(z.strictObject({ environment: z.string(), tier, artifacts: z.array(z.strictObject(place)) })) })

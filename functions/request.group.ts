@@ -4,6 +4,7 @@ import { registryReader } from '../adapters/registry/registry-reader.ts';
 import { breakGlass } from './gate/break-glass.http.ts';
 import { closeReview } from './gate/reviews.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
+import { lazily } from './kit/lazily.ts';
 import { cancelRequest, executeRequest, retryRequest } from './promotion/change.http.ts';
 import { create } from './promotion/create.http.ts';
 import { editRequest } from './promotion/edit.http.ts';
@@ -20,4 +21,5 @@ export const handler = httpHandler('request', {
   executeRequest,
   breakGlass,
   closeReview,
+  verifyCopy: lazily(async () => (await import('./registry/verify-copy.http.ts')).verifyCopy(registries)),
 });

@@ -7,7 +7,7 @@ import { LIFETIME_DAYS, TOKEN_NAME } from '../core/access/api-token.ts';
 import { VERBS, type Verb } from '../core/access/verb.ts';
 import { REVIEW_OUTCOMES } from '../core/gate/review.ts';
 import { PRIORITIES } from '../core/promotion/promotion.ts';
-import { editBodySchema, instant, prose, requestBodySchema } from '../core/promotion/request-body.ts';
+import { artifactName, artifactVersion, editBodySchema, instant, prose, requestBodySchema } from '../core/promotion/request-body.ts';
 
 /** Lambda that serves a route: one per set of permissions. */
 export type FunctionGroup = 'read' | 'request' | 'decide' | 'operate' | 'hooks' | 'public';
@@ -59,6 +59,7 @@ export type AnswerName =
   | 'RequestList'
   | 'Stats'
   | 'Explanation'
+  | 'CopyReport'
   | 'Timeline'
   | 'EnvironmentList'
   | 'Environment'
@@ -128,6 +129,7 @@ export const tokenBody = z.strictObject({
   tenants: z.array(z.string().max(64)).min(1).max(50).optional(),
   environments: z.array(z.string().max(64)).min(1).max(20).optional(),
 });
+export const copyQuery = z.strictObject({ artifact: artifactName, version: artifactVersion });
 export const tokenQuery = z.strictObject({ ...paging, owner: z.string().max(320).optional() });
 
 const REQUEST = '/v1/requests/{env}/{id}';
@@ -501,6 +503,19 @@ export const ROUTES: readonly Route[] = [
     summary: 'Shows what runs in an environment, with history',
     query: none,
     answers: { 200: 'Environment' },
+    tag: 'environments',
+  },
+  {
+    method: 'GET',
+    path: '/v1/environments/{env}/copies',
+    operation: 'verifyCopy',
+    group: 'request',
+    auth: 'bearer',
+    verb: 'read',
+    names: 'artifact',
+    summary: 'Compares what each registry of an environment has of a version with its source, part by part',
+    query: copyQuery,
+    answers: { 200: 'CopyReport' },
     tag: 'environments',
   },
 

@@ -3,6 +3,7 @@ import { Refusal } from '../../core/errors.ts';
 import { type Descriptor, DIGEST, platformOf } from '../../core/registry/manifest.ts';
 import type { ArtifactFacts, RegistryReader } from '../../core/registry/ports.ts';
 import { tagCandidates } from '../../core/registry/version.ts';
+import { compareRegistries } from './compare-copy.ts';
 import { missingAt } from './copy-closure.ts';
 import { inParallel } from './in-parallel.ts';
 import { openRepository, type ReceivedManifest, type Repository } from './repository.ts';
@@ -34,6 +35,7 @@ export function registryReader(): RegistryReader {
     async facts(registry, name, digest) {
       return factsOf(await openRepository(registry, name), digest);
     },
+    compare: compareRegistries,
     async estimate(source, target, name, digest) {
       const [from, to] = await Promise.all([openRepository(source, name), openRepository(target, name)]);
       const closure = await readClosure(from, digest);

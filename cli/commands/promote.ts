@@ -12,7 +12,7 @@ import { type PlanView, planLines, problemsIn } from '../show-plan.ts';
 import { askedLines, endLine, hasPassed, isSettled, routeLine, shownTime } from '../show-request.ts';
 import { type VerbContext, verb } from '../verb.ts';
 
-interface PromoteOptions extends FormOptions, SharedOptions {
+export interface PromoteOptions extends FormOptions, SharedOptions {
   dryRun?: boolean;
   requestApproval?: boolean;
   wait?: boolean;
@@ -56,20 +56,23 @@ export function promoteVerb(context: VerbContext): Command {
     .addOption(new Option('--to-registries <LIST>', 'target registries, separated by commas').argParser(nameList));
 }
 
-async function promote(session: Session, operands: string[], options: PromoteOptions): Promise<number> {
-  const route = readRoute(operands);
+const promote = (session: Session, operands: string[], options: PromoteOptions): Promise<number> =>
+  request(session, readRoute(operands), options, operands);
+
+/** Asks for a promotion or a repair, or goes on with the one that is open. `operands` are what the user typed, for hints. */
+export async function request(session: Session, route: Route, options: PromoteOptions, operands: readonly string[]): Promise<number> {
   const body = bodyOf(session.artifact, route, { ...typeOf(session), ...options }, session.client.origin);
   if (options.dryRun) return dryRun(session, route, body);
   refuseIncompleteForce(options, operands);
-  const request = (await continueOpen(session, route, options)) ?? (await create(session, route, body));
-  if ('code' in request) {
-    session.output.document(request);
-    session.output.line(`  ${session.output.tick} ${oneLine(request.detail)}`);
+  const found = (await continueOpen(session, route, options)) ?? (await create(session, route, body));
+  if ('code' in found) {
+    session.output.document(found);
+    session.output.line(`  ${session.output.tick} ${oneLine(found.detail)}`);
     return EXIT.done;
   }
-  session.output.talk(`${request.metadata.id} ${routeLine(request)}`);
+  session.output.talk(`${found.metadata.id} ${routeLine(found)}`);
   const how = { throughApproval: options.wait === true && !options.requestApproval, timeout: options.timeout };
-  const end = await follow(session, request, how);
+  const end = await follow(session, found, how);
   return report(session, options.force ? await waiveGates(session, end, options.reason!, how) : end);
 }
 
@@ -115,9 +118,10 @@ async function dryRun({ client, output }: Session, route: Route, body: object): 
 async function continueOpen(
   { client, artifact, output }: Session,
   route: Route,
-  { force }: PromoteOptions,
+  { force, kind }: PromoteOptions,
 ): Promise<RequestView | undefined> {
-  const [line, ...others] = await openRequests(client, artifact, route.version, route.to);
+  const open = await openRequests(client, artifact, route.version, route.to);
+  const [line, ...others] = open.filter(({ spec }) => spec.kind === kind);
   if (!line) return undefined;
   if (others.length > 0) output.talk(`${others.length + 1} requests are open; continuing the newest`);
   const request = await readAgain(client, line);

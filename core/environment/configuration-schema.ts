@@ -62,6 +62,7 @@ const rollout = z.union([
 const environment = z.strictObject({
   registry: z.string().max(300).optional(),
   registries: z.array(name).min(1).max(8).optional(),
+  require_registries: z.enum(['all', 'primary']).optional(),
   tier: z.enum(['standard', 'production']).optional(),
   cluster: name.optional(),
   namespace: name.optional(),

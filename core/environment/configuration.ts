@@ -3,6 +3,7 @@ import type { Role } from '../access/verb.ts';
 import type { ConfiguredStage } from '../approval/stage.ts';
 import type { GateDefinition } from '../gate/definition.ts';
 import type { TargetType } from '../promotion/promotion.ts';
+import type { RequiredRegistries } from '../registry/target.ts';
 
 /** A reference to a value kept elsewhere: `ssm:/name` or `secret:name`. Secrets never stand in the configuration. */
 export type Reference = string;
@@ -71,7 +72,9 @@ export interface RolloutConfiguration {
 export interface EnvironmentConfiguration {
   name: string;
   tier: 'standard' | 'production';
+  /** The first is the primary: what the environment's workloads pull from. */
   registries: string[];
+  requireRegistries: RequiredRegistries;
   cluster?: string;
   namespace: string;
   gates: string[];

@@ -279,6 +279,7 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
   const tier = environment.tier ?? (/^prod(uction)?$/.test(name) ? 'production' : 'standard');
   const at = ['environments', name] as const;
   const names = environment.registries ?? [environment.registry?.includes('://') ? name : (environment.registry ?? name)];
+  if (new Set(names).size !== names.length) refuse([...at, 'registries'], 'it names a registry twice');
   for (const registry of names) {
     if (complete && !registries[registry])
       refuse([...at, 'registry'], `there is no registry ${registry}`, nearestHint(registry, Object.keys(registries)));
@@ -347,6 +348,7 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
     name,
     tier,
     registries: names,
+    requireRegistries: environment.require_registries ?? 'all',
     ...(environment.cluster === undefined ? {} : { cluster: environment.cluster }),
     namespace: environment.namespace ?? name,
     gates: gateNames,

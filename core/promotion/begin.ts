@@ -6,6 +6,7 @@ import { askedFrom } from '../approval/remind.ts';
 import { standingDecisions } from '../approval/standing.ts';
 import { type EnvironmentRecord, holderOf } from '../environment/environment.ts';
 import type { Waiver } from '../gate/waiver.ts';
+import { emptyCopy } from '../registry/copy-record.ts';
 import { type PromotionChange, withPhase } from './change.ts';
 import { nextEdition } from './create.ts';
 import { engineChange } from './engine-change.ts';
@@ -138,9 +139,10 @@ function waiverEnded(promotion: Promotion, before: Plan, waivers: Waiver[]): Pro
 }
 
 function start(facts: BeginFacts, holder: string): BeginOutcome {
-  const { promotion } = facts;
+  const { promotion, plan } = facts;
   const fence = (facts.environment?.fence ?? 0) + 1;
-  const after = withPhase(promotion, 'promoting', { step: 'copying', fence });
+  const registries = facts.approvers.configuration.environments[plan.to]?.registries ?? plan.registries.targets;
+  const after = withPhase(promotion, 'promoting', { step: 'copying', fence, copy: emptyCopy(plan, registries) });
   return {
     kind: 'start',
     change: engineChange(

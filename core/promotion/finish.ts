@@ -32,6 +32,19 @@ export function succeed(promotion: Promotion, at: string, previous: Occupant | u
   );
 }
 
+/** The registries hold again what the environment was given once: what runs there is as it was. */
+export function repaired(promotion: Promotion, at: string): PromotionChange {
+  return engineChange(
+    promotion,
+    withPhase(promotion, 'succeeded', { deployedAt: at }),
+    { type: 'promotion.succeeded', action: 'repaired', data: { version: promotion.releaseVersion, kind: promotion.kind } },
+    {
+      environment: { kind: 'release', ...place(promotion) },
+      notices: [{ type: 'promotion.succeeded', data: { version: promotion.releaseVersion, kind: promotion.kind } }],
+    },
+  );
+}
+
 /** Something failed after the workload was touched: the way back begins. */
 export function startRollback(promotion: Promotion, failure: Failure): PromotionChange {
   return engineChange(

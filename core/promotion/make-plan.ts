@@ -5,6 +5,7 @@ import { artifactOf, type Configuration, environmentBefore } from '../environmen
 import type { EnvironmentRecord, Occupant } from '../environment/environment.ts';
 import { Refusal } from '../errors.ts';
 import type { ResolvedVersion } from '../registry/ports.ts';
+import { chooseRegistries } from '../registry/target.ts';
 import { environmentTag, latestTag } from '../registry/version.ts';
 import { contentHash, type Json } from './canonical-json.ts';
 import type { Plan, RolloutPlan } from './plan.ts';
@@ -37,6 +38,8 @@ export interface PlanFacts {
   version: ResolvedVersion;
   /** How the digest came to the source environment; undefined where it never succeeded there. */
   evidence: Occupant | undefined;
+  /** How the digest came to the target environment; undefined where it never succeeded there. Asked of repairs only. */
+  repaired?: Occupant | undefined;
   /** What the target environment runs now. */
   environment: EnvironmentRecord | undefined;
   /** Identity key of the requester. */
@@ -49,41 +52,45 @@ export function makePlan(facts: PlanFacts): Plan {
   const target = configuration.environments[to]!;
   const source = configuration.environments[from]!;
   const artifact = artifactOf(configuration, body.target.name)!;
+  const kind = body.kind ?? 'promote';
+  if (kind === 'repair') refuseUnknownRepair(facts);
   const isFirst = environmentBefore(configuration, from) === undefined;
-  if (!isFirst && !facts.evidence) {
+  if (kind === 'promote' && !isFirst && !facts.evidence) {
     throw new Refusal('EVIDENCE_MISMATCH', `${version.tag} (${version.digest}) never succeeded in ${from}`, {
       hint: `promote it to ${from} first`,
     });
   }
-  const targets = body.registries ?? target.registries;
-  for (const name of targets) {
-    if (!target.registries.includes(name)) {
-      throw new Refusal('VERSION_REFUSED', `${to} has no registry ${name}`, { hint: `choose among ${target.registries.join(', ')}` });
-    }
-  }
   const spec = specOf(body, from, to);
   return {
-    kind: 'promote',
+    kind,
     tenant: artifact.tenant,
     artifact: body.target.name,
     version: version.releaseVersion,
     digest: version.digest,
     from,
     to,
-    source: { environment: from, by: facts.evidence?.requestId ?? 'published' },
+    source: { environment: from, by: facts.evidence?.requestId ?? (kind === 'repair' ? facts.repaired!.requestId : 'published') },
     gates: target.gates.map((name) => {
       const definition = configuration.gates[name]!;
       return { name, type: definition.type, definitionHash: contentHash(definition as unknown as Json) };
     }),
-    approvals: stagesFor(target.approvals, { impact: spec.request.impactAssessment, type: body.target.type, kind: 'promote' }),
+    approvals: stagesFor(target.approvals, { impact: spec.request.impactAssessment, type: body.target.type, kind }),
     approvalTimeoutSeconds: target.approvalTimeoutSeconds,
     approvalValidSeconds: target.approvalValidSeconds,
     waitSeconds: target.waitSeconds,
     execute: target.execute,
-    registries: { source: source.registries[0]!, targets },
-    tags: [environmentTag(version.releaseVersion, to), latestTag(to)],
-    rollout: rolloutOf(configuration, to, artifact.workload?.name),
-    rollbackTarget: environment?.current?.digest ?? null,
+    registries: {
+      source: source.registries[0]!,
+      targets: chooseRegistries(target, body.registries, kind === 'repair'),
+      require: target.requireRegistries,
+    },
+    tags: [
+      environmentTag(version.releaseVersion, to),
+      ...(kind === 'promote' || environment?.current?.digest === version.digest ? [latestTag(to)] : []),
+    ],
+    // A repair changes what registries hold, never what runs.
+    rollout: kind === 'repair' ? NO_ROLLOUT : rolloutOf(configuration, to, artifact.workload?.name),
+    rollbackTarget: kind === 'repair' ? null : (environment?.current?.digest ?? null),
     scheduledDate: spec.request.scheduledDate,
     policyHash: configuration.hash,
     requester: facts.requesterKey,
@@ -91,9 +98,19 @@ export function makePlan(facts: PlanFacts): Plan {
   };
 }
 
+const NO_ROLLOUT: RolloutPlan = { strategy: 'none', weights: [], bakeSeconds: 0, smoke: false };
+
+/** Only what came into the environment by a promotion (or was adopted there) is repaired: it was judged and approved then. */
+function refuseUnknownRepair({ version, to, repaired }: PlanFacts): void {
+  if (repaired) return;
+  throw new Refusal('EVIDENCE_MISMATCH', `${version.tag} (${version.digest}) never succeeded in ${to}, so there is nothing to repair`, {
+    hint: `promote it to ${to}; if its tag was moved at the source, name the digest that ${to} holds`,
+  });
+}
+
 function rolloutOf(configuration: Configuration, to: string, workload: string | undefined): RolloutPlan {
   const environment = configuration.environments[to]!;
-  if (workload === undefined || environment.cluster === undefined) return { strategy: 'none', weights: [], bakeSeconds: 0, smoke: false };
+  if (workload === undefined || environment.cluster === undefined) return NO_ROLLOUT;
   const { strategy, weights, bakeSeconds, smoke } = environment.rollout;
   return { strategy, weights, bakeSeconds, smoke, cluster: environment.cluster, namespace: environment.namespace, workload };
 }
@@ -102,6 +119,7 @@ function rolloutOf(configuration: Configuration, to: string, workload: string | 
 export function specOf(body: RequestBody, from: string, to: string): PromotionSpec {
   const { priority, ...request } = body.request;
   return {
+    ...(body.kind === 'repair' ? { kind: body.kind } : {}),
     target: { ...body.target, sourceEnvironment: from, targetEnvironment: to },
     request: {
       ...request,

@@ -1,6 +1,7 @@
 /** The plan: what would happen, as data. Its hash is what people consent to. */
 import type { ApprovalStage } from '../approval/stage.ts';
 import type { GateType } from '../gate/gate.ts';
+import type { RequiredRegistries } from '../registry/target.ts';
 import { contentHash, type Json } from './canonical-json.ts';
 import type { PromotionKind } from './promotion.ts';
 
@@ -46,7 +47,8 @@ export interface Plan {
   /** How long the rollout waits after the last approval. */
   waitSeconds: number;
   execute: 'auto' | 'manual';
-  registries: { source: string; targets: string[] };
+  /** `require` absent: all, as in plans that were made before it could be chosen. */
+  registries: { source: string; targets: string[]; require?: RequiredRegistries };
   tags: string[];
   rollout: RolloutPlan;
   /** Digest that runs in the target environment now, restored when the rollout fails. */

@@ -1,6 +1,7 @@
 /** The promotion request: what is stored, in the shape the rules work on. Adapters keep it, handlers render it. */
 import type { Actor, Party } from '../access/identity.ts';
 import type { Waiver } from '../gate/waiver.ts';
+import type { CopyRecord } from '../registry/copy-record.ts';
 import type { Phase } from './phase.ts';
 
 export type TargetType = 'api' | 'application' | 'policy';
@@ -13,6 +14,8 @@ export type Editor = Party & { owner?: Party };
 
 /** What the requester asks for: `spec` of the public request. */
 export interface PromotionSpec {
+  /** Absent: promote. */
+  kind?: 'repair';
   target: { type: TargetType; name: string; version: string; sourceEnvironment: string; targetEnvironment: string };
   request: {
     justification: string;
@@ -103,6 +106,8 @@ export interface Promotion {
   rejectedBy?: Actor;
   rejectedAt?: string;
   failure?: Failure;
+  /** How far the copy is in each registry, from its first result on. */
+  copy?: CopyRecord;
   rollout?: RolloutStepRecord[];
   /** When the first step began, in milliseconds since the epoch of real time: the budget of the rollout counts real seconds. */
   rolloutBeganMs?: number;

@@ -56,22 +56,28 @@ const webAddress = z
     return (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '' && url.password === '';
   }, 'must be a web address (https://…) without a password');
 
+/** Name of an artifact: its repository. */
+export const artifactName = z
+  .string()
+  .refine((name) => name.length <= LONGEST_NAME && REPOSITORY.test(name), {
+    message: 'must be a repository name such as payment-api',
+    params: { code: 'INVALID_REF' },
+  })
+  .meta({ maxLength: LONGEST_NAME, pattern: REPOSITORY.source });
+
+/** A version as users write it: a tag or a digest. */
+export const artifactVersion = z
+  .string()
+  .max(128)
+  .refine((version) => TAG_GRAMMAR.test(version) || DIGEST.test(version), {
+    message: 'must be a version tag such as 2.1.0 or a digest sha256:<64 lower-case hex digits>',
+    params: { code: 'INVALID_REF' },
+  });
+
 export const targetSchema = z.strictObject({
   type: z.enum(['api', 'application', 'policy']),
-  name: z
-    .string()
-    .refine((name) => name.length <= LONGEST_NAME && REPOSITORY.test(name), {
-      message: 'must be a repository name such as payment-api',
-      params: { code: 'INVALID_REF' },
-    })
-    .meta({ maxLength: LONGEST_NAME, pattern: REPOSITORY.source }),
-  version: z
-    .string()
-    .max(128)
-    .refine((version) => TAG_GRAMMAR.test(version) || DIGEST.test(version), {
-      message: 'must be a version tag such as 2.1.0 or a digest sha256:<64 lower-case hex digits>',
-      params: { code: 'INVALID_REF' },
-    }),
+  name: artifactName,
+  version: artifactVersion,
   sourceEnvironment: z.string().regex(NAME).optional(),
   targetEnvironment: z.string().regex(NAME).optional(),
 });
@@ -93,6 +99,8 @@ const preChecksSchema = z.strictObject({
 });
 
 export const requestBodySchema = z.strictObject({
+  /** `repair` copies a version again that is in the environment: what its registries lack, and nothing else. */
+  kind: z.enum(['promote', 'repair']).optional(),
   target: targetSchema,
   request: textsSchema,
   preChecks: preChecksSchema,
@@ -107,7 +115,7 @@ export type RequestBody = z.infer<typeof requestBodySchema>;
 
 /** Body of an edit: what is given replaces what is stored, field by field. */
 export const editBodySchema = z.strictObject({
-  ...requestBodySchema.partial().shape,
+  ...requestBodySchema.omit({ kind: true }).partial().shape,
   target: targetSchema.partial().optional(),
   request: textsSchema.partial().optional(),
   preChecks: preChecksSchema.partial().optional(),

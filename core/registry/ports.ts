@@ -1,5 +1,6 @@
 /** What the rules need of registries. */
 import type { RegistryConfiguration } from '../environment/configuration.ts';
+import type { CopyComparison } from './copy-comparison.ts';
 
 /** A version found in a registry. */
 export interface ResolvedVersion {
@@ -30,6 +31,8 @@ export interface ArtifactFacts {
 }
 
 export interface RegistryReader {
+  /** Compares what the target has of the closure of a digest with the source. Faults of reading the source; what the target lacks is the answer. */
+  compare(source: RegistryConfiguration, target: RegistryConfiguration, repository: string, digest: string): Promise<CopyComparison>;
   /** First tag of the contract's candidates that exists. `version` is attacker-controlled and must match the tag grammar already. */
   resolve(
     registry: RegistryConfiguration,

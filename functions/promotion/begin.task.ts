@@ -47,8 +47,10 @@ async function decideNow(promotion: Promotion) {
     environments.get(promotion.to, promotion.artifact),
   ]);
   if (!plan) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
-  const isFirst = environmentBefore(approvers.configuration, plan.from) === undefined;
-  const evidenceHolds = isFirst || (await environments.evidence(plan.from, plan.artifact, plan.digest)) !== undefined;
+  const evidenceHolds =
+    (plan.kind === 'promote' && environmentBefore(approvers.configuration, plan.from) === undefined) ||
+    // What is repaired is proven by the environment itself.
+    (await environments.evidence(plan.kind === 'repair' ? plan.to : plan.from, plan.artifact, plan.digest)) !== undefined;
   return decideBegin({ promotion, plan, decisions, approvers, environment, evidenceHolds, now: clock.now() });
 }
 

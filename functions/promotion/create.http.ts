@@ -23,12 +23,12 @@ async function createNow(call: HttpCall<RequestBody>, registries: RegistryReader
   refusePastDate(body.request.scheduledDate, clock.now());
   const { plan, environment } = await draftPlan(call, registries, caller.actor.key);
   await requirePreview(call, planHashOf(plan));
-  if (environment?.current?.digest === plan.digest) {
+  if (plan.kind === 'promote' && environment?.current?.digest === plan.digest) {
     return {
       status: 200,
       body: {
         code: 'ALREADY_PROMOTED',
-        detail: `${plan.artifact} ${plan.version} (${plan.digest}) is in ${plan.to} already; nothing was requested`,
+        detail: `${plan.artifact} ${plan.version} (${plan.digest}) is in ${plan.to} already; nothing was requested (a repair copies again what its registries lack)`,
         environment: plan.to,
         digest: plan.digest,
         requestId: environment.current.requestId,

@@ -53,10 +53,13 @@ export async function draftPlan(
       hint: 'publish it first, or check how the tag is spelled in the source registry',
     });
   }
-  const [evidence, environment] = await Promise.all([
+  const [evidence, environment, repaired] = await Promise.all([
     environments.evidence(from, body.target.name, version.digest),
     environments.get(to, body.target.name),
+    body.kind === 'repair' ? environments.evidence(to, body.target.name, version.digest) : undefined,
   ]);
-  const plan = makePlan({ configuration, body, from, to, version, evidence, environment, requesterKey });
-  return { plan, version, environment };
+  // A repair by digest keeps the tags that the promotion wrote.
+  const named = repaired ? { ...version, releaseVersion: repaired.version } : version;
+  const plan = makePlan({ configuration, body, from, to, version: named, evidence, repaired, environment, requesterKey });
+  return { plan, version: named, environment };
 }

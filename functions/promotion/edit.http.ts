@@ -61,6 +61,7 @@ function merge(spec: PromotionSpec, body: EditBody): RequestBody {
   }
   const registries = body.registries ?? spec.registries;
   return {
+    ...(spec.kind === undefined ? {} : { kind: spec.kind }),
     target,
     request: { ...spec.request, ...given(body.request ?? {}) },
     preChecks: { ...spec.preChecks, ...given(body.preChecks ?? {}) },

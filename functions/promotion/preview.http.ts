@@ -8,6 +8,7 @@ import { specOf } from '../../core/promotion/make-plan.ts';
 import { type Plan, planHashOf, stepsOf } from '../../core/promotion/plan.ts';
 import { warningsOf } from '../../core/promotion/plan-warnings.ts';
 import type { RequestBody } from '../../core/promotion/request-body.ts';
+import { emptyCopy } from '../../core/registry/copy-record.ts';
 import type { RegistryReader } from '../../core/registry/ports.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
 import { approversNow, clock } from '../kit/state.ts';
@@ -106,8 +107,9 @@ function tryGates({ configuration, body, caller }: PreviewCall, plan: Plan, plan
 /** What would be moved to all target registries together; undefined when it is not known in time. */
 async function estimate({ configuration }: PreviewCall, plan: Plan, registries: RegistryReader) {
   const source = configuration.registries[plan.registries.source]!;
+  const targets = emptyCopy(plan, configuration.environments[plan.to]!.registries).registries;
   const reading = Promise.all(
-    plan.registries.targets.map((name) => registries.estimate(source, configuration.registries[name]!, plan.artifact, plan.digest)),
+    targets.map(({ name }) => registries.estimate(source, configuration.registries[name]!, plan.artifact, plan.digest)),
   ).catch(() => undefined);
   const estimates = await withinTime(reading, ESTIMATE_MS);
   if (!estimates?.length) return null;
@@ -116,6 +118,10 @@ async function estimate({ configuration }: PreviewCall, plan: Plan, registries: 
     bytes: estimates[0]!.bytes,
     missingBlobs: sum(estimates.map((each) => each.missingBlobs)),
     missingBytes: sum(estimates.map((each) => each.missingBytes)),
+    registries: targets.map(({ name, role, required }, index) => {
+      const { missingBlobs, missingBytes } = estimates[index]!;
+      return { name, role, required, missingBlobs, missingBytes };
+    }),
   };
 }
 

@@ -10,6 +10,7 @@ import { actionsOf } from '../../core/promotion/allowed-actions.ts';
 import { lifecycleOf, stateOf, workflowViewOf } from '../../core/promotion/phase.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import type { HistoryEntry, Promotion, PromotionTexts } from '../../core/promotion/promotion.ts';
+import { type CopyRecord, outcomeOf } from '../../core/registry/copy-record.ts';
 import type { Caller } from '../kit/http.ts';
 import { clock } from '../kit/state.ts';
 
@@ -70,6 +71,7 @@ export function renderRequest(facts: RequestFacts) {
           })),
         })),
       },
+      ...(promotion.copy ? { copy: renderCopy(promotion.copy) } : {}),
       ...(promotion.rollout
         ? {
             rollout: {
@@ -117,6 +119,7 @@ export function renderSummary(promotion: Promotion) {
     kind: 'PromotionRequest',
     metadata: metadataOf(promotion),
     spec: {
+      ...(promotion.kind === 'repair' ? { kind: promotion.kind } : {}),
       target: {
         type: promotion.artifactType,
         name: promotion.artifact,
@@ -144,6 +147,22 @@ export function renderEntry(entry: HistoryEntry) {
 function behalfOf(given: readonly Decision[]): Record<string, string> | undefined {
   const lent = given.flatMap(({ actor, onBehalfOf }) => (onBehalfOf ? [[actor.email, onBehalfOf.email] as const] : []));
   return lent.length > 0 ? Object.fromEntries(lent) : undefined;
+}
+
+function renderCopy(record: CopyRecord) {
+  const { sourceRoot, manifests, blobs, registries } = record;
+  return {
+    outcome: outcomeOf(record),
+    ...optional({ sourceRoot, manifests, blobs }),
+    registries: registries.map(({ name, role, required, status, bytes, closureRoot, failure }) => ({
+      name,
+      role,
+      required,
+      status,
+      bytes,
+      ...optional({ closureRoot, failure }),
+    })),
+  };
 }
 
 function renderWaiver({ gate, by, at, expiresAt, review }: Waiver) {

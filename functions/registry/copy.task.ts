@@ -1,65 +1,81 @@
-/** Copies the approved digest into every registry of the target environment, as much as fits the deadline. */
+/** Copies the approved digest into every registry of the plan, as much as fits the deadline, and reads it back there. */
 import { realNow } from '../../adapters/registry/registry-writer.ts';
-import type { RegistryConfiguration } from '../../core/environment/configuration.ts';
 import { Fault } from '../../core/errors.ts';
-import { engineChange } from '../../core/promotion/engine-change.ts';
+import type { PromotionChange } from '../../core/promotion/change.ts';
+import { isCopying, missingAt, type Pass, type ReadBack, recordPass, recordReadBack } from '../../core/promotion/copy-change.ts';
 import { changing } from '../../core/promotion/ports.ts';
-import type { CopyProgress, RegistryWriter } from '../../core/registry/ports.ts';
-import { configuration, promotions } from '../kit/state.ts';
+import type { Promotion } from '../../core/promotion/promotion.ts';
+import type { CopyComparison } from '../../core/registry/copy-comparison.ts';
+import type { CopyRecord } from '../../core/registry/copy-record.ts';
+import type { RegistryReader, RegistryWriter } from '../../core/registry/ports.ts';
+import { promotions } from '../kit/state.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
+import { overRegistries, recordOf, registryNamed, throwRequired } from './each-registry.ts';
 import { heldPromotion } from './held-promotion.ts';
 
 /** Of the function's 900 s, 300 s are left for the blobs that are under way when the deadline comes. */
 const DEADLINE_SECONDS = 600;
 
-/** Task `copy`. `seconds` of real time are spent before it re-enters. Faults of the writer, PLAN_CHANGED, LOCK_LOST. */
-export function copy(writer: RegistryWriter, seconds = DEADLINE_SECONDS) {
+export interface CopyWorld {
+  writer: Pick<RegistryWriter, 'copy'>;
+  reader: Pick<RegistryReader, 'compare'>;
+  /** Seconds of real time before it re-enters. */
+  seconds?: number;
+}
+
+/**
+ * Task `copy`: the steps `copying` and `verifying_copy`. A registry that fails keeps no other from its copy; a required one fails the task once all
+ * were tried, with its own fault. What a registry has is not sent again. Faults of the writer, PLAN_CHANGED, LOCK_LOST.
+ */
+export function copy({ writer, reader, seconds = DEADLINE_SECONDS }: CopyWorld) {
   return async (event: RunEvent): Promise<NextStep> => {
     const deadline = realNow() + seconds * 1000;
     const held = await heldPromotion(event);
     if (!held) return { next: 'end' };
-    const { plan, promotion } = held;
-    // A crash after the event was written: the copy is done and recorded.
-    if (promotion.step !== 'copying') return { next: 'tag' };
-    const source = await registryNamed(plan.registries.source);
-    const copied: CopyProgress[] = [];
-    for (const name of plan.registries.targets) {
-      const progress = await writer.copy(source, await registryNamed(name), plan.artifact, plan.digest, deadline);
-      if (!progress.done) return { next: 'copy' };
-      copied.push(progress);
-    }
-    await changing(
-      () => heldPromotion(event),
-      async (now) => {
-        if (now?.promotion.step === 'copying') await promotions.commit(copyFinished(now.promotion, copied));
-      },
-    );
+    // A crash after the last event was written: the copy is done and recorded.
+    if (!isCopying(held.promotion)) return { next: 'tag' };
+    const { artifact, digest, registries } = held.plan;
+    const source = await registryNamed(registries.source);
+
+    const passes = await overRegistries<Pass>(await recordOf(held), ['pending', 'failed'], async (name) => {
+      const { done, copiedBytes = 0 } = await writer.copy(source, await registryNamed(name), artifact, digest, deadline);
+      return { bytes: copiedBytes, done };
+    });
+    const copied = await commit(event, (promotion, record) => recordPass(promotion, record, passes.results));
+    if (!copied) return { next: 'end' };
+    throwRequired(copied, passes.faults);
+    if ([...passes.results.values()].some((pass) => 'done' in pass && !pass.done)) return { next: 'copy' };
+
+    const readBacks = await overRegistries<ReadBack>(copied, ['copied'], async (name) => {
+      const comparison = await reader.compare(source, await registryNamed(name), artifact, digest);
+      if (!comparison.complete) throw incomplete(name, comparison);
+      return { comparison };
+    });
+    const verified = await commit(event, (promotion, record) => recordReadBack(promotion, record, readBacks.results));
+    if (!verified) return { next: 'end' };
+    throwRequired(verified, readBacks.faults);
     return { next: 'tag' };
   };
 }
 
-function copyFinished(promotion: Parameters<typeof engineChange>[0], copied: readonly CopyProgress[]) {
-  const bytes = copied.reduce((total, progress) => total + (progress.copiedBytes ?? 0), 0);
-  return engineChange(
-    promotion,
-    { ...promotion, step: 'tagging' },
-    {
-      type: 'copy.finished',
-      action: 'copied',
-      data: {
-        closureRoot: copied[0]?.closureRoot ?? null,
-        manifests: copied[0]?.manifests ?? 0,
-        blobs: copied[0]?.blobs ?? 0,
-        registries: copied.length,
-        bytes,
-      },
-    },
-  );
+function incomplete(name: string, comparison: CopyComparison): Fault {
+  return new Fault('DIGEST_MISMATCH', missingAt(name, comparison), {
+    hint: 'nothing was tagged; check the target registry, then request it again',
+  });
 }
 
-/** The registry that the approved plan names. Fault PLAN_CHANGED when the configuration has lost it. */
-export async function registryNamed(name: string): Promise<RegistryConfiguration> {
-  const registry = (await configuration()).registries[name];
-  if (!registry) throw new Fault('PLAN_CHANGED', `the configuration no longer has the registry ${name} of the approved plan`);
-  return registry;
+/** Writes what `change` makes of the record, if anything; answers the record as it is then, or undefined when the run owns the promotion no more. */
+async function commit(
+  event: RunEvent,
+  change: (promotion: Promotion, record: CopyRecord) => PromotionChange | undefined,
+): Promise<CopyRecord | undefined> {
+  return changing(
+    () => heldPromotion(event),
+    async (held) => {
+      if (!held) return undefined;
+      const record = await recordOf(held);
+      const next = isCopying(held.promotion) ? change(held.promotion, record) : undefined;
+      return next ? ((await promotions.commit(next)).copy ?? record) : record;
+    },
+  );
 }

@@ -1,12 +1,18 @@
 /** Ends a promotion well: moves `latest-<env>`, records what the environment holds, frees it, and wakes who waits for it. */
-import { succeed } from '../../core/promotion/finish.ts';
+import { repaired, succeed } from '../../core/promotion/finish.ts';
 import { changing } from '../../core/promotion/ports.ts';
 import type { RegistryWriter } from '../../core/registry/ports.ts';
 import { latestTag } from '../../core/registry/version.ts';
+import { log } from '../kit/log.ts';
 import { clock, environments, promotions } from '../kit/state.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
-import { registryNamed } from './copy.task.ts';
-import { heldPromotion } from './held-promotion.ts';
+import { overRegistries, recordOf, registryNamed, throwRequired } from './each-registry.ts';
+import { type HeldPromotion, heldPromotion } from './held-promotion.ts';
+
+function endOf({ promotion, environment }: HeldPromotion) {
+  const at = clock.now().toISOString();
+  return promotion.kind === 'repair' ? repaired(promotion, at) : succeed(promotion, at, environment.current);
+}
 
 /** Task `finish`. Repeated after a crash it writes no second event, but wakes the waiters again. */
 export function finish(writer: RegistryWriter) {
@@ -14,13 +20,18 @@ export function finish(writer: RegistryWriter) {
     const held = await heldPromotion(event);
     if (held) {
       const { plan } = held;
-      for (const target of plan.registries.targets) {
-        await writer.moveTag(await registryNamed(target), plan.artifact, latestTag(plan.to), plan.digest);
-      }
+      const record = await recordOf(held);
+      // A repaired version that runs no more keeps its own tag only.
+      const isLatest = plan.kind !== 'repair' || held.environment.current?.digest === plan.digest;
+      const { faults } = await overRegistries(isLatest ? record : { registries: [] }, ['tagged'], async (registry) =>
+        writer.moveTag(await registryNamed(registry), plan.artifact, latestTag(plan.to), plan.digest),
+      );
+      throwRequired(record, faults);
+      for (const [registry, error] of faults) log.warn('latest tag not moved', { requestId: event.requestId, registry, error });
       await changing(
         () => heldPromotion(event),
         async (now) => {
-          if (now) await promotions.commit(succeed(now.promotion, clock.now().toISOString(), now.environment.current));
+          if (now) await promotions.commit(endOf(now));
         },
       );
     }

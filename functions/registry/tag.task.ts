@@ -1,30 +1,45 @@
-/** Writes the immutable tag `<version>-<env>` at every target registry. */
+/** Writes the immutable tag `<version>-<env>` at every target registry that holds the artifact. */
 import { engineChange } from '../../core/promotion/engine-change.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import { changing } from '../../core/promotion/ports.ts';
+import { requiredAre, withFailure, withRegistry } from '../../core/registry/copy-record.ts';
 import type { RegistryWriter } from '../../core/registry/ports.ts';
 import { environmentTag } from '../../core/registry/version.ts';
 import { promotions } from '../kit/state.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
-import { registryNamed } from './copy.task.ts';
+import { overRegistries, recordOf, registryNamed, throwRequired } from './each-registry.ts';
 import { heldPromotion } from './held-promotion.ts';
 
 /** Word in the history that says that this task is done. */
 const TAGGED = 'tagged';
 
-/** Task `tag`. Fault TAG_IMMUTABLE when the tag names another digest already. */
+/** Task `tag`. Fault TAG_IMMUTABLE when the tag names another digest already in a required registry. */
 export function tag(writer: RegistryWriter) {
   return async (event: RunEvent): Promise<NextStep> => {
     const held = await heldPromotion(event);
     if (!held) return { next: 'end' };
     const { plan } = held;
     const name = environmentTag(plan.version, plan.to);
-    for (const target of plan.registries.targets) await writer.tagOnce(await registryNamed(target), plan.artifact, name, plan.digest);
+    const record = await recordOf(held);
+    // Nothing is tagged before it was read back in every registry that counts.
+    if (!requiredAre(record, 'verified', 'tagged')) return { next: 'copy' };
+    const { results, faults } = await overRegistries(record, ['verified', 'tagged'], async (registry) =>
+      writer.tagOnce(await registryNamed(registry), plan.artifact, name, plan.digest),
+    );
+    throwRequired(record, faults);
     await changing(
       () => heldPromotion(event),
       async (now) => {
         if (!now || (await isTagged(now.promotion.id))) return;
-        await promotions.commit(engineChange(now.promotion, now.promotion, { type: 'tag.written', action: TAGGED, data: { tag: name } }));
+        let copy = await recordOf(now);
+        for (const registry of results.keys()) {
+          const fault = faults.get(registry);
+          copy = fault ? withFailure(copy, registry, fault) : withRegistry(copy, registry, { status: 'tagged' });
+        }
+        const registries = copy.registries.filter(({ status }) => status === 'tagged').map((entry) => entry.name);
+        await promotions.commit(
+          engineChange(now.promotion, { ...now.promotion, copy }, { type: 'tag.written', action: TAGGED, data: { tag: name, registries } }),
+        );
       },
     );
     return nextAfterTag(plan);

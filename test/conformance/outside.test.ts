@@ -154,6 +154,7 @@ describe.skipIf(!has.skopeo)('an image of two platforms that skopeo pushes to de
         'approval.decided',
         'promotion.started',
         'copy.finished',
+        'copy.verified',
         'tag.written',
         'rollout.step',
         'promotion.succeeded',

@@ -13,7 +13,7 @@ const VERSION = '1.1.0';
 /** A line of the history per transition, in the order of the flow. */
 const HISTORY = [
   ...['created', 'validating', 'gate_passed', 'gate_passed', 'gate_passed', 'approval_requested', 'approved', 'approved', 'promoting'],
-  ...['copied', 'tagged', ...Array.from({ length: 7 }, () => 'rollout_step'), 'deployed'],
+  ...['copied', 'copy_verified', 'tagged', ...Array.from({ length: 7 }, () => 'rollout_step'), 'deployed'],
 ];
 
 let cloud: FlowCloud;

@@ -24,6 +24,9 @@ const ENVIRONMENT = 'staging';
 /** Names a thing of the finance tenant in every way that a body can, and fits no schema: nothing is ever changed. */
 const BODY = { target: { type: 'api', name: 'payment-api', version: '1.1.0' }, tenants: ['tenant-finance'], nonsense: true };
 
+/** What a route demands in its query, naming things of the finance tenant. */
+const QUERIES: Readonly<Record<string, string>> = { verifyCopy: '?artifact=payment-api&version=1.0.0' };
+
 type Things = Partial<Record<'id' | 'reviewId' | 'delegationId' | 'tokenId', string>>;
 
 let world: World;
@@ -54,6 +57,8 @@ beforeAll(async () => {
     delegationId: (await post('/v1/delegations', await bearerOf(LENDER), { until: tomorrow() })).id,
     tokenId: (await post('/v1/tokens', await bearerOf(SOMEBODY), { name: 'of somebody' })).id,
   };
+  const held = { version: '1.0.0', digest: `sha256:${'e'.repeat(64)}`, requestId: 'adopted', at: new Date().toISOString() };
+  await world.state.environments.adopt(ENVIRONMENT, 'payment-api', 'tenant-finance', held);
   for (const caller of CALLERS) own.set(caller, await thingsOf(caller));
 }, 120_000);
 afterAll(() => {
@@ -120,7 +125,10 @@ async function seen(route: Route, caller: CallerKind, things: Things): Promise<O
   const path = pathOf(route, things);
   if (path === undefined) return 'none';
   const as = credentials.get(caller);
-  const answer = await world.call(route.method, path, { ...(as ? { as } : {}), ...(route.method === 'GET' ? {} : { body: BODY }) });
+  const answer = await world.call(route.method, `${path}${QUERIES[route.operation] ?? ''}`, {
+    ...(as ? { as } : {}),
+    ...(route.method === 'GET' ? {} : { body: BODY }),
+  });
   if (answer.status === 401 || answer.status === 403 || answer.status === 404) return answer.status;
   // A write that passed stopped at its body: otherwise this test would have changed something.
   const isExpected = route.method === 'GET' ? answer.status === 200 : answer.status === 400;

@@ -265,6 +265,7 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
     },
     digestOf: async (_registry, _repository, tag) => registry.tags[tag],
     facts: async () => ({ digest: DIGEST, mediaType: '', labels: {}, platforms: [], sizeBytes: 1 }),
+    compare: async () => ({ complete: true, sourceRoot: DIGEST, targetRoot: DIGEST, manifests: 1, blobs: 2, missing: [] }),
     estimate: async () => ({ blobs: 3, bytes: 3_000, missingBlobs: 1, missingBytes: 1_000 }),
   };
   const runner: GateRunner = {
@@ -277,6 +278,7 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
   const { create } = await import('../../functions/promotion/create.http.ts');
   const { preview } = await import('../../functions/promotion/preview.http.ts');
   const { editRequest } = await import('../../functions/promotion/edit.http.ts');
+  const { verifyCopy } = await import('../../functions/registry/verify-copy.http.ts');
   const changes = await import('../../functions/promotion/change.http.ts');
   const { breakGlass } = await import('../../functions/gate/break-glass.http.ts');
   const { closeReview } = await import('../../functions/gate/reviews.http.ts');
@@ -294,6 +296,7 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
       ...changes,
       breakGlass,
       closeReview,
+      verifyCopy: verifyCopy(reader),
     }) as unknown as Handler,
   };
 }

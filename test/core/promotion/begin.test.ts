@@ -53,6 +53,18 @@ describe('what follows from the phase alone', () => {
     if (outcome.kind !== 'start') expect('change' in outcome && outcome.change).toBeFalsy();
   });
 
+  it('a start records for each registry of the plan that nothing was copied yet, also where the file has lost the environment', () => {
+    const copyOf = (configuration: Configuration) => {
+      const approvers = { ...approversOf(), configuration };
+      const outcome = begin(facts('approved', { approvers }));
+      return outcome.kind === 'start' ? outcome.change?.after.copy : outcome.kind;
+    };
+    const pending = { registries: [{ name: 'prod', role: 'primary', required: true, status: 'pending', bytes: 0 }] };
+    expect(copyOf(demoConfiguration())).toEqual(pending);
+    const { prod: _lost, ...environments } = demoConfiguration().environments;
+    expect(copyOf({ ...demoConfiguration(), environments })).toEqual(pending);
+  });
+
   it('promoting goes on for the holder of the lock, and stops for who has lost it', () => {
     const held = { ...environment, holder: 'PR-2026-0007-1' };
     expect(begin(facts('promoting', { environment: held }))).toEqual({ kind: 'start' });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { makePlan, type PlanFacts, routeOf } from '../../../core/promotion/make-plan.ts';
+import { makePlan, type PlanFacts, routeOf, specOf } from '../../../core/promotion/make-plan.ts';
 import { stepsOf } from '../../../core/promotion/plan.ts';
 import { DIGEST, demoConfiguration, keyOf, NOW, OTHER_DIGEST, requestBody } from './fixture.ts';
 
@@ -62,12 +62,56 @@ describe('registries', () => {
   it('are those of the target environment unless the request chooses among them', () => {
     const two = demoConfiguration();
     two.environments['prod']!.registries = ['prod', 'mirror'];
-    expect(planFor('prod', { configuration: two }).registries).toEqual({ source: 'staging', targets: ['prod', 'mirror'] });
-    const body = { ...requestBody(), registries: ['mirror'] };
-    expect(planFor('prod', { configuration: two, body }).registries.targets).toEqual(['mirror']);
+    expect(planFor('prod', { configuration: two }).registries).toEqual({ source: 'staging', targets: ['prod', 'mirror'], require: 'all' });
+    two.environments['prod']!.requireRegistries = 'primary';
+    const body = { ...requestBody(), registries: ['primary'] };
+    expect(planFor('prod', { configuration: two, body }).registries).toEqual({ source: 'staging', targets: ['prod'], require: 'primary' });
     expect(() => planFor('prod', { configuration: two, body: { ...body, registries: ['mirror', 'dev'] } })).toThrow(
-      expect.objectContaining({ code: 'VERSION_REFUSED', hint: 'choose among prod, mirror' }),
+      expect.objectContaining({ code: 'VERSION_REFUSED', hint: 'choose among prod (primary), mirror (secondary)' }),
     );
+  });
+});
+
+describe('a repair', () => {
+  const digest = `sha256:${'d'.repeat(64)}`;
+  const held = { version: '1.1.0', digest, requestId: 'PR-2026-0007', at: '2026-01-01T00:00:00.000Z' };
+  const body = { ...requestBody(), kind: 'repair' as const };
+
+  it('is planned from the evidence of the target environment, rolls nothing out, and may leave the primary alone', () => {
+    const two = demoConfiguration();
+    two.environments['prod']!.registries = ['prod', 'mirror'];
+    const plan = planFor('prod', { configuration: two, body: { ...body, registries: ['mirror'] }, repaired: held, evidence: undefined });
+    expect(plan).toMatchObject({
+      kind: 'repair',
+      source: { environment: 'staging', by: 'PR-2026-0007' },
+      registries: { targets: ['mirror'] },
+      rollout: { strategy: 'none' },
+      rollbackTarget: null,
+      tags: ['1.1.0-prod'],
+    });
+  });
+
+  it('names the latest tag only of what runs there', () => {
+    const version = { tag: '1.1.0', releaseVersion: '1.1.0', digest };
+    const environment = {
+      environment: 'prod',
+      artifact: 'payment-api',
+      tenant: 'tenant-finance',
+      health: 'healthy',
+      fence: 0,
+      revision: 1,
+    };
+    const plan = planFor('prod', { body, repaired: held, version, environment: { ...environment, current: held } as never });
+    expect(plan.tags).toEqual(['1.1.0-prod', 'latest-prod']);
+  });
+
+  it('is refused for what never succeeded in the target environment', () => {
+    expect(() => planFor('prod', { body })).toThrow(expect.objectContaining({ code: 'EVIDENCE_MISMATCH' }));
+  });
+
+  it('is part of the spec', () => {
+    expect(specOf(body, 'staging', 'prod').kind).toBe('repair');
+    expect(specOf(requestBody(), 'staging', 'prod')).not.toHaveProperty('kind');
   });
 });
 

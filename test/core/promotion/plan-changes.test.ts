@@ -19,7 +19,7 @@ describe('what an edit changed', () => {
     const plan = {
       ...before.plan,
       digest: OTHER_DIGEST,
-      registries: { source: 'staging', targets: ['prod', 'backup'] },
+      registries: { ...before.plan.registries, targets: ['prod', 'backup'] },
       rollbackTarget: OTHER_DIGEST,
     };
     const changes = planChanges(before, { plan, spec: before.spec });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { registryReader } from '../../../adapters/registry/registry-reader.ts';
 import { realNow, registryWriter } from '../../../adapters/registry/registry-writer.ts';
 import { holderOf } from '../../../core/environment/environment.ts';
 import { withPhase } from '../../../core/promotion/change.ts';
@@ -65,7 +66,11 @@ async function tasks(writer: RegistryWriter = registryWriter(), seconds?: number
     import('../../../functions/registry/tag.task.ts'),
     import('../../../functions/registry/finish.task.ts'),
   ]);
-  return { copy: copy(writer, seconds), tag: tag(writer), finish: finish(writer) };
+  return {
+    copy: copy({ writer, reader: registryReader(), ...(seconds === undefined ? {} : { seconds }) }),
+    tag: tag(writer),
+    finish: finish(writer),
+  };
 }
 
 async function actions(): Promise<string[]> {
@@ -96,6 +101,7 @@ describe('copy, tag and finish', () => {
       'approved',
       'promoting',
       'copied',
+      'copy_verified',
       'tagged',
       'deployed',
     ]);
