@@ -57,8 +57,8 @@ function isOver(request: RequestView, { throughApproval }: FollowOptions): boole
 }
 
 /** The line that follows the same promotion again. */
-export function resumeLine({ spec: { target } }: RequestView): string {
-  return `greenlight promote ${oneLine(target.version)} ${oneLine(target.targetEnvironment)} --artifact ${oneLine(target.name)} --wait`;
+export function resumeLine({ spec: { kind = 'promote', target } }: RequestView): string {
+  return `greenlight ${oneLine(kind)} ${oneLine(target.version)} ${oneLine(target.targetEnvironment)} --artifact ${oneLine(target.name)} --wait`;
 }
 
 /** A server that restarts does not end the waiting. */

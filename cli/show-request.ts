@@ -53,7 +53,9 @@ export function shownTime(iso: string): string {
 }
 
 /** `payment-api 1.1.0: dev → staging`. */
-export function routeLine({ spec: { target } }: RequestView): string {
+export function routeLine({ spec: { kind, target } }: RequestView): string {
+  if (kind === 'repair')
+    return `${oneLine(target.name)} ${oneLine(target.version)}: repair of its copies in ${oneLine(target.targetEnvironment)}`;
   return `${oneLine(target.name)} ${oneLine(target.version)}: ${oneLine(target.sourceEnvironment)} → ${oneLine(target.targetEnvironment)}`;
 }
 

@@ -1,7 +1,9 @@
 /** What people are told about a promotion: subject and text, from facts. No tokens, no evidence bodies; links are added by who sends. */
 import { type Actor, nameInFull } from '../access/identity.ts';
 import type { NoticeType } from '../promotion/change.ts';
+import { moveOf } from '../promotion/move.ts';
 import type { PlanChange, Promotion } from '../promotion/promotion.ts';
+import { lacking } from '../registry/copy-record.ts';
 
 export type Severity = 'info' | 'warning' | 'critical';
 
@@ -43,7 +45,7 @@ const SEVERITY: Partial<Record<NoticeType, Severity>> = {
 /** Text of one notice. `justification` and names are attacker-controlled: they are quoted as text, never as markup. */
 export function messageOf(facts: NoticeFacts): Message {
   const { promotion, type, data } = facts;
-  const what = `${promotion.artifact} ${promotion.releaseVersion}: ${promotion.from} → ${promotion.to}`;
+  const what = moveOf(promotion);
   const subject = `[${promotion.id}] ${headline(type, data, promotion)} — ${what}`;
   return { severity: SEVERITY[type] ?? 'info', subject: oneLine(subject), paragraphs: paragraphsOf(facts, what) };
 }
@@ -125,6 +127,11 @@ export function newsOf({ promotion, type, data, changes = [], by }: Omit<NoticeF
   if (type === 'notification.failed') {
     lines.push('Tell whoever was not reached: the request can be decided without mail, signed in, by REST or `greenlight approve`.');
   }
+  const without = type === 'promotion.succeeded' && promotion.copy ? lacking(promotion.copy) : [];
+  if (without.length > 0)
+    lines.push(
+      `Not in ${without.join(', ')} yet: greenlight repair ${promotion.releaseVersion} ${promotion.to} --artifact ${promotion.artifact}`,
+    );
   if (type === 'promotion.blocked') lines.push(`Gates that did not pass: ${data['gates'] ?? 'see the request'}`);
   if (typeof data['reason'] === 'string') lines.push(`Reason: ${data['reason']}`);
   return lines;

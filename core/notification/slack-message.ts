@@ -6,6 +6,7 @@ import { nameInFull } from '../access/identity.ts';
 import { confirmationOf } from '../approval/link-token.ts';
 import { type BUTTONS, REASON } from '../approval/slack-click.ts';
 import type { GateResult } from '../gate/gate.ts';
+import { moveOf } from '../promotion/move.ts';
 import type { Promotion, PromotionTexts } from '../promotion/promotion.ts';
 import { type Message, oneLine, type Severity } from './message.ts';
 
@@ -130,7 +131,7 @@ function fieldsOf({ promotion, gates, asked }: ApprovalMessageFacts): PlainText[
   const rows: [string, string][] = [
     ['Artifact', promotion.artifact],
     ['Version', promotion.releaseVersion],
-    ['Move', `${promotion.from} → ${promotion.to}`],
+    ['Move', promotion.kind === 'promote' ? `${promotion.from} → ${promotion.to}` : moveOf(promotion)],
     ['Digest', `…${promotion.digest.slice(-6)}`],
     ['Requested by', nameInFull(promotion.requester)],
     ['Impact', promotion.impact],

@@ -3,6 +3,7 @@ import type { Actor } from '../../core/access/identity.ts';
 import { approvalProgress } from '../../core/approval/progress.ts';
 import type { FieldError } from '../../core/errors.ts';
 import { Fault } from '../../core/errors.ts';
+import { questionOf } from '../../core/promotion/move.ts';
 import { deployedVerifier } from '../kit/bearer.ts';
 import type { Caller, HttpAnswer, HttpCall } from '../kit/http.ts';
 import { environments } from '../kit/state.ts';
@@ -44,7 +45,7 @@ export async function answerWithDecisionPage(status: number, call: HttpCall<unkn
   });
   const heading = {
     kicker: 'Your approval is asked',
-    title: `Promote ${promotion.artifact} ${promotion.releaseVersion} to ${promotion.to}?`,
+    title: questionOf(promotion),
     about: `${promotion.id} · ${promotion.tenant}`,
   };
   return page(status, heading, body, { cookies, headers: needsSignIn && !visitor ? await signInHeaders() : {} });

@@ -22,6 +22,7 @@ import { isFreshlySigned, isSignedBySlack, signingSecretsOf } from '../../core/a
 import type { SlackConfiguration } from '../../core/environment/configuration.ts';
 import { Fault, Refusal, type RefusalCode } from '../../core/errors.ts';
 import { approvalMessage, escapeSlack, noticeMessage } from '../../core/notification/slack-message.ts';
+import { moveOf } from '../../core/promotion/move.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { checkSchema } from '../kit/check-schema.ts';
 import type { HttpAnswer, HttpCall, HttpHandler } from '../kit/http.ts';
@@ -200,8 +201,8 @@ function messageForOneself(error: Refusal | Fault): SlackResponse {
   return { replace_original: false, response_type: 'ephemeral', text: escapeSlack(text.trim()) };
 }
 
-function subjectOf({ id, artifact, releaseVersion, from, to }: Promotion, what: string): string {
-  return `[${id}] ${what} — ${artifact} ${releaseVersion}: ${from} → ${to}`;
+function subjectOf(promotion: Promotion, what: string): string {
+  return `[${promotion.id}] ${what} — ${moveOf(promotion)}`;
 }
 
 function pageOf(call: Pick<HttpCall, 'origin'>, { to, id }: Promotion): string {

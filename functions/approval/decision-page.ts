@@ -121,6 +121,9 @@ function moveOf({ promotion, plan, current }: DecisionPageFacts): Html {
   const back = isOther
     ? html`<p class="hint">If the rollout fails, it returns to <code>${plan.rollbackTarget!}</code>, which is not what runs now.</p>`
     : NO_HTML;
+  if (promotion.kind === 'repair') {
+    return html`<div class="note"><p>Nothing that runs in ${promotion.to} changes: what its registries lack of <b>${promotion.artifact} ${promotion.releaseVersion}</b> is copied again. ${digestOf(promotion.digest)}</p></div>`;
+  }
   return html`<div class="move" role="group" aria-label="What changes">
 <div class="side"><span class="label">Runs in ${promotion.to} now</span>${now}</div><div class="arrow" aria-hidden="true">→</div>
 <div class="side new"><span class="label">Will run in ${promotion.to}</span><b>${promotion.artifact} ${promotion.releaseVersion}</b>${digestOf(promotion.digest)}</div></div>${back}`;
