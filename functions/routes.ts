@@ -7,7 +7,7 @@ import { LIFETIME_DAYS, TOKEN_NAME } from '../core/access/api-token.ts';
 import { VERBS, type Verb } from '../core/access/verb.ts';
 import { REVIEW_OUTCOMES } from '../core/gate/review.ts';
 import { PRIORITIES } from '../core/promotion/promotion.ts';
-import { editBodySchema, instant, prose, requestBodySchema } from '../core/promotion/request-body.ts';
+import { artifactName, editBodySchema, instant, prose, requestBodySchema } from '../core/promotion/request-body.ts';
 
 /** Lambda that serves a route: one per set of permissions. */
 export type FunctionGroup = 'read' | 'request' | 'decide' | 'operate' | 'hooks' | 'public';
@@ -62,6 +62,7 @@ export type AnswerName =
   | 'Timeline'
   | 'EnvironmentList'
   | 'Environment'
+  | 'RollbackPlan'
   | 'Inbox'
   | 'Delegation'
   | 'DelegationList'
@@ -120,6 +121,18 @@ export const inboxQuery = z.strictObject({
   status: z.enum(['pending', 'approved', 'deploying']).optional(),
   environment: z.string().max(64).optional(),
 });
+
+/** `confirm` is needed where the risk is high: true, or what an approver would type. `from` and `planHash` say what the caller has seen. */
+export const rollbackBody = z.strictObject({
+  artifact: artifactName,
+  to: z.string().min(1).max(200),
+  from: z.string().min(1).max(200).optional(),
+  reason: prose(10, 4_000),
+  confirm: z.union([z.boolean(), z.string().max(200)]).optional(),
+  planHash: planHash.optional(),
+});
+/** A preview needs no reason; with the one of the request to be it has that request's plan hash. */
+export const rollbackPreviewBody = rollbackBody.partial({ reason: true });
 
 export const tokenBody = z.strictObject({
   name: z.string().regex(TOKEN_NAME, 'must be 1 to 64 letters, digits, spaces and . _ / ( ) # + -'),
@@ -501,6 +514,35 @@ export const ROUTES: readonly Route[] = [
     summary: 'Shows what runs in an environment, with history',
     query: none,
     answers: { 200: 'Environment' },
+    tag: 'environments',
+  },
+
+  {
+    method: 'POST',
+    path: '/v1/environments/{env}/rollback/preview',
+    operation: 'previewRollback',
+    group: 'request',
+    auth: 'bearer',
+    verb: 'rollback',
+    names: 'artifact',
+    summary: 'Shows what a rollback would do, whom it affects and how dangerous it is',
+    body: rollbackPreviewBody,
+    query: none,
+    answers: { 200: 'RollbackPlan' },
+    tag: 'environments',
+  },
+  {
+    method: 'POST',
+    path: '/v1/environments/{env}/rollback',
+    operation: 'createRollback',
+    group: 'request',
+    auth: 'bearer',
+    verb: 'rollback',
+    names: 'artifact',
+    summary: 'Requests that an environment returns to a version that ran there before',
+    body: rollbackBody,
+    query: none,
+    answers: { 201: 'PromotionRequest' },
     tag: 'environments',
   },
 

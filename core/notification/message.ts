@@ -1,6 +1,7 @@
 /** What people are told about a promotion: subject and text, from facts. No tokens, no evidence bodies; links are added by who sends. */
 import { type Actor, nameInFull } from '../access/identity.ts';
 import type { NoticeType } from '../promotion/change.ts';
+import type { Plan } from '../promotion/plan.ts';
 import type { PlanChange, Promotion } from '../promotion/promotion.ts';
 
 export type Severity = 'info' | 'warning' | 'critical';
@@ -40,10 +41,15 @@ const SEVERITY: Partial<Record<NoticeType, Severity>> = {
   'approval.escalated': 'warning',
 };
 
+/** What moves where, in a line: `payment-api 1.1.0: staging → prod`, `payment-api: prod back to 1.0.0`. */
+export function moveOf({ kind, artifact, version, from, to }: Pick<Plan, 'kind' | 'artifact' | 'version' | 'from' | 'to'>): string {
+  return kind === 'rollback' ? `${artifact}: ${to} back to ${version}` : `${artifact} ${version}: ${from} → ${to}`;
+}
+
 /** Text of one notice. `justification` and names are attacker-controlled: they are quoted as text, never as markup. */
 export function messageOf(facts: NoticeFacts): Message {
   const { promotion, type, data } = facts;
-  const what = `${promotion.artifact} ${promotion.releaseVersion}: ${promotion.from} → ${promotion.to}`;
+  const what = moveOf({ ...promotion, version: promotion.releaseVersion });
   const subject = `[${promotion.id}] ${headline(type, data, promotion)} — ${what}`;
   return { severity: SEVERITY[type] ?? 'info', subject: oneLine(subject), paragraphs: paragraphsOf(facts, what) };
 }
@@ -60,11 +66,14 @@ export function alertMessage(data: NoticeFacts['data'], at: string): Message {
 }
 
 function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promotion): string {
+  const word = promotion.kind === 'rollback' ? 'Rollback' : 'Promotion';
+  // A rollback may itself fail: then its own way back is what the notice tells of, which has a reason.
+  const isWayBackOfRollback = promotion.kind === 'rollback' && (data['code'] !== undefined || data['restored'] !== undefined);
   switch (type) {
     case 'promotion.requested':
-      return 'Promotion requested';
+      return `${word} requested`;
     case 'promotion.blocked':
-      return 'Promotion blocked';
+      return `${word} blocked`;
     case 'approval.requested':
       return 'Your approval is asked';
     case 'approval.reminder':
@@ -86,11 +95,11 @@ function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promot
     case 'promotion.succeeded':
       return 'Promotion succeeded';
     case 'promotion.failed':
-      return 'Promotion failed';
+      return `${word} failed`;
     case 'rollback.started':
-      return 'Rollback started';
+      return isWayBackOfRollback ? 'Rollback failed, what ran before is restored' : 'Rollback started';
     case 'rollback.finished':
-      return 'Rolled back';
+      return isWayBackOfRollback ? 'Rollback failed, what ran before runs again' : 'Rolled back';
     case 'gate.finished':
       return `Gate ${data['gate'] ?? ''} ${data['status'] ?? ''}`.trim();
     case 'notification.failed':

@@ -2,12 +2,12 @@
 import type { Decision } from '../approval/decision.ts';
 import type { Plan } from '../promotion/plan.ts';
 import type { Promotion } from '../promotion/promotion.ts';
-import { type Message, oneLine } from './message.ts';
+import { type Message, moveOf, oneLine } from './message.ts';
 
 export interface ReceiptFacts {
   promotion: Pick<Promotion, 'id'>;
   /** The plan that was decided on. */
-  plan: Pick<Plan, 'artifact' | 'version' | 'digest' | 'from' | 'to'>;
+  plan: Pick<Plan, 'kind' | 'artifact' | 'version' | 'digest' | 'from' | 'to'>;
   decision: Decision;
   /** The audit event that holds it: its id, and its number among those of the request. */
   event: { id: string; seq: number };
@@ -15,7 +15,7 @@ export interface ReceiptFacts {
 
 /** It goes to the approver's own address only. Foreign text in it is quoted as text. */
 export function receiptMessage({ promotion, plan, decision, event }: ReceiptFacts): Message {
-  const what = `${plan.artifact} ${plan.version}: ${plan.from} → ${plan.to}`;
+  const what = moveOf(plan);
   const verb = decision.decision === 'approve' ? 'approval' : 'rejection';
   const how = decision.auth === 'email-link' ? 'by the link alone, nobody was signed in' : 'by the link, signed in as you';
   const receipt = [

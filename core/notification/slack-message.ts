@@ -130,7 +130,7 @@ function fieldsOf({ promotion, gates, asked }: ApprovalMessageFacts): PlainText[
   const rows: [string, string][] = [
     ['Artifact', promotion.artifact],
     ['Version', promotion.releaseVersion],
-    ['Move', `${promotion.from} → ${promotion.to}`],
+    ['Move', promotion.kind === 'rollback' ? `${promotion.to} back to it` : `${promotion.from} → ${promotion.to}`],
     ['Digest', `…${promotion.digest.slice(-6)}`],
     ['Requested by', nameInFull(promotion.requester)],
     ['Impact', promotion.impact],
@@ -140,6 +140,10 @@ function fieldsOf({ promotion, gates, asked }: ApprovalMessageFacts): PlainText[
     ['Asked', namesOf(asked)],
   ];
   return rows.map(([name, value]) => plain(`${name}\n${value}`, LONGEST.field));
+}
+
+function moveInWords({ kind, artifact, releaseVersion, from, to }: Promotion): string {
+  return kind === 'rollback' ? `${artifact} in ${to} back to ${releaseVersion}` : `${artifact} ${releaseVersion} from ${from} to ${to}`;
 }
 
 function namesOf(names: readonly string[]): string {
@@ -168,7 +172,7 @@ function decisionButtons(promotion: Promotion, handle: string): Button[] {
     confirm: {
       title: plain(`${label} for ${promotion.to}?`, 100),
       text: plain(
-        `${confirmationOf(promotion.to, promotion.digest)}: ${promotion.artifact} ${promotion.releaseVersion} from ${promotion.from} to ${promotion.to}, plan …${promotion.planHash.slice(-6)}`,
+        `${confirmationOf(promotion.to, promotion.digest)}: ${moveInWords(promotion)}, plan …${promotion.planHash.slice(-6)}`,
         LONGEST.confirmation,
       ),
       confirm: plain(label),

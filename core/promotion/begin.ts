@@ -10,7 +10,7 @@ import { type PromotionChange, withPhase } from './change.ts';
 import { nextEdition } from './create.ts';
 import { engineChange } from './engine-change.ts';
 import { isFinal } from './phase.ts';
-import { type Plan, planHashOf } from './plan.ts';
+import { firstStep, type Plan, planHashOf } from './plan.ts';
 import type { Promotion, WaitingOn } from './promotion.ts';
 
 export interface BeginFacts {
@@ -67,6 +67,8 @@ export function begin(facts: BeginFacts): BeginOutcome {
   const valid = waivers.filter(({ expiresAt }) => now.toISOString() < expiresAt);
   if (valid.length < waivers.length) return { kind: 'stop', change: waiverEnded(promotion, plan, valid) };
   if (promotion.waitingOn === 'confirm') return { kind: 'wait', waitingOn: 'confirm' };
+  const stale = staleRollback(plan, facts.environment);
+  if (stale !== undefined) return { kind: 'stop', change: failed(promotion, 'PLAN_STALE', stale) };
   if (!facts.evidenceHolds)
     return { kind: 'stop', change: failed(promotion, 'EVIDENCE_MISMATCH', `the digest is no longer proven in ${promotion.from}`) };
   if (promotion.scheduledDate && now.toISOString() < promotion.scheduledDate) {
@@ -77,6 +79,13 @@ export function begin(facts: BeginFacts): BeginOutcome {
   const holder = holderOf(promotion.id, promotion.attempt);
   if (facts.environment?.holder && facts.environment.holder !== holder) return waiting(promotion, 'lock');
   return start(facts, holder);
+}
+
+/** Why a rollback has lost its reason: somebody else has moved the environment meanwhile. */
+function staleRollback({ kind, rollbackTarget, to }: Plan, environment: EnvironmentRecord | undefined): string | undefined {
+  const current = environment?.current;
+  if (kind !== 'rollback' || current?.digest === rollbackTarget) return undefined;
+  return `${to} runs ${current?.version ?? 'nothing'} by now, which is not what was to be rolled back; request it again if it is still wanted`;
 }
 
 /** ISO; the wait timer of the plan counts from the last approval. */
@@ -140,16 +149,26 @@ function waiverEnded(promotion: Promotion, before: Plan, waivers: Waiver[]): Pro
 function start(facts: BeginFacts, holder: string): BeginOutcome {
   const { promotion } = facts;
   const fence = (facts.environment?.fence ?? 0) + 1;
-  const after = withPhase(promotion, 'promoting', { step: 'copying', fence });
+  const isRollback = promotion.kind === 'rollback';
+  const after = withPhase(promotion, 'promoting', { step: firstStep(facts.plan), fence });
+  const type = isRollback ? 'rollback.started' : 'promotion.started';
   return {
     kind: 'start',
     change: engineChange(
       promotion,
       after,
-      { type: 'promotion.started', action: 'promoting', data: { fence, rollbackTarget: facts.environment?.current?.digest ?? null } },
+      {
+        type,
+        action: 'promoting',
+        data: {
+          fence,
+          rollbackTarget: facts.environment?.current?.digest ?? null,
+          ...(isRollback ? { kind: promotion.kind, version: promotion.releaseVersion } : {}),
+        },
+      },
       {
         environment: { kind: 'acquire', environment: promotion.to, artifact: promotion.artifact, holder, fence },
-        notices: [{ type: 'promotion.started', data: {} }],
+        notices: [{ type, data: {} }],
       },
     ),
   };

@@ -56,15 +56,17 @@ const webAddress = z
     return (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '' && url.password === '';
   }, 'must be a web address (https://…) without a password');
 
+export const artifactName = z
+  .string()
+  .refine((name) => name.length <= LONGEST_NAME && REPOSITORY.test(name), {
+    message: 'must be a repository name such as payment-api',
+    params: { code: 'INVALID_REF' },
+  })
+  .meta({ maxLength: LONGEST_NAME, pattern: REPOSITORY.source });
+
 export const targetSchema = z.strictObject({
   type: z.enum(['api', 'application', 'policy']),
-  name: z
-    .string()
-    .refine((name) => name.length <= LONGEST_NAME && REPOSITORY.test(name), {
-      message: 'must be a repository name such as payment-api',
-      params: { code: 'INVALID_REF' },
-    })
-    .meta({ maxLength: LONGEST_NAME, pattern: REPOSITORY.source }),
+  name: artifactName,
   version: z
     .string()
     .max(128)

@@ -6,6 +6,7 @@ import type { RevokeOutcome } from '../../core/approval/revoke.ts';
 import { eventId } from '../../core/audit/line.ts';
 import type { FieldError } from '../../core/errors.ts';
 import { type Html, html } from '../../core/notification/html.ts';
+import { moveOf } from '../../core/notification/message.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import type { HistoryEntry, Promotion } from '../../core/promotion/promotion.ts';
 import { digestOf, type Heading, listOf, personOf, timeOf } from './link-page.ts';
@@ -44,7 +45,7 @@ export function receiptOf({ promotion, plan, decision, history }: ReceiptFacts):
       html`<b class="${decision.decision === 'approve' ? 'good' : 'bad'}">${decision.decision === 'approve' ? 'approved' : 'rejected'}</b>, ${timeOf(decision.at)}`,
     ],
     ['By', html`${personOf(decision.actor)}${decision.auth === 'email-link' ? ', by the mailed link alone' : ', signed in'}`],
-    ['What', html`${plan.artifact} ${plan.version}, ${plan.from} → ${plan.to}`],
+    ['What', moveOf(plan)],
     ['Digest', digestOf(plan.digest)],
     ['Plan', html`<code>${decision.planHash}</code>`],
     ...(event

@@ -47,7 +47,8 @@ async function decideNow(promotion: Promotion) {
     environments.get(promotion.to, promotion.artifact),
   ]);
   if (!plan) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
-  const isFirst = environmentBefore(approvers.configuration, plan.from) === undefined;
+  // What is published into the first environment needs no proof of having been promoted there; what returns must have been there once.
+  const isFirst = plan.kind !== 'rollback' && environmentBefore(approvers.configuration, plan.from) === undefined;
   const evidenceHolds = isFirst || (await environments.evidence(plan.from, plan.artifact, plan.digest)) !== undefined;
   return decideBegin({ promotion, plan, decisions, approvers, environment, evidenceHolds, now: clock.now() });
 }

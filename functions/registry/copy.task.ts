@@ -3,6 +3,7 @@ import { realNow } from '../../adapters/registry/registry-writer.ts';
 import type { RegistryConfiguration } from '../../core/environment/configuration.ts';
 import { Fault } from '../../core/errors.ts';
 import { engineChange } from '../../core/promotion/engine-change.ts';
+import { firstStep } from '../../core/promotion/plan.ts';
 import { changing } from '../../core/promotion/ports.ts';
 import type { CopyProgress, RegistryWriter } from '../../core/registry/ports.ts';
 import { configuration, promotions } from '../kit/state.ts';
@@ -20,7 +21,7 @@ export function copy(writer: RegistryWriter, seconds = DEADLINE_SECONDS) {
     if (!held) return { next: 'end' };
     const { plan, promotion } = held;
     // A crash after the event was written: the copy is done and recorded.
-    if (promotion.step !== 'copying') return { next: 'tag' };
+    if (promotion.step !== firstStep(plan)) return { next: 'tag' };
     const source = await registryNamed(plan.registries.source);
     const copied: CopyProgress[] = [];
     for (const name of plan.registries.targets) {
@@ -31,7 +32,7 @@ export function copy(writer: RegistryWriter, seconds = DEADLINE_SECONDS) {
     await changing(
       () => heldPromotion(event),
       async (now) => {
-        if (now?.promotion.step === 'copying') await promotions.commit(copyFinished(now.promotion, copied));
+        if (now?.promotion.step === firstStep(plan)) await promotions.commit(copyFinished(now.promotion, copied));
       },
     );
     return { next: 'tag' };

@@ -20,7 +20,7 @@ export function finish(writer: RegistryWriter) {
       await changing(
         () => heldPromotion(event),
         async (now) => {
-          if (now) await promotions.commit(succeed(now.promotion, clock.now().toISOString(), now.environment.current));
+          if (now) await promotions.commit(succeed(now.promotion, clock.now().toISOString(), now.environment));
         },
       );
     }

@@ -18,6 +18,8 @@ export function tag(writer: RegistryWriter) {
     const held = await heldPromotion(event);
     if (!held) return { next: 'end' };
     const { plan } = held;
+    // A rollback returns to what has its tag since it was promoted, or never had one because it was adopted.
+    if (plan.kind === 'rollback') return nextAfterTag(plan);
     const name = environmentTag(plan.version, plan.to);
     for (const target of plan.registries.targets) await writer.tagOnce(await registryNamed(target), plan.artifact, name, plan.digest);
     await changing(

@@ -11,7 +11,7 @@ const failure = { code: 'SMOKE_FAILED', message: 'login page answers 500', step:
 describe('the end of a rollout', () => {
   it('that succeeded says what runs now and what ran before', () => {
     const previous = { version: '1.0.0', digest: OTHER_DIGEST, requestId: 'adopted', at };
-    const change = succeed(promoting, at, previous);
+    const change = succeed(promoting, at, { current: previous });
     expect(change.after).toMatchObject({ phase: 'succeeded', deployedAt: at });
     expect(change.after.step).toBeUndefined();
     expect(change.environment).toEqual({
