@@ -313,7 +313,10 @@ const rollbackPlan = z
     steps: z.array(z.string()),
     rollbackTarget: digest.nullable(),
     impact: impactReport,
-    confirm: z.string().nullable().meta({ description: 'what the request has to repeat as `confirm`, or true; null where nothing has to be confirmed' }),
+    confirm: z
+      .string()
+      .nullable()
+      .meta({ description: 'what the request has to repeat as `confirm`, or true; null where nothing has to be confirmed' }),
     warnings: z.array(z.string()),
   })
   .meta({ id: 'RollbackPlan' });

@@ -62,7 +62,7 @@ const rollout = z.union([
 /** How a version that is live is left again: for all environments under `promotion`, for one under the environment. */
 const rollback = z.strictObject({
   require_approval: z.boolean().optional(),
-  approval_teams: z.array(team).max(20).optional(),
+  approval_teams: z.array(team).min(1).max(20).optional(),
   approval_timeout: duration.optional(),
   gates: z.array(z.string().max(64)).max(30).optional(),
   rollout: rollout.optional(),

@@ -29,6 +29,7 @@ export interface BeginFacts {
  * - `approval`: not (or no longer) approved: wait for a decision.
  * - `wait`: approved, but not now: wait to be woken or until `until`.
  * - `gates`: the plan changed: run the gates again.
+ * - `back`: it has begun and is to be undone.
  * - `stop`: nothing to do any more.
  */
 export type BeginOutcome =
@@ -36,13 +37,16 @@ export type BeginOutcome =
   | { kind: 'approval'; change?: PromotionChange }
   | { kind: 'wait'; waitingOn: WaitingOn; until?: string; change?: PromotionChange }
   | { kind: 'gates' }
+  | { kind: 'back' }
   | { kind: 'stop'; change?: PromotionChange };
 
 export function begin(facts: BeginFacts): BeginOutcome {
   const { promotion, plan, now } = facts;
   if (promotion.phase === 'promoting')
     return facts.environment?.holder === holderOf(promotion.id, promotion.attempt) ? { kind: 'start' } : { kind: 'stop' };
-  if (isFinal(promotion.phase) || promotion.phase === 'blocked' || promotion.phase === 'rolling_back') return { kind: 'stop' };
+  // It was aborted before this run knew that it had begun.
+  if (promotion.phase === 'rolling_back') return { kind: 'back' };
+  if (isFinal(promotion.phase) || promotion.phase === 'blocked') return { kind: 'stop' };
   if (promotion.phase === 'validating' || promotion.phase === 'requested') return { kind: 'gates' };
   if (now.toISOString() >= promotion.expiresAt) return { kind: 'stop', change: expired(promotion) };
   if (planHashOf(plan) !== promotion.planHash)

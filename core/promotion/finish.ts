@@ -1,5 +1,12 @@
 /** How a rollout ends: in the new version, in the old one again, or in a failure that says so. Each end releases the lock in its transaction. */
-import { type EnvironmentHistoryEntry, type EnvironmentRecord, holderOf, holding, type Occupant, without } from '../environment/environment.ts';
+import {
+  type EnvironmentHistoryEntry,
+  type EnvironmentRecord,
+  holderOf,
+  holding,
+  type Occupant,
+  without,
+} from '../environment/environment.ts';
 import { type PromotionChange, withPhase } from './change.ts';
 import { engineChange } from './engine-change.ts';
 import type { Failure, Promotion } from './promotion.ts';

@@ -67,7 +67,10 @@ function typeOf({ type }: ArtifactConfiguration): TargetType {
   return type ?? 'application';
 }
 
-function specOf({ artifact, environment, current, target, reason, impact, preChecks, origin }: RollbackFacts, type: TargetType): PromotionSpec {
+function specOf(
+  { artifact, environment, current, target, reason, impact, preChecks, origin }: RollbackFacts,
+  type: TargetType,
+): PromotionSpec {
   const evidence = `${origin}/v1/artifacts/${encodeURIComponent(artifact)}/versions/${encodeURIComponent(target.version)}`;
   const unknown = { stagingTestsPassed: false, securityScanPassed: false, performanceTestsPassed: false, testEvidenceUrl: evidence };
   return {

@@ -3,7 +3,7 @@
 /** What a team says of a product that is built on an artifact. */
 export interface Consumer {
   product: string;
-  pipelines: readonly { name: string; /** It keeps state that a change of version resets. */ state: boolean }[];
+  pipelines: readonly { name: string /** It keeps state that a change of version resets. */; state: boolean }[];
   storageGb?: number | undefined;
   /** Address or team that has to know. */
   owner?: string | undefined;
@@ -21,7 +21,15 @@ export interface ConsumingWorkload {
 /** What is known of the cluster's own labels, and since when; or why it is not. */
 export type ClusterView = { at: string; workloads: readonly ConsumingWorkload[] } | { unread: string };
 
-export type MigrationKind = 'create_table' | 'add_column' | 'create_index' | 'alter_table' | 'drop_table' | 'drop_column' | 'data' | 'other';
+export type MigrationKind =
+  | 'create_table'
+  | 'add_column'
+  | 'create_index'
+  | 'alter_table'
+  | 'drop_table'
+  | 'drop_column'
+  | 'data'
+  | 'other';
 
 /** A change of stored data that came with a version, as its image declares it. */
 export interface Migration {
@@ -137,11 +145,19 @@ function dataImpact({ to, migrations, undeclared }: ImpactFacts): ImpactReport['
 function riskOf({ targetRolledBackAt, to }: ImpactFacts, stateful: number, data: Level): ImpactReport['risk'] {
   const found: { level: Level; reason: string; mitigation: string }[] = [];
   if (data === 'HIGH')
-    found.push({ level: data, reason: 'a migration cannot be undone', mitigation: 'Back up the stored data and agree with its owners first' });
+    found.push({
+      level: data,
+      reason: 'a migration cannot be undone',
+      mitigation: 'Back up the stored data and agree with its owners first',
+    });
   if (data === 'MEDIUM')
     found.push({ level: data, reason: 'stored data was changed, or how is not known', mitigation: 'Check the stored data after rollback' });
   if (targetRolledBackAt !== undefined)
-    found.push({ level: 'HIGH', reason: `${to} was itself rolled back at ${targetRolledBackAt}`, mitigation: 'Make sure that what was wrong with it is gone' });
+    found.push({
+      level: 'HIGH',
+      reason: `${to} was itself rolled back at ${targetRolledBackAt}`,
+      mitigation: 'Make sure that what was wrong with it is gone',
+    });
   if (stateful > 0)
     found.push({
       level: 'MEDIUM',

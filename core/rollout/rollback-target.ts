@@ -50,7 +50,8 @@ export function rollbackTarget(facts: TargetFacts): RollbackTarget {
       hint: 'promote a version that corrects it instead',
     });
   // The spelling as it was promoted first; then with or without a leading v, or an environment suffix.
-  const target = others.find(({ version, digest }) => version === to || digest === to) ?? others.find((entry) => isVersion(to, entry, environments));
+  const target =
+    others.find(({ version, digest }) => version === to || digest === to) ?? others.find((entry) => isVersion(to, entry, environments));
   if (!target)
     throw new Refusal('EVIDENCE_MISMATCH', `${to} never succeeded in ${environment}`, {
       hint: `versions that did: ${names(others)}; any other version has to be promoted`,
@@ -82,5 +83,7 @@ export function undoneVersions(past: readonly EnvironmentHistoryEntry[], target:
   const firstTimes = new Map<string, EnvironmentHistoryEntry>();
   for (const entry of past.filter(hasRun)) firstTimes.set(entry.digest, entry);
   const since = firstTimes.get(target.digest)?.at ?? '';
-  return [...firstTimes.values()].filter(({ at, digest }) => at > since && digest !== target.digest).sort((left, right) => (left.at < right.at ? 1 : -1));
+  return [...firstTimes.values()]
+    .filter(({ at, digest }) => at > since && digest !== target.digest)
+    .sort((left, right) => (left.at < right.at ? 1 : -1));
 }

@@ -18,6 +18,8 @@ export function begin(evidence: Evidence) {
         switch (outcome.kind) {
           case 'gates':
             return { next: 'gates' };
+          case 'back':
+            return { next: 'roll-back' };
           case 'approval':
             if (outcome.change) await promotions.commit(outcome.change);
             return { next: 'approval' };

@@ -1,7 +1,12 @@
 /** From the body of a rollback to its plan and its impact: the same path for preview and request, by reading only. */
 import type * as z from 'zod';
 import { belongsToTenant, mayUse } from '../../core/access/membership.ts';
-import { type ArtifactConfiguration, artifactOf, type Configuration, type RegistryConfiguration } from '../../core/environment/configuration.ts';
+import {
+  type ArtifactConfiguration,
+  artifactOf,
+  type Configuration,
+  type RegistryConfiguration,
+} from '../../core/environment/configuration.ts';
 import type { EnvironmentHistoryEntry, EnvironmentRecord } from '../../core/environment/environment.ts';
 import { Fault, messageOf, Refusal } from '../../core/errors.ts';
 import { makeRollback } from '../../core/promotion/make-rollback.ts';
@@ -48,7 +53,10 @@ export async function draftRollback(call: HttpCall<RollbackPreviewBody>, registr
   const { body, configuration, caller, origin } = call;
   const environment = configuration.environments[call.params['env']!]!;
   const { artifact } = body;
-  const [record, past] = await Promise.all([environments.get(environment.name, artifact), environments.history(environment.name, artifact)]);
+  const [record, past] = await Promise.all([
+    environments.get(environment.name, artifact),
+    environments.history(environment.name, artifact),
+  ]);
   const names = Object.keys(configuration.environments);
   const { current, target } = rollbackTarget({ environment: environment.name, record, past, ...body, environments: names });
   const places = environment.registries.map((name) => configuration.registries[name]!);
@@ -66,7 +74,17 @@ export async function draftRollback(call: HttpCall<RollbackPreviewBody>, registr
     durations: past.flatMap(({ seconds, outcome }) => (seconds === undefined || outcome === 'failed' ? [] : [seconds])),
     targetRolledBackAt: record!.held?.find(({ digest }) => digest === target.digest)?.at,
   });
-  const facts = { configuration, artifact, environment: environment.name, current, target, reason: body.reason ?? 'not given', impact, preChecks, origin };
+  const facts = {
+    configuration,
+    artifact,
+    environment: environment.name,
+    current,
+    target,
+    reason: body.reason ?? 'not given',
+    impact,
+    preChecks,
+    origin,
+  };
   return { ...makeRollback({ ...facts, requesterKey: caller.actor.key }), impact, target, record: record! };
 }
 

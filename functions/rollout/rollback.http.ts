@@ -27,7 +27,10 @@ async function previewNow(call: HttpCall<RollbackPreviewBody>, registries: Regis
   const draft = await draftRollback(call, registries);
   const { plan, spec, impact, target, record } = draft;
   const planHash = planHashOf(plan);
-  const [gates, approvers] = await Promise.all([tryGates({ configuration, caller }, plan, planHash, spec.preChecks, runner), approversNow()]);
+  const [gates, approvers] = await Promise.all([
+    tryGates({ configuration, caller }, plan, planHash, spec.preChecks, runner),
+    approversNow(),
+  ]);
   const promotion = { tenant: plan.tenant, to: plan.to, requester: caller.actor, editors: [], planHash };
   return {
     status: 200,
