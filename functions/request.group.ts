@@ -5,7 +5,7 @@ import { breakGlass } from './gate/break-glass.http.ts';
 import { closeReview } from './gate/reviews.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
 import { lazily } from './kit/lazily.ts';
-import { cancelRequest, executeRequest, retryRequest } from './promotion/change.http.ts';
+import { abortRequest, cancelRequest, executeRequest, retryRequest } from './promotion/change.http.ts';
 import { create } from './promotion/create.http.ts';
 import { editRequest } from './promotion/edit.http.ts';
 import { preview } from './promotion/preview.http.ts';
@@ -18,6 +18,7 @@ export const handler = httpHandler('request', {
   createRequest: create(registries),
   editRequest: editRequest(registries),
   cancelRequest,
+  abortRequest,
   retryRequest,
   executeRequest,
   breakGlass,

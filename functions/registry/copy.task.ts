@@ -8,7 +8,7 @@ import { changing } from '../../core/promotion/ports.ts';
 import type { CopyProgress, RegistryWriter } from '../../core/registry/ports.ts';
 import { configuration, promotions } from '../kit/state.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
-import { heldPromotion } from './held-promotion.ts';
+import { heldPromotion, wayOf } from './held-promotion.ts';
 
 /** Of the function's 900 s, 300 s are left for the blobs that are under way when the deadline comes. */
 const DEADLINE_SECONDS = 600;
@@ -18,7 +18,7 @@ export function copy(writer: RegistryWriter, seconds = DEADLINE_SECONDS) {
   return async (event: RunEvent): Promise<NextStep> => {
     const deadline = realNow() + seconds * 1000;
     const held = await heldPromotion(event);
-    if (!held) return { next: 'end' };
+    if (!held) return wayOf(event);
     const { plan, promotion } = held;
     // A crash after the event was written: the copy is done and recorded.
     if (promotion.step !== firstStep(plan)) return { next: 'tag' };

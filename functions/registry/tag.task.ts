@@ -7,7 +7,7 @@ import { environmentTag } from '../../core/registry/version.ts';
 import { promotions } from '../kit/state.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
 import { registryNamed } from './copy.task.ts';
-import { heldPromotion } from './held-promotion.ts';
+import { heldPromotion, wayOf } from './held-promotion.ts';
 
 /** Word in the history that says that this task is done. */
 const TAGGED = 'tagged';
@@ -16,7 +16,7 @@ const TAGGED = 'tagged';
 export function tag(writer: RegistryWriter) {
   return async (event: RunEvent): Promise<NextStep> => {
     const held = await heldPromotion(event);
-    if (!held) return { next: 'end' };
+    if (!held) return wayOf(event);
     const { plan } = held;
     // A rollback returns to what has its tag since it was promoted, or never had one because it was adopted.
     if (plan.kind === 'rollback') return nextAfterTag(plan);
