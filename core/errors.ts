@@ -106,6 +106,7 @@ export type FaultCode =
   | 'STABLE_UNHEALTHY'
   | 'ROLLBACK_FAILED'
   | 'SAFETY_STOP'
+  | 'ABORTED'
   | 'LIMIT'
   | 'TAG_IMMUTABLE'
   | 'EGRESS_REFUSED'

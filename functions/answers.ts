@@ -41,8 +41,11 @@ const target = z.strictObject({
 const impact = z.enum(['low', 'medium', 'high', 'critical']);
 const priority = z.enum(PRIORITIES);
 
+/** Absent: a promotion. */
+const kind = z.enum(['rollback', 'repair']).optional();
+
 const spec = z.strictObject({
-  kind: z.literal('repair').optional(),
+  kind,
   target,
   request: z.strictObject({
     justification: z.string(),
@@ -186,7 +189,7 @@ const summary = z
   .strictObject({
     ...resource,
     spec: z.strictObject({
-      kind: z.literal('repair').optional(),
+      kind,
       target,
       request: z.strictObject({ impactAssessment: impact, scheduledDate: instant.nullable(), priority: priority.optional() }),
     }),
@@ -195,6 +198,16 @@ const summary = z
   .meta({ id: 'RequestSummary' });
 
 const occupant = z.strictObject({ version: z.string(), digest, requestId: z.string(), at: instant }).meta({ id: 'Occupant' });
+
+const plannedApprovals = z.strictObject({
+  required: z.boolean(),
+  stages: z.array(
+    z.strictObject({
+      name: z.string(),
+      rules: z.array(z.strictObject({ team: z.string(), min: z.int(), eligible: z.array(z.string()) })),
+    }),
+  ),
+});
 
 const plan = z
   .strictObject({
@@ -206,15 +219,7 @@ const plan = z
     to: z.string(),
     current: occupant.nullable(),
     gates: z.array(z.strictObject(gate)),
-    approvals: z.strictObject({
-      required: z.boolean(),
-      stages: z.array(
-        z.strictObject({
-          name: z.string(),
-          rules: z.array(z.strictObject({ team: z.string(), min: z.int(), eligible: z.array(z.string()) })),
-        }),
-      ),
-    }),
+    approvals: plannedApprovals,
     steps: z.array(z.string()),
     rollbackTarget: digest.nullable(),
     diff: z.strictObject({
@@ -301,6 +306,7 @@ const place = {
   previous: occupant.nullable(),
   health: z.enum(['healthy', 'warning', 'failed', 'unknown']),
   rolledBack: occupant.optional(),
+  held: z.array(occupant),
   flags: z.strictObject({ frozen: z.boolean(), locked: z.boolean(), out_of_date: z.boolean(), drifted: z.boolean() }),
   pending: z.array(z.strictObject({ id: z.string(), version: z.string(), phase: z.enum(PHASES), createdAt: instant })),
 };
@@ -311,7 +317,74 @@ const past = z.strictObject({
   requestId: z.string(),
   at: instant,
   outcome: z.enum(['succeeded', 'rolled_back', 'failed', 'adopted']),
+  kind: z.enum(['rollback', 'repair']).optional(),
+  replaced: z.string().optional(),
+  seconds: z.number().optional(),
 });
+
+const level = z.enum(['LOW', 'MEDIUM', 'HIGH']);
+const consumingWorkload = z.strictObject({ namespace: z.string(), name: z.string(), state: z.boolean() });
+const impactReport = z
+  .strictObject({
+    environment: z.string(),
+    from: z.string(),
+    to: z.string(),
+    products: z.array(
+      z.strictObject({
+        name: z.string(),
+        pipelines: z.int(),
+        statefulPipelines: z.int(),
+        storageGb: z.number().nullable(),
+        owner: z.string().nullable(),
+      }),
+    ),
+    workloads: z.strictObject({ total: z.int(), safe: z.int(), stateful: z.int() }),
+    cluster: z.union([
+      z.strictObject({ at: instant, workloads: z.array(consumingWorkload) }),
+      z.strictObject({ unread: z.string().meta({ description: 'why it is not known' }) }),
+    ]),
+    downtime: z
+      .strictObject({
+        fromSeconds: z.number(),
+        toSeconds: z.number(),
+        measuredRollouts: z.int(),
+        parts: z.array(z.strictObject({ name: z.string(), fromSeconds: z.number(), toSeconds: z.number() })),
+      })
+      .nullable(),
+    data: z.strictObject({
+      risk: level,
+      migrations: z.array(z.strictObject({ version: z.string(), kind: z.string(), name: z.string(), reversible: z.boolean() })),
+      notes: z.array(z.string()),
+    }),
+    risk: z.strictObject({ level, reasons: z.array(z.string()), mitigations: z.array(z.string()) }),
+    recommendation: z.strictObject({
+      verdict: z.enum(['SAFE TO ROLLBACK', 'NOT SAFE WITHOUT A PLAN']),
+      prerequisites: z.array(z.string()),
+    }),
+    warnings: z.array(z.string()),
+    summary: z.array(z.string()),
+  })
+  .meta({ id: 'ImpactReport' });
+
+const rollbackPlan = z
+  .strictObject({
+    planHash: digest,
+    environment: z.string(),
+    artifact: z.strictObject({ name: z.string(), version: z.string(), digest }),
+    current: occupant,
+    target: occupant,
+    gates: z.array(z.strictObject(gate)),
+    approvals: plannedApprovals,
+    steps: z.array(z.string()),
+    rollbackTarget: digest.nullable(),
+    impact: impactReport,
+    confirm: z
+      .string()
+      .nullable()
+      .meta({ description: 'what the request has to repeat as `confirm`, or true; null where nothing has to be confirmed' }),
+    warnings: z.array(z.string()),
+  })
+  .meta({ id: 'RollbackPlan' });
 
 const inboxItem = summary
   .extend({
@@ -398,6 +471,7 @@ export const ANSWERS: Readonly<Record<AnswerName, z.ZodType>> = {
   EnvironmentList: z
     .strictObject({ items: z.array(z.strictObject({ environment: z.string(), tier, artifacts: z.array(z.strictObject(place)) })) })
     .meta({ id: 'EnvironmentList' }),
+  RollbackPlan: rollbackPlan,
   Environment: z
     .strictObject({ environment: z.string(), tier, artifacts: z.array(z.strictObject({ ...place, history: z.array(past) })) })
     .meta({ id: 'Environment' }),

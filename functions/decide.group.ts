@@ -1,6 +1,5 @@
 /** The one writer of decisions: over REST, by mailed link, by a click in Slack and by services. An approval over REST waits for the code of none of the others. */
 import { approveRequest } from './approval/approve.http.ts';
-import { createDelegation, endDelegation } from './approval/delegations.http.ts';
 import { rejectRequest } from './approval/reject.http.ts';
 import { withdrawDecision } from './approval/withdraw.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
@@ -10,8 +9,8 @@ export const handler = httpHandler('decide', {
   approveRequest,
   rejectRequest,
   withdrawDecision,
-  createDelegation,
-  endDelegation,
+  createDelegation: lazily(async () => (await import('./approval/delegations.http.ts')).createDelegation),
+  endDelegation: lazily(async () => (await import('./approval/delegations.http.ts')).endDelegation),
   showLink: lazily(async () => (await import('./approval/show-link.http.ts')).showLink),
   decideByLink: lazily(async () => (await import('./approval/decide-by-link.http.ts')).decideByLink),
   showTakeBack: lazily(async () => (await import('./approval/revoke-link.http.ts')).showTakeBack),

@@ -19,6 +19,8 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   preview: REQUEST,
   createRequest: REQUEST,
   editRequest: { request: { impactAssessment: 'medium' } },
+  previewRollback: { artifact: 'payment-api', to: '1.0.0', reason: 'Payments fail since 1.1.0, incident 4711' },
+  createRollback: { artifact: 'payment-api', to: '1.0.0', reason: 'Payments fail since 1.1.0, incident 4711' },
   createToken: { name: 'nightly', expiresInDays: 30, verbs: ['read', 'request'], environments: ['staging'] },
   approveRequest: { comment: 'Approved after review' },
   breakGlass: { gate: 'http', reason: 'Incident 4711: the gate service is down, the release was checked by hand' },

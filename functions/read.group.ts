@@ -1,11 +1,8 @@
 /** Every reading route. */
-import { listDelegations } from './approval/delegations.http.ts';
 import { getEnvironment } from './environment/get-environment.http.ts';
 import { listEnvironments } from './environment/list-environments.http.ts';
-import { listReviews } from './gate/reviews.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
 import { lazily } from './kit/lazily.ts';
-import { explainRequest } from './promotion/explain.http.ts';
 import { getRequest } from './promotion/get.http.ts';
 import { list, listMine, listPending } from './promotion/list.http.ts';
 import { stats } from './promotion/stats.http.ts';
@@ -17,11 +14,11 @@ export const handler = httpHandler('read', {
   listPendingRequests: listPending,
   requestStats: stats,
   getRequest,
-  explainRequest,
+  explainRequest: lazily(async () => (await import('./promotion/explain.http.ts')).explainRequest),
   requestTimeline,
   inbox: lazily(async () => (await import('./approval/inbox.http.ts')).inbox),
-  listDelegations,
-  listReviews,
+  listDelegations: lazily(async () => (await import('./approval/delegations.http.ts')).listDelegations),
+  listReviews: lazily(async () => (await import('./gate/reviews.http.ts')).listReviews),
   listEnvironments,
   getEnvironment,
 });

@@ -5,21 +5,25 @@ import { breakGlass } from './gate/break-glass.http.ts';
 import { closeReview } from './gate/reviews.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
 import { lazily } from './kit/lazily.ts';
-import { cancelRequest, executeRequest, retryRequest } from './promotion/change.http.ts';
+import { abortRequest, cancelRequest, executeRequest, retryRequest } from './promotion/change.http.ts';
 import { create } from './promotion/create.http.ts';
 import { editRequest } from './promotion/edit.http.ts';
 import { preview } from './promotion/preview.http.ts';
 
 const registries = registryReader();
+const gates = gateRunner();
 
 export const handler = httpHandler('request', {
-  preview: preview(registries, gateRunner()),
+  preview: preview(registries, gates),
   createRequest: create(registries),
   editRequest: editRequest(registries),
   cancelRequest,
+  abortRequest,
   retryRequest,
   executeRequest,
   breakGlass,
   closeReview,
   verifyCopy: lazily(async () => (await import('./registry/verify-copy.http.ts')).verifyCopy(registries)),
+  previewRollback: lazily(async () => (await import('./rollout/rollback.http.ts')).previewRollback(registries, gates)),
+  createRollback: lazily(async () => (await import('./rollout/rollback.http.ts')).createRollback(registries)),
 });

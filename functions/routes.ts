@@ -63,6 +63,7 @@ export type AnswerName =
   | 'Timeline'
   | 'EnvironmentList'
   | 'Environment'
+  | 'RollbackPlan'
   | 'Inbox'
   | 'Delegation'
   | 'DelegationList'
@@ -121,6 +122,18 @@ export const inboxQuery = z.strictObject({
   status: z.enum(['pending', 'approved', 'deploying']).optional(),
   environment: z.string().max(64).optional(),
 });
+
+/** `confirm` is needed where the risk is high: true, or what an approver would type. `from` and `planHash` say what the caller has seen. */
+export const rollbackBody = z.strictObject({
+  artifact: artifactName,
+  to: z.string().min(1).max(200),
+  from: z.string().min(1).max(200).optional(),
+  reason: prose(10, 4_000),
+  confirm: z.union([z.boolean(), z.string().max(200)]).optional(),
+  planHash: planHash.optional(),
+});
+/** A preview needs no reason; with the one of the request to be it has that request's plan hash. */
+export const rollbackPreviewBody = rollbackBody.partial({ reason: true });
 
 export const tokenBody = z.strictObject({
   name: z.string().regex(TOKEN_NAME, 'must be 1 to 64 letters, digits, spaces and . _ / ( ) # + -'),
@@ -256,6 +269,22 @@ export const ROUTES: readonly Route[] = [
     unlessOwn: 'rollback',
     names: 'request',
     summary: 'Withdraws a request that has not begun',
+    body: emptyBody,
+    bodyOptional: true,
+    query: none,
+    answers: { 200: 'PromotionRequest' },
+    tag: 'requests',
+  },
+  {
+    method: 'POST',
+    path: `${REQUEST}/abort`,
+    operation: 'abortRequest',
+    group: 'request',
+    auth: 'bearer',
+    verb: 'read',
+    unlessOwn: 'rollback',
+    names: 'request',
+    summary: 'Ends a rollout that is in progress: what ran before is restored at once',
     body: emptyBody,
     bodyOptional: true,
     query: none,
@@ -516,6 +545,35 @@ export const ROUTES: readonly Route[] = [
     summary: 'Compares what each registry of an environment has of a version with its source, part by part',
     query: copyQuery,
     answers: { 200: 'CopyReport' },
+    tag: 'environments',
+  },
+
+  {
+    method: 'POST',
+    path: '/v1/environments/{env}/rollback/preview',
+    operation: 'previewRollback',
+    group: 'request',
+    auth: 'bearer',
+    verb: 'rollback',
+    names: 'artifact',
+    summary: 'Shows what a rollback would do, whom it affects and how dangerous it is',
+    body: rollbackPreviewBody,
+    query: none,
+    answers: { 200: 'RollbackPlan' },
+    tag: 'environments',
+  },
+  {
+    method: 'POST',
+    path: '/v1/environments/{env}/rollback',
+    operation: 'createRollback',
+    group: 'request',
+    auth: 'bearer',
+    verb: 'rollback',
+    names: 'artifact',
+    summary: 'Requests that an environment returns to a version that ran there before',
+    body: rollbackBody,
+    query: none,
+    answers: { 201: 'PromotionRequest' },
     tag: 'environments',
   },
 

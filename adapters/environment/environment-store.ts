@@ -18,8 +18,9 @@ export function environmentStore(table: Table, clock: Clock): EnvironmentStore {
       return item ? recordOf(item) : undefined;
     },
     async history(environment, artifact, limit) {
-      const page = await table.query({ pk: environmentKey(environment, artifact), prefix: 'AT#', descending: true, limit });
-      return page.items.map((item) => item['body'] as EnvironmentHistoryEntry);
+      const past = { pk: environmentKey(environment, artifact), prefix: 'AT#', descending: true };
+      const items = limit === undefined ? await table.all(past) : (await table.query({ ...past, limit })).items;
+      return items.map((item) => item['body'] as EnvironmentHistoryEntry);
     },
     async evidence(environment, artifact, digest) {
       const item = await table.get(environmentKey(environment, artifact), digestSort(digest));

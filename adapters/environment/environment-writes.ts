@@ -36,11 +36,12 @@ export function environmentWrites(change: EnvironmentChange, promotion: Promotio
       return [
         {
           update: head,
-          expression: `SET health = ${change.health ? ':health' : 'health'}${change.rolledBack ? ', rolledBack = :rolledBack' : ''} ADD revision :one REMOVE holder, heldSince`,
+          expression: `SET health = ${change.health ? ':health' : 'health'}${change.rolledBack ? ', rolledBack = :rolledBack' : ''}${change.held ? ', held = :held' : ''} ADD revision :one REMOVE holder, heldSince`,
           values: {
             ':one': 1,
             ...(change.health ? { ':health': change.health } : {}),
             ...(change.rolledBack ? { ':rolledBack': change.rolledBack } : {}),
+            ...(change.held ? { ':held': change.held } : {}),
           },
           condition: byHolder,
         },
@@ -50,10 +51,16 @@ export function environmentWrites(change: EnvironmentChange, promotion: Promotio
       return [
         {
           update: head,
-          expression:
-            'SET #previous = :previous, #current = :occupant, health = :healthy ADD revision :one REMOVE holder, heldSince, rolledBack',
+          expression: `SET #previous = :previous, #current = :occupant, health = :healthy, held = :held${change.rolledBack ? ', rolledBack = :rolledBack' : ''} ADD revision :one REMOVE holder, heldSince${change.rolledBack ? '' : ', rolledBack'}`,
           names: { '#previous': 'previous', '#current': 'current' },
-          values: { ':occupant': change.occupant, ':previous': change.previous ?? null, ':healthy': 'healthy', ':one': 1 },
+          values: {
+            ':occupant': change.occupant,
+            ':previous': change.previous ?? null,
+            ':healthy': 'healthy',
+            ':held': change.held,
+            ':one': 1,
+            ...(change.rolledBack ? { ':rolledBack': change.rolledBack } : {}),
+          },
           condition: byHolder,
         },
         historyPut(pk, change.history),

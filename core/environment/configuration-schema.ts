@@ -59,6 +59,16 @@ const rollout = z.union([
   z.strictObject({ canary: z.array(z.number().int().min(1).max(100)).min(1).max(10), bake: duration.default(0) }),
 ]);
 
+/** How a version that is live is left again: for all environments under `promotion`, for one under the environment. */
+const rollback = z.strictObject({
+  require_approval: z.boolean().optional(),
+  approval_teams: z.array(team).min(1).max(20).optional(),
+  approval_timeout: duration.optional(),
+  gates: z.array(z.string().max(64)).max(30).optional(),
+  rollout: rollout.optional(),
+  auto_rollback_on_failure: z.boolean().optional(),
+});
+
 const environment = z.strictObject({
   registry: z.string().max(300).optional(),
   registries: z.array(name).min(1).max(8).optional(),
@@ -77,6 +87,7 @@ const environment = z.strictObject({
   approval_timeout_days: z.number().int().min(1).max(30).optional(),
   approval_valid: duration.optional(),
   rollout: rollout.optional(),
+  rollback: rollback.optional(),
   smoke: z.boolean().optional(),
   execute: z.enum(['auto', 'manual']).optional(),
   preview: z.enum(['optional', 'required']).optional(),
@@ -211,13 +222,7 @@ export const fileSchema = z.strictObject({
         .array(z.union([z.string().max(64), seedGate]))
         .max(30)
         .optional(),
-      rollback: z
-        .strictObject({
-          require_approval: z.boolean().optional(),
-          approval_teams: z.array(team).optional(),
-          auto_rollback_on_failure: z.boolean().optional(),
-        })
-        .optional(),
+      rollback: rollback.optional(),
       policies: z
         .array(
           z.strictObject({

@@ -86,6 +86,7 @@ export interface EnvironmentConfiguration {
   reminders: ReminderConfiguration;
   breakGlass: BreakGlassConfiguration;
   rollout: RolloutConfiguration;
+  rollback: RollbackConfiguration;
   execute: 'auto' | 'manual';
   preview: 'optional' | 'required';
   claims: 'asserted' | 'verified';
@@ -93,6 +94,15 @@ export interface EnvironmentConfiguration {
   linkMayDecide: boolean;
   /** Whether a click in Slack may decide here. For production only when the file says so and pins app and workspace. */
   slackMayDecide: boolean;
+}
+
+/** How an environment returns to an earlier version on request. What fails during a rollout returns by itself, whatever stands here. */
+export interface RollbackConfiguration {
+  /** Stages that a rollback needs; those that hold for other kinds only are left out of its plan. */
+  approvals: ConfiguredStage[];
+  approvalTimeoutSeconds: number;
+  gates: string[];
+  rollout: RolloutConfiguration;
 }
 
 /** How people are reminded of approvals that they have not given. */

@@ -8,6 +8,15 @@ export interface Occupant {
   at: string;
 }
 
+/** A version that was taken back from an environment. */
+export interface RolledBack {
+  version: string;
+  digest: string;
+  /** Request that took it back: the promotion that failed, or the rollback. */
+  requestId: string;
+  at: string;
+}
+
 export interface EnvironmentRecord {
   environment: string;
   artifact: string;
@@ -15,8 +24,10 @@ export interface EnvironmentRecord {
   current?: Occupant;
   previous?: Occupant;
   health: 'healthy' | 'warning' | 'failed';
-  /** Set after a rollback: what was rolled back and when. */
-  rolledBack?: { version: string; digest: string; requestId: string; at: string };
+  /** Set after a rollback, until the next promotion: what was rolled back and when. */
+  rolledBack?: RolledBack;
+  /** Versions that were rolled back and have not succeeded here since, newest first: nothing but a person brings one of them here again. */
+  held?: RolledBack[];
   /** Held by a run while it changes the environment. `fence` grows with every holder. */
   holder?: string;
   fence: number;
@@ -31,6 +42,25 @@ export interface EnvironmentHistoryEntry {
   requestId: string;
   at: string;
   outcome: 'succeeded' | 'rolled_back' | 'failed' | 'adopted';
+  /** Absent: a promotion. */
+  kind?: 'rollback' | 'repair';
+  /** Version that ran before. */
+  replaced?: string;
+  /** How long the workload was being moved, bakes not counted; absent where nothing was moved. */
+  seconds?: number;
+}
+
+/** So many are remembered: who rolls back more than that has stopped promoting by automation long ago. */
+const MOST_HELD = 20;
+
+/** The versions that are held once this one is, too. */
+export function holding(held: readonly RolledBack[] | undefined, version: RolledBack): RolledBack[] {
+  return [version, ...without(held, version.digest)].slice(0, MOST_HELD);
+}
+
+/** The versions that are held once this digest has succeeded. */
+export function without(held: readonly RolledBack[] | undefined, digest: string): RolledBack[] {
+  return (held ?? []).filter((each) => each.digest !== digest);
 }
 
 /**
@@ -46,7 +76,8 @@ export type EnvironmentChange =
       holder: string;
       health?: EnvironmentRecord['health'];
       history?: EnvironmentHistoryEntry;
-      rolledBack?: EnvironmentRecord['rolledBack'];
+      rolledBack?: RolledBack;
+      held?: RolledBack[];
     }
   | {
       kind: 'occupy';
@@ -56,6 +87,9 @@ export type EnvironmentChange =
       occupant: Occupant;
       previous?: Occupant;
       history: EnvironmentHistoryEntry;
+      /** What this took back; absent: a step forward, after which nothing is shown as rolled back. */
+      rolledBack?: RolledBack;
+      held: RolledBack[];
     };
 
 /** Name of the holder: one run of one request. */

@@ -15,6 +15,7 @@ import { secondsOf } from './duration.ts';
 import { nearest } from './nearest-word.ts';
 import { isAddress, normalizeGates } from './normalize-gates.ts';
 import { ciOf, peopleOf, teamName } from './normalize-people.ts';
+import { normalizeRollback } from './normalize-rollback.ts';
 
 export interface NormalProblem {
   path: readonly PropertyKey[];
@@ -76,6 +77,7 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
       slack,
       complete,
       refuse,
+      warnings,
     });
     if (environment.slack_may_decide && !slack)
       warnings.push(`environments.${name}.slack_may_decide has no effect: notifications.channels.slack is missing or switched off`);
@@ -272,10 +274,11 @@ interface EnvironmentInput {
   slack: SlackConfiguration | undefined;
   complete: boolean;
   refuse: Refuse;
+  warnings: string[];
 }
 
 function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
-  const { name, environment, file, path, registries, gates, slack, complete, refuse } = input;
+  const { name, environment, file, path, registries, gates, teams, slack, complete, refuse, warnings } = input;
   const tier = environment.tier ?? (/^prod(uction)?$/.test(name) ? 'production' : 'standard');
   const at = ['environments', name] as const;
   const names = environment.registries ?? [environment.registry?.includes('://') ? name : (environment.registry ?? name)];
@@ -315,11 +318,6 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
         'write app_id and team_id in notifications.channels.slack, or remove slack_may_decide',
       );
   }
-  const rollout = environment.rollout ?? 'direct';
-  const weights = rollout === 'direct' ? [100] : rollout.canary;
-  if (weights.at(-1) !== 100 || weights.some((weight, index) => index > 0 && weight <= weights[index - 1]!)) {
-    refuse([...at, 'rollout'], 'canary weights must grow and end with 100', 'write canary: [10, 50, 100]');
-  }
   const seconds = (text: string | number | undefined, fallback: number, key: string): number => {
     const value = text === undefined ? fallback : secondsOf(text);
     if (value === undefined) refuse([...at, key], `"${text}" is not a length of time`, 'write for example 30s, 5m, 1h, 7d');
@@ -329,6 +327,35 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
     if (value > longest) refuse([...at, 'break_glass'], `${what} may take at most ${longest / DAY} days`);
     return value;
   };
+  const rolloutFrom = (rollout: NonNullable<FileEnvironment['rollout']>, key: string): EnvironmentConfiguration['rollout'] => {
+    const weights = rollout === 'direct' ? [100] : rollout.canary;
+    if (weights.at(-1) !== 100 || weights.some((weight, index) => index > 0 && weight <= weights[index - 1]!)) {
+      refuse([...at, key], 'canary weights must grow and end with 100', 'write canary: [10, 50, 100]');
+    }
+    return {
+      strategy: rollout === 'direct' ? 'direct' : 'canary',
+      weights,
+      bakeSeconds: rollout === 'direct' ? 0 : seconds(rollout.bake, 0, key),
+      smoke: environment.smoke ?? true,
+    };
+  };
+  const approvalTimeoutSeconds =
+    environment.approval_timeout_days === undefined ? DEFAULT_APPROVAL_SECONDS : environment.approval_timeout_days * DAY;
+  const rollback = normalizeRollback({
+    name,
+    // An environment that asks nobody does not ask the teams of the others either.
+    written: {
+      ...file.promotion?.rollback,
+      ...(environment.rollback?.require_approval === false ? { approval_teams: undefined } : {}),
+      ...environment.rollback,
+    },
+    promotion: { approvals, gates: gateNames, approvalTimeoutSeconds },
+    ...{ gates, teams, complete, refuse, warnings },
+    seconds: (text, fallback) => seconds(text, fallback, 'rollback'),
+    rolloutOf: (rollout) => rolloutFrom(rollout, 'rollback'),
+  });
+  if (tier === 'production' && complete && rollback.approvals.length === 0)
+    warnings.push(`environments.${name}.rollback: nobody approves a rollback of production, because require_approval is false`);
   const waitSeconds = seconds(environment.wait_timer, 0, 'wait_timer');
   if (waitSeconds > LONGEST_WAIT) refuse([...at, 'wait_timer'], 'a rollout waits at most 30 days after its approval');
   if (waitSeconds > 0 && approvals.length === 0 && complete)
@@ -353,8 +380,7 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
     namespace: environment.namespace ?? name,
     gates: gateNames,
     approvals,
-    approvalTimeoutSeconds:
-      environment.approval_timeout_days === undefined ? DEFAULT_APPROVAL_SECONDS : environment.approval_timeout_days * DAY,
+    approvalTimeoutSeconds,
     approvalValidSeconds,
     waitSeconds,
     reminders: remindersOf(input, seconds),
@@ -362,12 +388,8 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
       waiverSeconds: atMost(seconds(environment.break_glass?.waiver, DEFAULT_WAIVER, 'break_glass'), LONGEST_WAIVER, 'a waiver'),
       reviewSeconds: atMost(seconds(environment.break_glass?.review, DEFAULT_REVIEW, 'break_glass'), LONGEST_REVIEW, 'a review'),
     },
-    rollout: {
-      strategy: rollout === 'direct' ? 'direct' : 'canary',
-      weights,
-      bakeSeconds: rollout === 'direct' ? 0 : seconds(rollout.bake, 0, 'rollout'),
-      smoke: environment.smoke ?? true,
-    },
+    rollout: rolloutFrom(environment.rollout ?? 'direct', 'rollout'),
+    rollback,
     execute: environment.execute ?? 'auto',
     preview: environment.preview ?? 'optional',
     claims: environment.claims ?? (tier === 'production' ? 'verified' : 'asserted'),

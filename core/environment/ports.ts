@@ -3,8 +3,8 @@ import type { EnvironmentHistoryEntry, EnvironmentRecord, Occupant } from './env
 
 export interface EnvironmentStore {
   get(environment: string, artifact: string): Promise<EnvironmentRecord | undefined>;
-  /** Newest first. */
-  history(environment: string, artifact: string, limit: number): Promise<EnvironmentHistoryEntry[]>;
+  /** Newest first; without a limit everything that ever happened there. */
+  history(environment: string, artifact: string, limit?: number): Promise<EnvironmentHistoryEntry[]>;
   /** How this digest came to the environment, if it ever succeeded there. */
   evidence(environment: string, artifact: string, digest: string): Promise<Occupant | undefined>;
   /** Registers a request that waits for the environment's lock. */

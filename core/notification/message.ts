@@ -62,11 +62,14 @@ export function alertMessage(data: NoticeFacts['data'], at: string): Message {
 }
 
 function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promotion): string {
+  const word = promotion.kind === 'rollback' ? 'Rollback' : 'Promotion';
+  // A rollback may itself fail: then its own way back is what the notice tells of, which has a reason.
+  const isWayBackOfRollback = promotion.kind === 'rollback' && (data['code'] !== undefined || data['restored'] !== undefined);
   switch (type) {
     case 'promotion.requested':
-      return 'Promotion requested';
+      return `${word} requested`;
     case 'promotion.blocked':
-      return 'Promotion blocked';
+      return `${word} blocked`;
     case 'approval.requested':
       return 'Your approval is asked';
     case 'approval.reminder':
@@ -88,11 +91,11 @@ function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promot
     case 'promotion.succeeded':
       return 'Promotion succeeded';
     case 'promotion.failed':
-      return 'Promotion failed';
+      return `${word} failed`;
     case 'rollback.started':
-      return 'Rollback started';
+      return isWayBackOfRollback ? 'Rollback failed, what ran before is restored' : 'Rollback started';
     case 'rollback.finished':
-      return 'Rolled back';
+      return isWayBackOfRollback ? 'Rollback failed, what ran before runs again' : 'Rolled back';
     case 'gate.finished':
       return `Gate ${data['gate'] ?? ''} ${data['status'] ?? ''}`.trim();
     case 'notification.failed':

@@ -143,6 +143,10 @@ function fieldsOf({ promotion, gates, asked }: ApprovalMessageFacts): PlainText[
   return rows.map(([name, value]) => plain(`${name}\n${value}`, LONGEST.field));
 }
 
+function moveInWords({ kind, artifact, releaseVersion, from, to }: Promotion): string {
+  return kind === 'rollback' ? `${artifact} in ${to} back to ${releaseVersion}` : `${artifact} ${releaseVersion} from ${from} to ${to}`;
+}
+
 function namesOf(names: readonly string[]): string {
   if (names.length === 0) return 'nobody';
   const more = names.length - MOST_NAMES;
@@ -169,7 +173,7 @@ function decisionButtons(promotion: Promotion, handle: string): Button[] {
     confirm: {
       title: plain(`${label} for ${promotion.to}?`, 100),
       text: plain(
-        `${confirmationOf(promotion.to, promotion.digest)}: ${promotion.artifact} ${promotion.releaseVersion} from ${promotion.from} to ${promotion.to}, plan …${promotion.planHash.slice(-6)}`,
+        `${confirmationOf(promotion.to, promotion.digest)}: ${moveInWords(promotion)}, plan …${promotion.planHash.slice(-6)}`,
         LONGEST.confirmation,
       ),
       confirm: plain(label),

@@ -8,13 +8,14 @@ import { withdraw } from '../approval/withdraw.ts';
 import { Refusal } from '../errors.ts';
 import { refuseBreakGlass, refuseUnneeded, requesterMembership } from '../gate/break-glass.ts';
 import type { GateResult } from '../gate/gate.ts';
+import { abort } from './abort.ts';
 import { sha256Hex } from './canonical-json.ts';
 import { type Acting, cancel, execute, refuseUneditable, retry } from './create.ts';
 import { refuseChange } from './may-change.ts';
 import type { Plan } from './plan.ts';
 import type { Promotion } from './promotion.ts';
 
-export const ACTIONS = ['approve', 'reject', 'withdraw', 'edit', 'cancel', 'retry', 'execute', 'break-glass'] as const;
+export const ACTIONS = ['approve', 'reject', 'withdraw', 'edit', 'cancel', 'abort', 'retry', 'execute', 'break-glass'] as const;
 export type RequestAction = (typeof ACTIONS)[number];
 
 /** Why an action is not possible. */
@@ -75,6 +76,10 @@ function probe(action: RequestAction, facts: ActionFacts): void {
     case 'cancel':
       refuseChange('cancel', promotion, actor, membership);
       cancel(promotion, acting);
+      return;
+    case 'abort':
+      refuseChange('abort', promotion, actor, membership);
+      abort(promotion, acting, facts.now);
       return;
     case 'retry':
       refuseChange('retry', promotion, actor, membership);

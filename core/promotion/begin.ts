@@ -11,7 +11,7 @@ import { type PromotionChange, withPhase } from './change.ts';
 import { nextEdition } from './create.ts';
 import { engineChange } from './engine-change.ts';
 import { isFinal } from './phase.ts';
-import { type Plan, planHashOf } from './plan.ts';
+import { firstStep, type Plan, planHashOf } from './plan.ts';
 import type { Promotion, WaitingOn } from './promotion.ts';
 
 export interface BeginFacts {
@@ -30,6 +30,7 @@ export interface BeginFacts {
  * - `approval`: not (or no longer) approved: wait for a decision.
  * - `wait`: approved, but not now: wait to be woken or until `until`.
  * - `gates`: the plan changed: run the gates again.
+ * - `back`: it has begun and is to be undone.
  * - `stop`: nothing to do any more.
  */
 export type BeginOutcome =
@@ -37,13 +38,16 @@ export type BeginOutcome =
   | { kind: 'approval'; change?: PromotionChange }
   | { kind: 'wait'; waitingOn: WaitingOn; until?: string; change?: PromotionChange }
   | { kind: 'gates' }
+  | { kind: 'back' }
   | { kind: 'stop'; change?: PromotionChange };
 
 export function begin(facts: BeginFacts): BeginOutcome {
   const { promotion, plan, now } = facts;
   if (promotion.phase === 'promoting')
     return facts.environment?.holder === holderOf(promotion.id, promotion.attempt) ? { kind: 'start' } : { kind: 'stop' };
-  if (isFinal(promotion.phase) || promotion.phase === 'blocked' || promotion.phase === 'rolling_back') return { kind: 'stop' };
+  // It was aborted before this run knew that it had begun.
+  if (promotion.phase === 'rolling_back') return { kind: 'back' };
+  if (isFinal(promotion.phase) || promotion.phase === 'blocked') return { kind: 'stop' };
   if (promotion.phase === 'validating' || promotion.phase === 'requested') return { kind: 'gates' };
   if (now.toISOString() >= promotion.expiresAt) return { kind: 'stop', change: expired(promotion) };
   if (planHashOf(plan) !== promotion.planHash)
@@ -68,6 +72,8 @@ export function begin(facts: BeginFacts): BeginOutcome {
   const valid = waivers.filter(({ expiresAt }) => now.toISOString() < expiresAt);
   if (valid.length < waivers.length) return { kind: 'stop', change: waiverEnded(promotion, plan, valid) };
   if (promotion.waitingOn === 'confirm') return { kind: 'wait', waitingOn: 'confirm' };
+  const stale = staleRollback(plan, facts.environment);
+  if (stale !== undefined) return { kind: 'stop', change: failed(promotion, 'PLAN_STALE', stale) };
   if (!facts.evidenceHolds)
     return { kind: 'stop', change: failed(promotion, 'EVIDENCE_MISMATCH', `the digest is no longer proven in ${promotion.from}`) };
   if (promotion.scheduledDate && now.toISOString() < promotion.scheduledDate) {
@@ -78,6 +84,13 @@ export function begin(facts: BeginFacts): BeginOutcome {
   const holder = holderOf(promotion.id, promotion.attempt);
   if (facts.environment?.holder && facts.environment.holder !== holder) return waiting(promotion, 'lock');
   return start(facts, holder);
+}
+
+/** Why a rollback has lost its reason: somebody else has moved the environment meanwhile. */
+function staleRollback({ kind, rollbackTarget, to }: Plan, environment: EnvironmentRecord | undefined): string | undefined {
+  const current = environment?.current;
+  if (kind !== 'rollback' || current?.digest === rollbackTarget) return undefined;
+  return `${to} runs ${current?.version ?? 'nothing'} by now, which is not what was to be rolled back; request it again if it is still wanted`;
 }
 
 /** ISO; the wait timer of the plan counts from the last approval. */
@@ -142,16 +155,26 @@ function start(facts: BeginFacts, holder: string): BeginOutcome {
   const { promotion, plan } = facts;
   const fence = (facts.environment?.fence ?? 0) + 1;
   const registries = facts.approvers.configuration.environments[plan.to]?.registries ?? plan.registries.targets;
-  const after = withPhase(promotion, 'promoting', { step: 'copying', fence, copy: emptyCopy(plan, registries) });
+  const after = withPhase(promotion, 'promoting', { step: firstStep(plan), fence, copy: emptyCopy(plan, registries) });
+  const isRollback = promotion.kind === 'rollback';
+  const type = isRollback ? 'rollback.started' : 'promotion.started';
   return {
     kind: 'start',
     change: engineChange(
       promotion,
       after,
-      { type: 'promotion.started', action: 'promoting', data: { fence, rollbackTarget: facts.environment?.current?.digest ?? null } },
+      {
+        type,
+        action: 'promoting',
+        data: {
+          fence,
+          rollbackTarget: facts.environment?.current?.digest ?? null,
+          ...(isRollback ? { kind: promotion.kind, version: promotion.releaseVersion } : {}),
+        },
+      },
       {
         environment: { kind: 'acquire', environment: promotion.to, artifact: promotion.artifact, holder, fence },
-        notices: [{ type: 'promotion.started', data: {} }],
+        notices: [{ type, data: {} }],
       },
     ),
   };

@@ -106,7 +106,7 @@ export interface WakeDraft {
 }
 
 /** What a run waits for with a task token. */
-export type WaitKind = 'gates' | 'approval' | 'turn';
+export type WaitKind = 'gates' | 'approval' | 'turn' | 'bake';
 
 export interface PromotionChange {
   /** Head as it was read: its `version` is the condition of the write. Undefined when the request is created. */

@@ -105,6 +105,10 @@ export interface EditInput extends Acting {
 
 /** Requests are edited between their gates and their rollout. Refusal STATE_CONFLICT. */
 export function refuseUneditable(promotion: Promotion): void {
+  if (promotion.kind === 'rollback')
+    throw new Refusal('STATE_CONFLICT', 'a rollback is not edited: its target and its impact belong together', {
+      hint: 'cancel it and request another one',
+    });
   if (promotion.phase !== 'pending_approval' && promotion.phase !== 'blocked' && promotion.phase !== 'approved') {
     throw new Refusal('STATE_CONFLICT', `a request in phase ${promotion.phase} cannot be edited`, {
       hint: isFinal(promotion.phase) ? 'create a new request' : 'wait until its gates are done',

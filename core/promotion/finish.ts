@@ -1,33 +1,76 @@
 /** How a rollout ends: in the new version, in the old one again, or in a failure that says so. Each end releases the lock in its transaction. */
-import { type EnvironmentHistoryEntry, holderOf, type Occupant } from '../environment/environment.ts';
+import {
+  type EnvironmentHistoryEntry,
+  type EnvironmentRecord,
+  holderOf,
+  holding,
+  type Occupant,
+  without,
+} from '../environment/environment.ts';
 import { type PromotionChange, withPhase } from './change.ts';
 import { engineChange } from './engine-change.ts';
 import type { Failure, Promotion } from './promotion.ts';
 
-function historyOf(promotion: Promotion, at: string, outcome: EnvironmentHistoryEntry['outcome']): EnvironmentHistoryEntry {
-  return { version: promotion.releaseVersion, digest: promotion.digest, requestId: promotion.id, at, outcome };
+type Outcome = EnvironmentHistoryEntry['outcome'];
+
+function historyOf(promotion: Promotion, at: string, outcome: Outcome, before?: Occupant, seconds?: number): EnvironmentHistoryEntry {
+  const { kind, releaseVersion, digest, id } = promotion;
+  return {
+    version: releaseVersion,
+    digest,
+    requestId: id,
+    at,
+    outcome,
+    ...(kind === 'promote' ? {} : { kind }),
+    ...(before === undefined ? {} : { replaced: before.version }),
+    ...(seconds === undefined ? {} : { seconds }),
+  };
+}
+
+/** Seconds in which the workload was being moved, without the bakes; undefined where no step was made. */
+function movingSeconds({ rollout = [] }: Promotion): number | undefined {
+  if (rollout.length === 0) return undefined;
+  return rollout.reduce((sum, { startedAt, endedAt }) => sum + (endedAt === undefined ? 0 : secondsBetween(startedAt, endedAt)), 0);
+}
+
+function secondsBetween(from: string, to: string): number {
+  return Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000);
 }
 
 function place(promotion: Promotion) {
   return { environment: promotion.to, artifact: promotion.artifact, holder: holderOf(promotion.id, promotion.attempt) };
 }
 
-/** The version is live and verified; it is what the environment holds from now on. */
-export function succeed(promotion: Promotion, at: string, previous: Occupant | undefined): PromotionChange {
-  const occupant: Occupant = { version: promotion.releaseVersion, digest: promotion.digest, requestId: promotion.id, at };
+/** What the environment held of the artifact when it ended. */
+type Before = Pick<EnvironmentRecord, 'current' | 'held'>;
+
+/** The version is live and verified; it is what the environment holds from now on. After a rollback the version that it replaced is held. */
+export function succeed(promotion: Promotion, at: string, { current: previous, held }: Before = {}): PromotionChange {
+  const { id: requestId, releaseVersion: version, digest, kind } = promotion;
+  const isRollback = kind === 'rollback';
+  const rolledBack = isRollback && previous ? { version: previous.version, digest: previous.digest, requestId, at } : undefined;
+  const data = { version, previous: previous?.digest ?? null };
   return engineChange(
     promotion,
     withPhase(promotion, 'succeeded', { deployedAt: at }),
-    { type: 'promotion.succeeded', action: 'deployed', data: { version: promotion.releaseVersion, previous: previous?.digest ?? null } },
+    isRollback
+      ? { type: 'rollback.finished', action: 'rolled_back', data: { ...data, kind } }
+      : { type: 'promotion.succeeded', action: 'deployed', data },
     {
       environment: {
         kind: 'occupy',
         ...place(promotion),
-        occupant,
+        occupant: { version, digest, requestId, at },
         ...(previous ? { previous } : {}),
-        history: historyOf(promotion, at, 'succeeded'),
+        history: historyOf(promotion, at, 'succeeded', previous, movingSeconds(promotion)),
+        held: rolledBack ? without(holding(held, rolledBack), digest) : without(held, digest),
+        ...(rolledBack ? { rolledBack } : {}),
       },
-      notices: [{ type: 'promotion.succeeded', data: { version: promotion.releaseVersion } }],
+      notices: [
+        isRollback
+          ? { type: 'rollback.finished', data: { version, replaced: previous?.version ?? null } }
+          : { type: 'promotion.succeeded', data: { version } },
+      ],
     },
   );
 }
@@ -55,9 +98,11 @@ export function startRollback(promotion: Promotion, failure: Failure): Promotion
   );
 }
 
-/** The environment runs what it ran before. */
-export function endRollback(promotion: Promotion, at: string, restored: string | null): PromotionChange {
+/** The environment runs what it ran before. A version of a rollback that failed is held as any other that failed. */
+export function endRollback(promotion: Promotion, at: string, restored: string | null, { current, held }: Before = {}): PromotionChange {
   const rolledBack = { version: promotion.releaseVersion, digest: promotion.digest, requestId: promotion.id, at };
+  // The head was last written when the way back began.
+  const seconds = promotion.rollout === undefined ? undefined : secondsBetween(promotion.updatedAt, at);
   return engineChange(
     promotion,
     withPhase(promotion, 'rolled_back'),
@@ -72,8 +117,9 @@ export function endRollback(promotion: Promotion, at: string, restored: string |
         kind: 'release',
         ...place(promotion),
         health: 'healthy',
-        history: historyOf(promotion, at, 'rolled_back'),
+        history: historyOf(promotion, at, 'rolled_back', current, seconds),
         rolledBack,
+        held: holding(held, rolledBack),
       },
       notices: [{ type: 'rollback.finished', data: { restored } }],
     },

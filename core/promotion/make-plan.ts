@@ -1,14 +1,20 @@
 /** Makes the plan of a promotion from facts: pure, so that a preview and the real request cannot differ. */
 
 import { stagesFor } from '../approval/stage.ts';
-import { artifactOf, type Configuration, environmentBefore } from '../environment/configuration.ts';
+import {
+  artifactOf,
+  type Configuration,
+  type EnvironmentConfiguration,
+  environmentBefore,
+  type RolloutConfiguration,
+} from '../environment/configuration.ts';
 import type { EnvironmentRecord, Occupant } from '../environment/environment.ts';
 import { Refusal } from '../errors.ts';
 import type { ResolvedVersion } from '../registry/ports.ts';
 import { chooseRegistries } from '../registry/target.ts';
 import { environmentTag, latestTag } from '../registry/version.ts';
 import { contentHash, type Json } from './canonical-json.ts';
-import type { Plan, RolloutPlan } from './plan.ts';
+import type { Plan, PlannedGate, RolloutPlan } from './plan.ts';
 import type { PromotionSpec } from './promotion.ts';
 import type { RequestBody } from './request-body.ts';
 
@@ -70,10 +76,7 @@ export function makePlan(facts: PlanFacts): Plan {
     from,
     to,
     source: { environment: from, by: facts.evidence?.requestId ?? (kind === 'repair' ? facts.repaired!.requestId : 'published') },
-    gates: target.gates.map((name) => {
-      const definition = configuration.gates[name]!;
-      return { name, type: definition.type, definitionHash: contentHash(definition as unknown as Json) };
-    }),
+    gates: plannedGates(configuration, target.gates),
     approvals: stagesFor(target.approvals, { impact: spec.request.impactAssessment, type: body.target.type, kind }),
     approvalTimeoutSeconds: target.approvalTimeoutSeconds,
     approvalValidSeconds: target.approvalValidSeconds,
@@ -89,7 +92,7 @@ export function makePlan(facts: PlanFacts): Plan {
       ...(kind === 'promote' || environment?.current?.digest === version.digest ? [latestTag(to)] : []),
     ],
     // A repair changes what registries hold, never what runs.
-    rollout: kind === 'repair' ? NO_ROLLOUT : rolloutOf(configuration, to, artifact.workload?.name),
+    rollout: kind === 'repair' ? NO_ROLLOUT : rolloutOf(target, artifact.workload?.name, target.rollout),
     rollbackTarget: kind === 'repair' ? null : (environment?.current?.digest ?? null),
     scheduledDate: spec.request.scheduledDate,
     policyHash: configuration.hash,
@@ -108,11 +111,19 @@ function refuseUnknownRepair({ version, to, repaired }: PlanFacts): void {
   });
 }
 
-function rolloutOf(configuration: Configuration, to: string, workload: string | undefined): RolloutPlan {
-  const environment = configuration.environments[to]!;
-  if (workload === undefined || environment.cluster === undefined) return NO_ROLLOUT;
-  const { strategy, weights, bakeSeconds, smoke } = environment.rollout;
-  return { strategy, weights, bakeSeconds, smoke, cluster: environment.cluster, namespace: environment.namespace, workload };
+/** How the workload is moved: `how` is what the environment says of promotions or of rollbacks. */
+export function rolloutOf(environment: EnvironmentConfiguration, workload: string | undefined, how: RolloutConfiguration): RolloutPlan {
+  const { cluster, namespace } = environment;
+  if (workload === undefined || cluster === undefined) return NO_ROLLOUT;
+  return { ...how, cluster, namespace, workload };
+}
+
+/** The gates by name, each bound to its definition. */
+export function plannedGates(configuration: Configuration, names: readonly string[]): PlannedGate[] {
+  return names.map((name) => {
+    const definition = configuration.gates[name]!;
+    return { name, type: definition.type, definitionHash: contentHash(definition as unknown as Json) };
+  });
 }
 
 /** `spec` of the request as it is stored and rendered: defaults filled in. */

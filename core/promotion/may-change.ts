@@ -4,9 +4,9 @@ import { isOwnRequest, type Membership, mayUse } from '../access/membership.ts';
 import { Refusal } from '../errors.ts';
 import type { Promotion } from './promotion.ts';
 
-export type RequestChange = 'edit' | 'cancel' | 'retry' | 'execute';
+export type RequestChange = 'edit' | 'cancel' | 'retry' | 'execute' | 'abort';
 
-/** Refusal FORBIDDEN. Edit needs the verb to request; cancel and retry are for the requester or who may roll back; execute has its own verb. */
+/** Refusal FORBIDDEN. Edit needs the verb to request; cancel, retry and abort are for the requester or who may roll back; execute has its own verb. */
 export function refuseChange(
   change: RequestChange,
   promotion: Promotion,
@@ -23,6 +23,7 @@ export function refuseChange(
       throw new Refusal('FORBIDDEN', 'your roles do not include the verb "execute"');
     case 'cancel':
     case 'retry':
+    case 'abort':
       if (isRequester || mayUse(membership, 'rollback', promotion.tenant, promotion.to)) return;
       throw new Refusal('FORBIDDEN', `only its requester, or who holds the verb "rollback", may ${change} a request`);
   }

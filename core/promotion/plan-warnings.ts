@@ -9,6 +9,8 @@ export interface WarningFacts {
   isRunning: boolean;
   /** Another promotion changes the target environment now. */
   isLocked: boolean;
+  /** When this digest was rolled back from the target environment, if it was. */
+  rolledBackAt: string | undefined;
 }
 
 export function warningsOf(plan: Plan, spec: PromotionSpec, facts: WarningFacts): string[] {
@@ -22,6 +24,7 @@ export function warningsOf(plan: Plan, spec: PromotionSpec, facts: WarningFacts)
     ...unreachableWeights(plan, facts.replicas),
     ...(falseClaims.length > 0 ? [`claimed as not done: ${falseClaims.join(', ')}`] : []),
     ...(facts.isRunning ? [`${plan.to} runs this digest already: a request would change nothing`] : []),
+    ...(facts.rolledBackAt ? [`${plan.version} was rolled back from ${plan.to} at ${facts.rolledBackAt}`] : []),
     ...(facts.isLocked ? [`another promotion changes ${plan.to} now; this one would wait for it`] : []),
     ...(plan.rollout.strategy !== 'none' && plan.rollbackTarget === null
       ? [`nothing runs in ${plan.to} yet: there is nothing to roll back to`]

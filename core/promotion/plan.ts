@@ -68,6 +68,11 @@ export function planHashOf(plan: Plan): string {
   return contentHash(plan as unknown as Json);
 }
 
+/** What a rollout does first: a rollback copies nothing, it makes sure that everything is still there. */
+export function firstStep({ kind }: Plan): 'copying' | 'verifying_copy' {
+  return kind === 'rollback' ? 'verifying_copy' : 'copying';
+}
+
 /** The steps a plan takes, in order, as `steps[]` of a preview and as `status.step` while they run. */
 export function stepsOf(plan: Plan): string[] {
   const rollout =
@@ -78,5 +83,5 @@ export function stepsOf(plan: Plan): string[] {
           ...(plan.rollout.smoke ? ['smoke'] : []),
           ...(plan.rollout.bakeSeconds > 0 ? ['bake'] : []),
         ]);
-  return ['copying', 'verifying_copy', 'tagging', ...rollout];
+  return plan.kind === 'rollback' ? ['verifying_copy', ...rollout] : ['copying', 'verifying_copy', 'tagging', ...rollout];
 }

@@ -53,7 +53,7 @@ export function decisionPage(facts: DecisionPageFacts): Html {
     ? html`<div class="note problem" role="alert"><p><b>Nothing was recorded.</b> Look at what is marked below, and send it again.</p></div>`
     : NO_HTML;
   return html`<a class="skip" href="#decision">Go to the decision</a>
-<p class="lead">${personOf(promotion.requester)} asks to move it from ${promotion.from} to <b>${promotion.to}</b>. You are asked as <b>${foreign(approver.name)}</b> (${foreign(approver.email)}), until ${timeOf(promotion.expiresAt)}.</p>
+<p class="lead">${personOf(promotion.requester)} ${asksFor(promotion)}. You are asked as <b>${foreign(approver.name)}</b> (${foreign(approver.email)}), until ${timeOf(promotion.expiresAt)}.</p>
 ${problem}${visitorNote(facts)}${moveOf(facts)}${changesOf('Changed since it was last asked for', texts.changes ?? [])}
 <h2>Why, and what if it goes wrong</h2>
 ${listOf([
@@ -66,6 +66,12 @@ ${listOf([
   ['Claims', claimsOf(texts)],
 ])}
 ${gatesOf(facts)}${othersOf(facts)}${formOf(facts)}`;
+}
+
+function asksFor({ kind, from, to, releaseVersion }: Promotion): Html {
+  return kind === 'rollback'
+    ? html`asks to roll <b>${to}</b> back to ${releaseVersion}, which ran there before`
+    : html`asks to move it from ${from} to <b>${to}</b>`;
 }
 
 /** Differences of two plans as a table of before and after. */

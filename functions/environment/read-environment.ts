@@ -54,6 +54,7 @@ export function renderPlace({ artifact, tenant, record, pending }: ArtifactPlace
     previous: record?.previous ?? null,
     health: record?.health ?? 'unknown',
     ...(record?.rolledBack ? { rolledBack: record.rolledBack } : {}),
+    held: record?.held ?? [],
     flags: {
       frozen: false,
       locked: record?.holder !== undefined,

@@ -18,6 +18,8 @@ export function begin(evidence: Evidence) {
         switch (outcome.kind) {
           case 'gates':
             return { next: 'gates' };
+          case 'back':
+            return { next: 'roll-back' };
           case 'approval':
             if (outcome.change) await promotions.commit(outcome.change);
             return { next: 'approval' };
@@ -47,10 +49,10 @@ async function decideNow(promotion: Promotion) {
     environments.get(promotion.to, promotion.artifact),
   ]);
   if (!plan) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
-  const evidenceHolds =
-    (plan.kind === 'promote' && environmentBefore(approvers.configuration, plan.from) === undefined) ||
-    // What is repaired is proven by the environment itself.
-    (await environments.evidence(plan.kind === 'repair' ? plan.to : plan.from, plan.artifact, plan.digest)) !== undefined;
+  // What is published into the first environment needs no proof of having been promoted there; what returns or is repaired must have been there once.
+  const isFirst = plan.kind === 'promote' && environmentBefore(approvers.configuration, plan.from) === undefined;
+  const proof = plan.kind === 'repair' ? plan.to : plan.from;
+  const evidenceHolds = isFirst || (await environments.evidence(proof, plan.artifact, plan.digest)) !== undefined;
   return decideBegin({ promotion, plan, decisions, approvers, environment, evidenceHolds, now: clock.now() });
 }
 

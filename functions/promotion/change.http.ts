@@ -1,5 +1,6 @@
-/** Cancel, retry and execute: three words for a request, one way of saying them. */
+/** Cancel, abort, retry and execute: four words for a request, one way of saying them. */
 
+import { abort } from '../../core/promotion/abort.ts';
 import type { PromotionChange } from '../../core/promotion/change.ts';
 import { type Acting, cancel, execute, retry } from '../../core/promotion/create.ts';
 import { type RequestChange, refuseChange } from '../../core/promotion/may-change.ts';
@@ -7,10 +8,13 @@ import { changing } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { TwoPhaseHandler } from '../kit/http.ts';
-import { promotions } from '../kit/state.ts';
+import { clock, promotions } from '../kit/state.ts';
 import { findOfCall, readRequestFor, refuseOtherVersion } from './find-request.ts';
 
-function changeBy(change: RequestChange, rule: (promotion: Promotion, acting: Acting) => PromotionChange): TwoPhaseHandler<Promotion> {
+function changeBy(
+  change: RequestChange,
+  rule: (promotion: Promotion, acting: Acting, at: string) => PromotionChange,
+): TwoPhaseHandler<Promotion> {
   return {
     async find(call) {
       const promotion = await findOfCall(call);
@@ -22,7 +26,7 @@ function changeBy(change: RequestChange, rule: (promotion: Promotion, acting: Ac
         async () => (await promotions.head(found.id)) ?? found,
         async (promotion) => {
           refuseOtherVersion(call, promotion);
-          await promotions.commit(rule(promotion, actingOf(call)));
+          await promotions.commit(rule(promotion, actingOf(call), clock.now().toISOString()));
         },
       );
       return { status: 200, body: await readRequestFor(call, found.id) };
@@ -32,6 +36,8 @@ function changeBy(change: RequestChange, rule: (promotion: Promotion, acting: Ac
 
 /** `POST …/cancel`: withdraws a request that has not begun. */
 export const cancelRequest = changeBy('cancel', cancel);
+/** `POST …/abort`: ends a rollout by the way back. */
+export const abortRequest = changeBy('abort', abort);
 /** `POST …/retry`: runs the gates of a blocked request again. */
 export const retryRequest = changeBy('retry', retry);
 /** `POST …/execute`: gives the word that an approved promotion waits for. */

@@ -1,4 +1,5 @@
 /** `POST /v1/requests/{env}/preview`: what a request would do, found out by reading only. */
+import type { Approvers } from '../../core/approval/delegation.ts';
 import { eligibleFor } from '../../core/approval/eligible.ts';
 import { groupOf } from '../../core/approval/stage.ts';
 import type { EnvironmentRecord } from '../../core/environment/environment.ts';
@@ -37,7 +38,7 @@ async function previewNow(call: PreviewCall, registries: RegistryReader, runner:
   const { plan, version, environment } = await draftPlan(call, registries, caller.actor.key);
   const planHash = planHashOf(plan);
   const [gates, copy, approvers] = await Promise.all([
-    tryGates(call, plan, planHash, runner),
+    tryGates(call, plan, planHash, body.preChecks, runner),
     estimate(call, plan, registries),
     approversNow(),
   ]);
@@ -52,17 +53,7 @@ async function previewNow(call: PreviewCall, registries: RegistryReader, runner:
     to: plan.to,
     current: environment?.current ?? null,
     gates,
-    approvals: {
-      required: plan.approvals.length > 0,
-      stages: plan.approvals.map((stage) => ({
-        name: stage.name,
-        rules: stage.rules.map((rule) => ({
-          team: groupOf(rule),
-          min: rule.min,
-          eligible: eligibleFor(rule, promotion, approvers).map((person) => person.email),
-        })),
-      })),
-    },
+    approvals: approvalsOf(plan, promotion, approvers),
     steps: stepsOf(plan),
     rollbackTarget: plan.rollbackTarget,
     diff: diffOf(plan, environment),
@@ -73,6 +64,7 @@ async function previewNow(call: PreviewCall, registries: RegistryReader, runner:
         replicas: workload?.replicas,
         isRunning: environment?.current?.digest === plan.digest,
         isLocked: environment?.holder !== undefined,
+        rolledBackAt: environment?.held?.find(({ digest }) => digest === plan.digest)?.at,
       }),
       ...(copy ? [] : ['the size of the copy could not be estimated in time']),
     ],
@@ -80,8 +72,29 @@ async function previewNow(call: PreviewCall, registries: RegistryReader, runner:
   return { status: 200, body: answer };
 }
 
+/** Who would be asked. */
+export function approvalsOf(plan: Plan, promotion: Parameters<typeof eligibleFor>[1], approvers: Approvers) {
+  return {
+    required: plan.approvals.length > 0,
+    stages: plan.approvals.map((stage) => ({
+      name: stage.name,
+      rules: stage.rules.map((rule) => ({
+        team: groupOf(rule),
+        min: rule.min,
+        eligible: eligibleFor(rule, promotion, approvers).map((person) => person.email),
+      })),
+    })),
+  };
+}
+
 /** Gates that only read are tried; the others, and those that are not done in time, are `not_run`. */
-function tryGates({ configuration, body, caller }: PreviewCall, plan: Plan, planHash: string, runner: GateRunner) {
+export function tryGates(
+  { configuration, caller }: Pick<PreviewCall, 'configuration' | 'caller'>,
+  plan: Plan,
+  planHash: string,
+  claims: RequestBody['preChecks'],
+  runner: GateRunner,
+) {
   const subject = {
     tenant: plan.tenant,
     artifact: plan.artifact,
@@ -91,7 +104,7 @@ function tryGates({ configuration, body, caller }: PreviewCall, plan: Plan, plan
     to: plan.to,
     planHash,
     requester: caller.actor.email,
-    claims: body.preChecks,
+    claims,
   };
   return Promise.all(
     plan.gates.map(async ({ name, type }) => {

@@ -46,7 +46,7 @@ export function renderRequest(facts: RequestFacts) {
     apiVersion: API_VERSION,
     kind: 'PromotionRequest',
     metadata: metadataOf(promotion),
-    spec: texts.spec,
+    spec: { ...kindOf(promotion), ...texts.spec },
     status: {
       ...progressOf(promotion),
       gates: plan.gates.map((gate) =>
@@ -119,7 +119,7 @@ export function renderSummary(promotion: Promotion) {
     kind: 'PromotionRequest',
     metadata: metadataOf(promotion),
     spec: {
-      ...(promotion.kind === 'repair' ? { kind: promotion.kind } : {}),
+      ...kindOf(promotion),
       target: {
         type: promotion.artifactType,
         name: promotion.artifact,
@@ -135,6 +135,11 @@ export function renderSummary(promotion: Promotion) {
     },
     status: progressOf(promotion),
   };
+}
+
+/** What is asked for, where it is not a promotion. */
+function kindOf({ kind }: Promotion): { kind?: 'rollback' | 'repair' } {
+  return kind === 'promote' ? {} : { kind };
 }
 
 /** A line of the history: addresses for people, a word for the engine. */

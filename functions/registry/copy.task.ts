@@ -11,7 +11,7 @@ import type { RegistryReader, RegistryWriter } from '../../core/registry/ports.t
 import { promotions } from '../kit/state.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
 import { overRegistries, recordOf, registryNamed, throwRequired } from './each-registry.ts';
-import { heldPromotion } from './held-promotion.ts';
+import { heldPromotion, wayOf } from './held-promotion.ts';
 
 /** Of the function's 900 s, 300 s are left for the blobs that are under way when the deadline comes. */
 const DEADLINE_SECONDS = 600;
@@ -31,7 +31,7 @@ export function copy({ writer, reader, seconds = DEADLINE_SECONDS }: CopyWorld) 
   return async (event: RunEvent): Promise<NextStep> => {
     const deadline = realNow() + seconds * 1000;
     const held = await heldPromotion(event);
-    if (!held) return { next: 'end' };
+    if (!held) return wayOf(event);
     // A crash after the last event was written: the copy is done and recorded.
     if (!isCopying(held.promotion)) return { next: 'tag' };
     const { artifact, digest, registries } = held.plan;
@@ -42,7 +42,7 @@ export function copy({ writer, reader, seconds = DEADLINE_SECONDS }: CopyWorld) 
       return { bytes: copiedBytes, done };
     });
     const copied = await commit(event, (promotion, record) => recordPass(promotion, record, passes.results));
-    if (!copied) return { next: 'end' };
+    if (!copied) return wayOf(event);
     throwRequired(copied, passes.faults);
     if ([...passes.results.values()].some((pass) => 'done' in pass && !pass.done)) return { next: 'copy' };
 
@@ -52,7 +52,7 @@ export function copy({ writer, reader, seconds = DEADLINE_SECONDS }: CopyWorld) 
       return { comparison };
     });
     const verified = await commit(event, (promotion, record) => recordReadBack(promotion, record, readBacks.results));
-    if (!verified) return { next: 'end' };
+    if (!verified) return wayOf(event);
     throwRequired(verified, readBacks.faults);
     return { next: 'tag' };
   };

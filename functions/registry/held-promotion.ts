@@ -6,12 +6,18 @@ import { Fault } from '../../core/errors.ts';
 import { type Plan, planHashOf } from '../../core/promotion/plan.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { environments, promotions } from '../kit/state.ts';
-import type { RunEvent } from '../kit/task.ts';
+import type { NextStep, RunEvent } from '../kit/task.ts';
 
 export interface HeldPromotion {
   promotion: Promotion;
   plan: Plan;
   environment: EnvironmentRecord;
+}
+
+/** Where the run goes when it no longer holds a promotion that goes forward: back, if it was aborted. */
+export async function wayOf({ requestId, attempt }: RunEvent): Promise<NextStep> {
+  const promotion = await promotions.head(requestId);
+  return { next: promotion?.attempt === attempt && promotion.phase === 'rolling_back' ? 'roll-back' : 'end' };
 }
 
 /**

@@ -8,7 +8,7 @@ import { environmentTag } from '../../core/registry/version.ts';
 import { promotions } from '../kit/state.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
 import { overRegistries, recordOf, registryNamed, throwRequired } from './each-registry.ts';
-import { heldPromotion } from './held-promotion.ts';
+import { heldPromotion, wayOf } from './held-promotion.ts';
 
 /** Word in the history that says that this task is done. */
 const TAGGED = 'tagged';
@@ -17,12 +17,14 @@ const TAGGED = 'tagged';
 export function tag(writer: RegistryWriter) {
   return async (event: RunEvent): Promise<NextStep> => {
     const held = await heldPromotion(event);
-    if (!held) return { next: 'end' };
+    if (!held) return wayOf(event);
     const { plan } = held;
-    const name = environmentTag(plan.version, plan.to);
     const record = await recordOf(held);
-    // Nothing is tagged before it was read back in every registry that counts.
+    // Nothing is tagged or run before it was read back in every registry that counts.
     if (!requiredAre(record, 'verified', 'tagged')) return { next: 'copy' };
+    // A rollback returns to what has its tag since it was promoted, or never had one because it was adopted.
+    if (plan.kind === 'rollback') return nextAfterTag(plan);
+    const name = environmentTag(plan.version, plan.to);
     const { results, faults } = await overRegistries(record, ['verified', 'tagged'], async (registry) =>
       writer.tagOnce(await registryNamed(registry), plan.artifact, name, plan.digest),
     );

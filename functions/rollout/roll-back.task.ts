@@ -39,7 +39,7 @@ export function rollBack(world: RolloutWorld) {
     const unhealthy = touched ? await restore(world, await placeOf(world, plan, holder), plan) : undefined;
     const ended =
       unhealthy === undefined
-        ? endRollback(promotion, at(), plan.rollbackTarget)
+        ? endRollback(promotion, at(), plan.rollbackTarget, await world.environments.get(promotion.to, promotion.artifact))
         : fail(promotion, at(), { code: 'STABLE_UNHEALTHY', message: unhealthy, step: 'rollback' }, { touched: true, holds: true });
     const after = await world.promotions.commit(ended);
     await world.environments.wakeWaiters(promotion.to, promotion.artifact);

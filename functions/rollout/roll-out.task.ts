@@ -26,6 +26,8 @@ export function rollOut(world: RolloutWorld) {
     try {
       return await step(world, current, plan);
     } catch (error) {
+      // Recorded by who aborted it.
+      if (error instanceof Fault && error.code === 'ABORTED') return { next: 'roll-back' };
       const failure = failureOf(error, current.head);
       if (!failure) throw error;
       const at = world.clock.now().toISOString();

@@ -82,9 +82,18 @@ async function becomeReady(
   isNew = true,
 ): Promise<Seen> {
   const digest = isNew ? plan.digest : undefined;
-  const seen = await awaitReady(world.stopwatch, seconds, () => look(place, name, { image, digest, replicas }));
+  const seen = await awaitReady(world.stopwatch, seconds, async () => {
+    await refuseAborted(world, place);
+    return look(place, name, { image, digest, replicas });
+  });
   if (seen.readiness.state === 'failed') throw new RolloutFailure(seen.readiness.code, seen.readiness.message);
   return seen;
+}
+
+/** A step waits for minutes; whoever aborts it does not. Throws ABORTED. */
+async function refuseAborted({ promotions }: RolloutWorld, { holder }: Place): Promise<void> {
+  const promotion = await promotions.head(holder.requestId);
+  if (promotion?.phase !== 'promoting') throw new Fault('ABORTED', `${holder.requestId} is to go back`);
 }
 
 async function measureAndSmoke(moving: Moving, weight: number, image: string): Promise<StepMeasure> {

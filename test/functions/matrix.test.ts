@@ -22,7 +22,12 @@ const SOMEBODY = 'cpi2';
 const LENDER = 'lead';
 const ENVIRONMENT = 'staging';
 /** Names a thing of the finance tenant in every way that a body can, and fits no schema: nothing is ever changed. */
-const BODY = { target: { type: 'api', name: 'payment-api', version: '1.1.0' }, tenants: ['tenant-finance'], nonsense: true };
+const BODY = {
+  target: { type: 'api', name: 'payment-api', version: '1.1.0' },
+  artifact: 'payment-api',
+  tenants: ['tenant-finance'],
+  nonsense: true,
+};
 
 /** What a route demands in its query, naming things of the finance tenant. */
 const QUERIES: Readonly<Record<string, string>> = { verifyCopy: '?artifact=payment-api&version=1.0.0' };

@@ -65,7 +65,13 @@ export interface World {
   logged: string[];
   /** Operations of the table and of KMS that were called, in order. */
   awsCalls: string[];
-  registry: { tags: Record<string, string> };
+  registry: {
+    tags: Record<string, string>;
+    /** `<registry> <digest>`, or `<registry> blob of <digest>`: what is not there any more. */
+    gone: string[];
+    /** Labels of images by digest; an error where they cannot be read. */
+    labels: Record<string, Record<string, string> | Error>;
+  };
   gates: { status: 'passed' | 'failed'; delayMs: number };
   close(): Promise<void>;
 }
@@ -158,7 +164,7 @@ export async function startWorld(
     ALLOWED_ORIGINS: [issuer.origin, ...configuration.ci.map((entry) => new URL(entry.issuer).origin)].join(),
   });
 
-  const registry: World['registry'] = { tags: { '1.1.0': DIGEST, '1.2.0': OTHER_DIGEST } };
+  const registry: World['registry'] = { tags: { '1.1.0': DIGEST, '1.2.0': OTHER_DIGEST }, gone: [], labels: {} };
   const gates: World['gates'] = { status: 'passed', delayMs: 0 };
   const handlers = await loadHandlers(registry, gates);
   const state = await import('../../functions/kit/state.ts');
@@ -263,10 +269,20 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
       const digest = version.startsWith('sha256:') ? version : registry.tags[version];
       return digest === undefined ? undefined : { tag: version, releaseVersion: version, digest };
     },
-    digestOf: async (_registry, _repository, tag) => registry.tags[tag],
-    facts: async () => ({ digest: DIGEST, mediaType: '', labels: {}, platforms: [], sizeBytes: 1 }),
     compare: async () => ({ complete: true, sourceRoot: DIGEST, targetRoot: DIGEST, manifests: 1, blobs: 2, missing: [] }),
-    estimate: async () => ({ blobs: 3, bytes: 3_000, missingBlobs: 1, missingBytes: 1_000 }),
+    digestOf: async ({ name }, _repository, reference) => {
+      if (registry.gone.includes(`${name} ${reference}`)) return undefined;
+      return reference.startsWith('sha256:') ? reference : registry.tags[reference];
+    },
+    facts: async (_registry, _repository, digest) => {
+      const labels = registry.labels[digest] ?? {};
+      if (labels instanceof Error) throw labels;
+      return { digest, mediaType: '', labels, platforms: [], sizeBytes: 1 };
+    },
+    estimate: async (source, target, _repository, digest) => {
+      const missing = source.name !== target.name || registry.gone.includes(`${target.name} blob of ${digest}`) ? 1 : 0;
+      return { blobs: 3, bytes: 3_000, missingBlobs: missing, missingBytes: missing * 1_000 };
+    },
   };
   const runner: GateRunner = {
     run: async () => {
@@ -280,6 +296,7 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
   const { editRequest } = await import('../../functions/promotion/edit.http.ts');
   const { verifyCopy } = await import('../../functions/registry/verify-copy.http.ts');
   const changes = await import('../../functions/promotion/change.http.ts');
+  const { previewRollback, createRollback } = await import('../../functions/rollout/rollback.http.ts');
   const { breakGlass } = await import('../../functions/gate/break-glass.http.ts');
   const { closeReview } = await import('../../functions/gate/reviews.http.ts');
   const load = async (group: string) => ((await import(`../../functions/${group}.group.ts`)) as { handler: Handler }).handler;
@@ -297,6 +314,8 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
       breakGlass,
       closeReview,
       verifyCopy: verifyCopy(reader),
+      previewRollback: previewRollback(reader, runner),
+      createRollback: createRollback(reader),
     }) as unknown as Handler,
   };
 }

@@ -108,6 +108,8 @@ describe('promotion.asl.json ends', () => {
     ['without rollout when it is rejected', { ...straight, begin: [{ next: 'end' }] }, 'SUCCEEDED', 'Ended without rollout'],
     ['rolled back when a step says so', { ...straight, 'roll-out': [{ next: 'roll-back' }], ...back }, 'FAILED', 'Rolled back'],
     ['rolled back when a step breaks', { ...straight, 'roll-out': [{ errorType: 'Sandbox.Timedout' }], ...back }, 'FAILED', 'Rolled back'],
+    ['rolled back when it is aborted while it copies', { ...straight, copy: [{ next: 'roll-back' }], ...back }, 'FAILED', 'Rolled back'],
+    ['rolled back when it is aborted at its end', { ...straight, finish: [{ errorType: 'ABORTED' }], ...back }, 'FAILED', 'Rolled back'],
     ['as failed when the copy breaks', { ...straight, copy: [{ errorType: 'DIGEST_MISMATCH' }] }, 'FAILED', 'Failed'],
     [
       'as failed when the way back says so',
@@ -140,6 +142,10 @@ describe('promotion.asl.json ends', () => {
 
   it('never hand the task token to a state that does not wait', async () => {
     const { calls } = await walkPromotion(straight);
-    expect(calls.filter(({ taskToken }) => taskToken !== undefined).map(({ task }) => task)).toEqual(['run-gates', 'wait']);
+    const waiting = calls.filter(({ taskToken }) => taskToken !== undefined);
+    expect(waiting.map(({ task, kind = '' }) => `${task} ${kind}`.trim())).toEqual([
+      ...['run-gates', 'wait approval'],
+      ...Array.from({ length: 3 }, () => 'wait bake'),
+    ]);
   });
 });

@@ -43,7 +43,7 @@ describe('the conditions', () => {
       expect.objectContaining({ update: { pk: 'ENV#prod#a', sk: 'HEAD' }, condition: byHolder }),
     ]);
     const occupied = environmentWrites(
-      { kind: 'occupy', ...place('a'), occupant: occupant('1', DIGEST), history: entry('1', DIGEST, 'succeeded') },
+      { kind: 'occupy', ...place('a'), occupant: occupant('1', DIGEST), held: [], history: entry('1', DIGEST, 'succeeded') },
       promotion,
       at,
     );
@@ -86,7 +86,7 @@ describe('what an environment holds', () => {
     const first = occupant('1', DIGEST);
     const second = { ...occupant('2', OTHER_DIGEST), at: '2026-11-21T00:00:00.000Z' };
     await apply({ kind: 'acquire', ...place('app'), fence: 1 });
-    await apply({ kind: 'occupy', ...place('app'), occupant: first, history: entry('1', DIGEST, 'succeeded') });
+    await apply({ kind: 'occupy', ...place('app'), occupant: first, held: [], history: entry('1', DIGEST, 'succeeded') });
     expect(await environments.get('prod', 'app')).not.toHaveProperty('previous');
     await apply({ kind: 'acquire', ...place('app'), fence: 2 });
     await apply({
@@ -94,6 +94,7 @@ describe('what an environment holds', () => {
       ...place('app'),
       occupant: second,
       previous: first,
+      held: [],
       history: entry('2', OTHER_DIGEST, 'succeeded', second.at),
     });
     expect(await environments.get('prod', 'app')).toMatchObject({

@@ -126,7 +126,7 @@ promotion:
   });
 
   it('rollback, policies, retention, lifecycle and approval time-out', () => {
-    load(`
+    const { configuration } = load(`
 environments:
   prod:
     require_approval: true
@@ -166,6 +166,19 @@ artifacts:
       replacement: v1.1.0
       support_window: 12 months
 `);
+    expect(configuration.environments['prod']!.rollback).toMatchObject({
+      approvals: [
+        {
+          name: 'rollback',
+          rules: [
+            { team: 'platform-leads', min: 1 },
+            { team: 'incident-commander', min: 1 },
+          ],
+        },
+      ],
+      approvalTimeoutSeconds: 4 * 3_600,
+      rollout: { strategy: 'direct', weights: [100] },
+    });
     load('platform:\n  ref: oci://registry.example.com/floe-platform:v1.2.*  # Allow patch updates\n');
   });
 
@@ -227,6 +240,71 @@ describe('where a click in Slack decides', () => {
     expect(teamsOf('')).toEqual([]);
     expect(teamsOf(', team_id: T012AB3CD')).toEqual(['T012AB3CD']);
     expect(teamsOf(', team_id: [T012AB3CD, T012AB3CE]')).toEqual(['T012AB3CD', 'T012AB3CE']);
+  });
+});
+
+describe('the way back on request', () => {
+  const DEMO = readFileSync(join(root, 'greenlight.yaml'), 'utf8');
+  /** The demo with this `rollback` of prod, and this one of all environments. */
+  const read = (prod: string, all = '') =>
+    readConfiguration(
+      DEMO.replace('    tier: production\n', `    tier: production\n    rollback: { ${prod} }\n`).replace(
+        'promotion:\n',
+        `promotion:\n  rollback: { ${all} }\n`,
+      ),
+    );
+  const of = (prod: string, all?: string) => {
+    const result = read(prod, all);
+    if (!result.ok) throw new Error(JSON.stringify(result.problems));
+    return { ...result, rollback: result.configuration.environments['prod']!.rollback };
+  };
+
+  it('asks whom promotions ask, sooner, runs the gates that only read, and goes at once', () => {
+    const { rollback, configuration } = of('');
+    const { approvals } = configuration.environments['prod']!;
+    expect(rollback).toMatchObject({ approvals, gates: ['policy', 'signature'], approvalTimeoutSeconds: 4 * 3_600 });
+    expect(rollback.rollout).toEqual({ strategy: 'direct', weights: [100], bakeSeconds: 0, smoke: true });
+    expect(configuration.environments['staging']!.rollback.rollout.smoke).toBe(false);
+  });
+
+  it('is what the file says for all, and what it says for one over it', () => {
+    const all = 'require_approval: true, approval_teams: [qa], gates: [policy]';
+    expect(of('', all).rollback).toMatchObject({ approvals: [{ rules: [{ team: 'qa' }] }], gates: ['policy'] });
+    const own = of('approval_teams: [security], approval_timeout: 1h, gates: [], rollout: { canary: [50, 100], bake: 10s }', all).rollback;
+    expect(own).toMatchObject({ approvals: [{ rules: [{ team: 'security' }] }], gates: [], approvalTimeoutSeconds: 3_600 });
+    expect(own.rollout).toMatchObject({ strategy: 'canary', weights: [50, 100], bakeSeconds: 10 });
+  });
+
+  it('needs nobody only where the file says so, and says what that means for production', () => {
+    const { rollback, warnings } = of('require_approval: false', 'approval_teams: [qa]');
+    expect(rollback.approvals).toEqual([]);
+    expect(warnings.join()).toContain('nobody approves a rollback of production');
+    expect(of('').warnings.join()).not.toContain('nobody approves');
+  });
+
+  it('needs somebody where the file demands it, also where promotions need nobody', () => {
+    const text = 'environments:\n  dev: { rollback: { require_approval: true } }\n';
+    expect(load(text).configuration.environments['dev']!.rollback.approvals).toEqual([
+      { name: 'rollback', rules: [{ role: 'cpi', min: 1 }] },
+    ]);
+    const conditional = load(
+      'environments:\n  dev: { rollback: { require_approval: true }, approvals: [{ name: big, rules: [{ role: cpi }], when: { impact: [high] } }] }\n',
+    );
+    expect(conditional.configuration.environments['dev']!.rollback.approvals.map(({ name }) => name)).toEqual(['big', 'rollback']);
+    expect(load('environments:\n  dev: {}\n').configuration.environments['dev']!.rollback.approvals).toEqual([]);
+  });
+
+  it.each([
+    ['approval_teams: [securty]', 'nobody is in team securty'],
+    ['approval_teams: []', 'approval_teams'],
+    ['require_approval: false, approval_teams: [security]', 'switched off at once'],
+    ['gates: [polcy]', 'there is no gate polcy'],
+    ['rollout: { canary: [50, 20, 100] }', 'canary weights must grow'],
+    ['approval_timeout: soon', 'not a length of time'],
+    ['auto: true', 'unknown key'],
+  ])('is refused with %s', (prod, message) => {
+    const result = read(prod);
+    expect(!result.ok && result.problems.map((problem) => problem.message).join()).toContain(message);
   });
 });
 

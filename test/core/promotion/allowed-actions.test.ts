@@ -30,7 +30,8 @@ describe('what a person may do with a request', () => {
     ['blocked', { dev: ['edit', 'cancel', 'retry'], lead: [], viewer: [], qa: ['edit', 'cancel', 'retry', 'break-glass'] }],
     ['pending_approval', { dev: ['edit', 'cancel'], lead: ['approve', 'reject'], viewer: [], qa: ['edit', 'cancel'] }],
     ['approved', { dev: ['edit', 'cancel', 'execute'], lead: [], viewer: [], qa: ['edit', 'cancel', 'execute'] }],
-    ['promoting', { dev: [], lead: [], viewer: [], qa: [] }],
+    ['promoting', { dev: ['abort'], lead: [], viewer: [], qa: ['abort'] }],
+    ['rolling_back', { dev: [], lead: [], viewer: [], qa: [] }],
     ['succeeded', { dev: [], lead: [], viewer: [], qa: [] }],
     ['expired', { dev: [], lead: [], viewer: [], qa: [] }],
   ])('that is %s', (phase, expected) => {

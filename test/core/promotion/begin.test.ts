@@ -6,7 +6,18 @@ import type { Waiver } from '../../../core/gate/waiver.ts';
 import { approvalsHoldUntil, type BeginFacts, begin, expired, lapsed } from '../../../core/promotion/begin.ts';
 import { PHASES, type Phase } from '../../../core/promotion/phase.ts';
 import { planHashOf } from '../../../core/promotion/plan.ts';
-import { actor, approversOf, DIGEST, decisionBy, demoConfiguration, NOW, prodPlan, promotionIn, requestBody } from './fixture.ts';
+import {
+  actor,
+  approversOf,
+  DIGEST,
+  decisionBy,
+  demoConfiguration,
+  NOW,
+  OTHER_DIGEST,
+  prodPlan,
+  promotionIn,
+  requestBody,
+} from './fixture.ts';
 
 const { plan } = prodPlan();
 const environment: EnvironmentRecord = {
@@ -33,6 +44,13 @@ function facts(phase: Phase, more: Partial<BeginFacts> = {}): BeginFacts {
   };
 }
 
+/** An approved rollback that nobody had to approve, of the version with this digest. */
+function rollbackFrom(digest: string | null) {
+  const way = { ...plan, kind: 'rollback' as const, from: 'prod', approvals: [], rollbackTarget: digest };
+  const planHash = planHashOf(way);
+  return { plan: way, promotion: promotionIn('approved', { kind: 'rollback', from: 'prod', planHash, firstPlanHash: planHash }) };
+}
+
 /** The demo with one person changed. */
 function configurationWith(subject: string, change: Partial<Configuration['people'][number]>): Configuration {
   const configuration = demoConfiguration();
@@ -47,6 +65,7 @@ describe('what follows from the phase alone', () => {
       validating: 'gates',
       pending_approval: 'approval',
       approved: 'start',
+      rolling_back: 'back',
     };
     const outcome = begin(facts(phase));
     expect(outcome.kind).toBe(expected[phase] ?? 'stop');
@@ -87,6 +106,18 @@ describe('the start', () => {
     expect(begin(facts('approved', { environment: undefined }))).toMatchObject({ change: { after: { fence: 1 } } });
   });
 
+  it('of a rollback verifies instead of copying, and is told as a rollback', () => {
+    const { promotion, plan: way } = rollbackFrom(DIGEST);
+    expect(begin(facts('approved', { promotion, plan: way, decisions: [] }))).toMatchObject({
+      kind: 'start',
+      change: {
+        after: { phase: 'promoting', step: 'verifying_copy' },
+        event: { type: 'rollback.started', data: { kind: 'rollback', rollbackTarget: DIGEST } },
+        notices: [{ type: 'rollback.started' }],
+      },
+    });
+  });
+
   it('may take its own lock again', () => {
     expect(begin(facts('approved', { environment: { ...environment, holder: 'PR-2026-0007-1' } })).kind).toBe('start');
   });
@@ -109,6 +140,20 @@ describe('what keeps an approved request from starting', () => {
     expect(outcome).toMatchObject({ kind: 'stop', change: { after: { phase: 'failed', failure: { code: 'PLAN_CHANGED' } } } });
     const other = begin(facts('approved', { plan: { ...plan, approvals: [] } }));
     expect(other).toMatchObject({ change: { after: { failure: { code: 'PLAN_CHANGED' } } } });
+  });
+
+  it('CAN-12 a rollback whose environment has moved on since it was asked for, however it was approved', () => {
+    for (const digest of [OTHER_DIGEST, null]) {
+      const { promotion, plan: way } = rollbackFrom(digest);
+      const outcome = begin(facts('approved', { promotion, plan: way, decisions: [] }));
+      expect(outcome).toMatchObject({
+        kind: 'stop',
+        change: { after: { phase: 'failed', failure: { code: 'PLAN_STALE', message: expect.stringContaining('runs 1.0.0 by now') } } },
+      });
+    }
+    const { promotion, plan: way } = rollbackFrom(DIGEST);
+    const taken = { ...environment, holder: 'PR-2026-0001-1' };
+    expect(begin(facts('approved', { promotion, plan: way, decisions: [], environment: taken }))).toMatchObject({ waitingOn: 'lock' });
   });
 
   it('evidence that is gone', () => {

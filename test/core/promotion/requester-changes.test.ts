@@ -223,14 +223,14 @@ describe('who may change a request', () => {
   const configuration = demoConfiguration();
   const promotion = promotionIn('pending_approval');
   const rows: Record<string, Record<RequestChange, string>> = {
-    dev: { edit: 'allowed', cancel: 'allowed', retry: 'allowed', execute: 'allowed' },
-    cpi: { edit: 'allowed', cancel: 'allowed', retry: 'allowed', execute: 'allowed' },
-    admin: { edit: 'allowed', cancel: 'allowed', retry: 'allowed', execute: 'allowed' },
-    lead: { edit: 'FORBIDDEN', cancel: 'FORBIDDEN', retry: 'FORBIDDEN', execute: 'FORBIDDEN' },
-    viewer: { edit: 'FORBIDDEN', cancel: 'FORBIDDEN', retry: 'FORBIDDEN', execute: 'FORBIDDEN' },
-    auditor: { edit: 'FORBIDDEN', cancel: 'FORBIDDEN', retry: 'FORBIDDEN', execute: 'FORBIDDEN' },
-    outsider: { edit: 'FORBIDDEN', cancel: 'FORBIDDEN', retry: 'FORBIDDEN', execute: 'FORBIDDEN' },
-    nobody: { edit: 'FORBIDDEN', cancel: 'FORBIDDEN', retry: 'FORBIDDEN', execute: 'FORBIDDEN' },
+    dev: { edit: 'allowed', cancel: 'allowed', abort: 'allowed', retry: 'allowed', execute: 'allowed' },
+    cpi: { edit: 'allowed', cancel: 'allowed', abort: 'allowed', retry: 'allowed', execute: 'allowed' },
+    admin: { edit: 'allowed', cancel: 'allowed', abort: 'allowed', retry: 'allowed', execute: 'allowed' },
+    lead: { edit: 'FORBIDDEN', cancel: 'FORBIDDEN', abort: 'FORBIDDEN', retry: 'FORBIDDEN', execute: 'FORBIDDEN' },
+    viewer: { edit: 'FORBIDDEN', cancel: 'FORBIDDEN', abort: 'FORBIDDEN', retry: 'FORBIDDEN', execute: 'FORBIDDEN' },
+    auditor: { edit: 'FORBIDDEN', cancel: 'FORBIDDEN', abort: 'FORBIDDEN', retry: 'FORBIDDEN', execute: 'FORBIDDEN' },
+    outsider: { edit: 'FORBIDDEN', cancel: 'FORBIDDEN', abort: 'FORBIDDEN', retry: 'FORBIDDEN', execute: 'FORBIDDEN' },
+    nobody: { edit: 'FORBIDDEN', cancel: 'FORBIDDEN', abort: 'FORBIDDEN', retry: 'FORBIDDEN', execute: 'FORBIDDEN' },
   };
   it.each(Object.keys(rows))('%s', (subject) => {
     const membership = membershipOfKey(configuration, keyOf(subject));
