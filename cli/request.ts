@@ -66,6 +66,15 @@ export interface PlaceView {
   health: string;
   rolledBack?: { version: string; requestId: string; at: string };
   flags?: { out_of_date?: boolean; locked?: boolean; frozen?: boolean; drifted?: boolean };
+  watch?: {
+    checkedAt: string;
+    drift: { status: string; running?: string[]; since?: string; why?: string };
+    rollback: {
+      ready: boolean;
+      lastSeconds?: number;
+      waysBack: { purpose: string; version: string; ready: boolean; problems: string[] }[];
+    };
+  };
   pending?: { id: string; version: string; phase: string; createdAt: string }[];
   history?: { version: string; digest: string; requestId: string; at: string; outcome: string }[];
 }

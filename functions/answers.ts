@@ -308,6 +308,29 @@ const place = {
   rolledBack: occupant.optional(),
   held: z.array(occupant),
   flags: z.strictObject({ frozen: z.boolean(), locked: z.boolean(), out_of_date: z.boolean(), drifted: z.boolean() }),
+  watch: z
+    .strictObject({
+      checkedAt: instant,
+      drift: z.discriminatedUnion('status', [
+        z.strictObject({ status: z.literal('none') }),
+        z.strictObject({ status: z.literal('drifted'), expected: digest, running: z.array(digest), since: instant }),
+        z.strictObject({ status: z.literal('unknown'), why: z.string() }),
+      ]),
+      rollback: z.strictObject({
+        ready: z.boolean(),
+        lastSeconds: z.number().optional(),
+        waysBack: z.array(
+          z.strictObject({
+            purpose: z.enum(['current', 'previous']),
+            version: z.string(),
+            digest,
+            ready: z.boolean(),
+            problems: z.array(z.string()),
+          }),
+        ),
+      }),
+    })
+    .optional(),
   pending: z.array(z.strictObject({ id: z.string(), version: z.string(), phase: z.enum(PHASES), createdAt: instant })),
 };
 const tier = z.enum(['standard', 'production']);

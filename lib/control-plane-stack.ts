@@ -90,7 +90,7 @@ export class ControlPlaneStack extends Stack {
     for (const name of ['request', 'gates'] as const) groups[name].allow(...readRegistries(this, configuration));
     groups.copy.allow(...readRegistries(this, configuration), ...writeRegistries(this, configuration));
     for (const name of ['rollout', 'adopt'] as const) groups[name].allow(...readClusters(this, configuration), secrets.read());
-    groups.adopt.allow(...readRegistries(this, configuration));
+    groups.adopt.allow(...readRegistries(this, configuration), this.readParameters());
 
     // Gates.
     give('gates', { BUILD_PROJECT: commandGates.project.projectName }, commandGates.start(), secrets.read(), this.readParameters());

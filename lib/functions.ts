@@ -42,7 +42,12 @@ export const FUNCTIONS = {
     description: 'Copies artifacts, writes tags, finishes promotions',
   },
   rollout: { entry: 'functions/rollout/rollout.group.ts', timeout: 480, memory: 512, description: 'Moves workloads forward and back' },
-  adopt: { entry: 'functions/rollout/adopt.job.ts', timeout: 120, memory: 512, description: 'Records what runs unrecorded' },
+  adopt: {
+    entry: 'functions/rollout/adopt.job.ts',
+    timeout: 120,
+    memory: 512,
+    description: 'Records what runs unrecorded, and watches for drift and lost ways back',
+  },
   wake: { entry: 'functions/promotion/wake.event.ts', timeout: 60, memory: 256, description: 'Starts and wakes runs', concurrency: 1 },
   reconcile: {
     entry: 'functions/promotion/reconcile.job.ts',

@@ -19,6 +19,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     REQ: ['get', 'query'],
     DECISION: ['query'],
     ENV: ['get', 'query'],
+    WATCH: ['get'],
     REVIEW: ['query'],
   },
   request: {
@@ -29,6 +30,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     ...APPROVERS,
     DECISION: ['query'],
     ENV: ['get', 'query'],
+    WATCH: ['get'],
     REVIEW: ['get', 'query', 'put', 'update'],
     PREVIEW: ['get', 'put'],
     COUNTER: ['update'],
@@ -69,7 +71,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
   },
   copy: { ...CHANGE, REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'] },
   rollout: { ...CHANGE, REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'] },
-  adopt: { ENV: ['get', 'put'], OUTBOX: ['put'] },
+  adopt: { ENV: ['get', 'query', 'put'], OUTBOX: ['put'], NOTICE: ['put'], WATCH: ['get', 'put'] },
   wake: { WAKE: ['query', 'delete'], TOKEN: ['get', 'delete'] },
   reconcile: {
     ...CHANGE,

@@ -24,6 +24,7 @@ export type KeyKind =
   | 'APITOKENS'
   | 'LOGIN'
   | 'LIMIT'
+  | 'WATCH'
   | 'GATERUN'
   | 'DELEGATION'
   | 'REVIEW'

@@ -17,6 +17,7 @@
  * | NOTICE#0                | <ulid>                      | with changes          | a notice to deliver; deleted by deliver |
  * | DELIVERY#<id>          | SENT#<notice>#<channel>, FAILED | deliver (TTL)   | what went out, what could not |
  * | ENV#<env>#<artifact>    | HEAD, AT#<iso>#<id>, DIGEST#<digest>, WAITER#<id> | run | what runs there, its past, who waits |
+ * | WATCH#<env>#<artifact>  | HEAD                        | adopt                 | drift and readiness to go back, as last seen |
  * | PREVIEW#<ref>           | PREVIEW                     | request (TTL)         | a plan not yet requested |
  * | PERSON#<key>            | PERSON                      | first act of a person | pseudonym, name, address (erasable) |
  * | IDEMPOTENCY#<key>       | KEY                         | request (TTL)         | answer to a repeated write |
@@ -55,6 +56,7 @@ export const WAKE = 'WAKE#0';
 export const NOTICE = 'NOTICE#0';
 export const deliveryKey = (id: string): string => `DELIVERY#${id}`;
 export const environmentKey = (environment: string, artifact: string): string => `ENV#${environment}#${artifact}`;
+export const watchKey = (environment: string, artifact: string): string => `WATCH#${environment}#${artifact}`;
 export const historySort = (at: string, id: string): string => `AT#${at}#${id}`;
 export const digestSort = (digest: string): string => `DIGEST#${digest}`;
 export const waiterSort = (id: string): string => `WAITER#${id}`;

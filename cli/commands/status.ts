@@ -120,6 +120,7 @@ function placeLines(output: Output, place: Place): string[] {
     `  Status: ${healthOf(output, place)}`,
     ...(current ? [`  Updated: ${shownTime(current.at)}`] : []),
     ...(previous ? [`  Previous: ${name(previous.version)} (until ${current ? shownTime(current.at) : 'now'})`] : []),
+    ...wayBackLines(output, place),
     ...(flags?.out_of_date && before !== undefined ? [`  Latest available: ${oneLine(before)}`] : []),
     ...requests.map(({ metadata, spec, status }) => {
       const { version, sourceEnvironment } = spec.target;
@@ -128,6 +129,27 @@ function placeLines(output: Output, place: Place): string[] {
     `  Pending approvals: ${waiting.length === 0 ? 'None' : waiting.map(({ metadata }) => oneLine(metadata.id)).join(', ')}`,
     ...waiting.flatMap(({ status }) => askedLines(status.approvals?.stages ?? []).map((line) => `  ${line}`)),
     `  History: ${past.length === 0 ? 'none' : past.map(({ version, at, outcome }) => `${name(version)} (${shownTime(at)}, ${oneLine(outcome.replaceAll('_', ' '))})`).join(', ')}`,
+  ];
+}
+
+/** Whether there is a way back, as last proven; nothing where nobody has looked yet. */
+function wayBackLines(output: Output, { watch }: PlaceView): string[] {
+  if (!watch) return [];
+  const { rollback, drift, checkedAt } = watch;
+  const previous = rollback.waysBack.find(({ purpose }) => purpose === 'previous');
+  const took = rollback.lastSeconds === undefined ? '' : `, the last one took ${Math.round(rollback.lastSeconds)} s`;
+  const problems = rollback.waysBack.flatMap((way) =>
+    way.ready ? [] : way.problems.map((problem) => `    ${oneLine(way.version)}: ${oneLine(problem)}`),
+  );
+  const ready = previous ? `ready to go back to ${oneLine(previous.version)}` : 'nothing before it to go back to';
+  return [
+    problems.length === 0
+      ? `  Rollback: ${output.tick} ${ready}${took} (checked ${shownTime(checkedAt)})`
+      : `  Rollback: ${output.cross} not ready (checked ${shownTime(checkedAt)})`,
+    ...problems,
+    ...(drift.status === 'drifted'
+      ? [`  Drift: since ${shownTime(drift.since ?? '')} it runs ${(drift.running ?? []).map(oneLine).join(', ')}`]
+      : []),
   ];
 }
 

@@ -37,6 +37,7 @@ const SEVERITY: Partial<Record<NoticeType, Severity>> = {
   'rollback.finished': 'warning',
   'notification.failed': 'warning',
   'security.alert': 'critical',
+  'environment.alert': 'critical',
   'waiver.granted': 'critical',
   'review.overdue': 'critical',
   'approval.escalated': 'warning',
@@ -56,7 +57,9 @@ export function alertMessage(data: NoticeFacts['data'], at: string): Message {
   const lines = [`Seen at: ${at}`, ...facts.map(([name, value]) => `${name}: ${String(value)}`)];
   return {
     severity: 'critical',
-    subject: oneLine(`Suspicious activity: ${String(data['reason'] ?? data['signal'])}`),
+    subject: oneLine(
+      `${typeof data['environment'] === 'string' ? 'Attention' : 'Suspicious activity'}: ${String(data['reason'] ?? data['signal'])}`,
+    ),
     paragraphs: [lines.join('\n')],
   };
 }
@@ -100,6 +103,8 @@ function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promot
       return `Gate ${data['gate'] ?? ''} ${data['status'] ?? ''}`.trim();
     case 'notification.failed':
       return 'A mail did not arrive';
+    case 'environment.alert':
+      return 'An environment needs attention';
     case 'security.alert':
       return data['signal'] === 'decision_revoked' ? 'A decision by mailed link was not the approver’s own' : 'Suspicious activity';
   }

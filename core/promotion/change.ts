@@ -47,6 +47,8 @@ export type EventType =
   | 'promotion.superseded'
   | 'link.revoked'
   | 'environment.adopted'
+  | 'environment.drifted'
+  | 'rollback.not_ready'
   | 'environment.locked'
   | 'environment.unlocked'
   | 'delegation.created'
@@ -88,6 +90,7 @@ export type NoticeType =
   | 'waiver.granted'
   | 'review.overdue'
   | 'notification.failed'
+  | 'environment.alert'
   | 'security.alert';
 
 export interface NoticeDraft {

@@ -2,10 +2,11 @@
 import { belongsToTenant, isOwnRequest, reachOf } from '../../core/access/membership.ts';
 import { artifactOf, environmentBefore } from '../../core/environment/configuration.ts';
 import type { EnvironmentRecord } from '../../core/environment/environment.ts';
+import type { Watch } from '../../core/environment/watch.ts';
 import { isFinal, PHASES } from '../../core/promotion/phase.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { HttpCall } from '../kit/http.ts';
-import { environments, promotions } from '../kit/state.ts';
+import { environments, promotions, watches } from '../kit/state.ts';
 import { visibleTenants } from '../promotion/list-requests.ts';
 
 /** Requests that are looked at for artifacts without an entry of their own in the configuration. */
@@ -15,6 +16,7 @@ export interface ArtifactPlace {
   artifact: string;
   tenant: string;
   record: EnvironmentRecord | undefined;
+  watch: Watch | undefined;
   /** Requests under way to this place, newest first. */
   pending: Promotion[];
 }
@@ -34,10 +36,16 @@ export async function readEnvironment(call: HttpCall<unknown, unknown>, environm
     names.map(async (artifact): Promise<ArtifactPlace[]> => {
       const tenant = artifactOf(configuration, artifact)?.tenant;
       if (tenant === undefined || !belongsToTenant(caller.membership, tenant)) return [];
-      const record = await environments.get(environment, artifact);
+      const [record, watch] = await Promise.all([environments.get(environment, artifact), watches.get(environment, artifact)]);
       const pending = under.items.filter((promotion) => promotion.artifact === artifact);
       return [
-        { artifact, tenant, record, pending: seesOwn ? pending.filter((promotion) => isOwnRequest(promotion, caller.actor)) : pending },
+        {
+          artifact,
+          tenant,
+          record,
+          watch,
+          pending: seesOwn ? pending.filter((promotion) => isOwnRequest(promotion, caller.actor)) : pending,
+        },
       ];
     }),
   );
@@ -45,7 +53,7 @@ export async function readEnvironment(call: HttpCall<unknown, unknown>, environm
 }
 
 /** The public shape of one artifact's place. `before` is the record of the environment before on the path. */
-export function renderPlace({ artifact, tenant, record, pending }: ArtifactPlace, before: EnvironmentRecord | undefined) {
+export function renderPlace({ artifact, tenant, record, watch, pending }: ArtifactPlace, before: EnvironmentRecord | undefined) {
   const current = record?.current ?? null;
   return {
     artifact,
@@ -60,9 +68,23 @@ export function renderPlace({ artifact, tenant, record, pending }: ArtifactPlace
       locked: record?.holder !== undefined,
       // Something else has been proven where promotions come from.
       out_of_date: before?.current !== undefined && before.current.digest !== current?.digest,
-      drifted: false,
+      // What was seen before the last promotion says nothing of this one.
+      drifted: watch?.drift.status === 'drifted' && watch.drift.expected === current?.digest,
     },
+    ...(watch ? { watch: renderWatch(watch) } : {}),
     pending: pending.map(({ id, requestedVersion, phase, createdAt }) => ({ id, version: requestedVersion, phase, createdAt })),
+  };
+}
+
+function renderWatch({ checkedAt, drift, waysBack, lastSeconds }: Watch) {
+  return {
+    checkedAt,
+    drift,
+    rollback: {
+      ready: waysBack.length > 0 && waysBack.every(({ ready }) => ready),
+      waysBack,
+      ...(lastSeconds === undefined ? {} : { lastSeconds }),
+    },
   };
 }
 

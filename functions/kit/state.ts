@@ -3,6 +3,7 @@ import { directory } from '../../adapters/access/directory.ts';
 import { delegationRows } from '../../adapters/approval/delegation-rows.ts';
 import { bundledConfiguration } from '../../adapters/environment/bundled-configuration.ts';
 import { environmentStore } from '../../adapters/environment/environment-store.ts';
+import { watchRows } from '../../adapters/environment/watch-rows.ts';
 import { reviewRows } from '../../adapters/gate/review-rows.ts';
 import { promotionStore } from '../../adapters/promotion/promotion-store.ts';
 import { wakeRows } from '../../adapters/promotion/wake-rows.ts';
@@ -14,6 +15,7 @@ export const clock: Clock = { now: () => new Date() };
 export const table = openTable();
 export const promotions = promotionStore(table, clock);
 export const environments = environmentStore(table, clock);
+export const watches = watchRows(table);
 export const people = directory(table);
 export const wakes = wakeRows(table, clock);
 /** Read anew for every decision: today it is the bundled file, and nobody may rely on that. */

@@ -3,6 +3,7 @@ import type { Approvers } from '../../core/approval/delegation.ts';
 import { eligibleFor } from '../../core/approval/eligible.ts';
 import { groupOf } from '../../core/approval/stage.ts';
 import type { EnvironmentRecord } from '../../core/environment/environment.ts';
+import { wayBackWarnings } from '../../core/environment/watch.ts';
 import { type GateRunner, READ_ONLY_GATES } from '../../core/gate/ports.ts';
 import { refusePastDate } from '../../core/promotion/create.ts';
 import { specOf } from '../../core/promotion/make-plan.ts';
@@ -12,7 +13,7 @@ import type { RequestBody } from '../../core/promotion/request-body.ts';
 import { emptyCopy } from '../../core/registry/copy-record.ts';
 import type { RegistryReader } from '../../core/registry/ports.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
-import { approversNow, clock } from '../kit/state.ts';
+import { approversNow, clock, watches } from '../kit/state.ts';
 import { draftPlan, findArtifact } from './draft-plan.ts';
 import { storePreview, unstoredExpiry } from './preview-row.ts';
 
@@ -37,10 +38,11 @@ async function previewNow(call: PreviewCall, registries: RegistryReader, runner:
   refusePastDate(body.request.scheduledDate, clock.now());
   const { plan, version, environment } = await draftPlan(call, registries, caller.actor.key);
   const planHash = planHashOf(plan);
-  const [gates, copy, approvers] = await Promise.all([
+  const [gates, copy, approvers, watch] = await Promise.all([
     tryGates(call, plan, planHash, body.preChecks, runner),
     estimate(call, plan, registries),
     approversNow(),
+    watches.get(plan.to, plan.artifact),
   ]);
   const stored = call.query.store === 'false' ? { expiresAt: unstoredExpiry() } : await storePreview(plan, planHash);
   const workload = configuration.artifacts[plan.artifact]?.workload;
@@ -66,6 +68,7 @@ async function previewNow(call: PreviewCall, registries: RegistryReader, runner:
         isLocked: environment?.holder !== undefined,
         rolledBackAt: environment?.held?.find(({ digest }) => digest === plan.digest)?.at,
       }),
+      ...wayBackWarnings(watch, plan.to),
       ...(copy ? [] : ['the size of the copy could not be estimated in time']),
     ],
   };

@@ -1,6 +1,20 @@
-/** Lambda `adopt`: records what already runs in the environments and was never promoted by us, so that there is a way back to it. */
+/**
+ * Lambda `adopt`: records what already runs in the environments and was never promoted by us, so that there is a way back to it; and looks every
+ * quarter of an hour whether each environment runs what was promoted, and whether it could go back.
+ */
+import { watchRows } from '../../adapters/environment/watch-rows.ts';
 import { connectCluster } from '../../adapters/rollout/cluster.ts';
-import { clock, configuration, environments } from '../kit/state.ts';
-import { adoptAll } from './adopt-workloads.ts';
+import { clock, configuration, environments, table } from '../kit/state.ts';
+import { type Adoption, adoptAll } from './adopt-workloads.ts';
 
-export const handler = () => adoptAll({ configuration, environments, clock, connect: connectCluster });
+export async function handler(): Promise<Adoption & { watched: string[] }> {
+  const adoption = await adoptAll({ configuration, environments, clock, connect: connectCluster });
+  // Loaded apart: the first start of the function, which adopts, needs none of it.
+  const { watchWorld } = await import('./watch-world.ts');
+  const { watchAll } = await import('./watch-environments.ts');
+  const watches = watchRows(table);
+  return {
+    ...adoption,
+    ...(await watchAll({ configuration, environments, clock, connect: connectCluster, watches, ...watchWorld(table) })),
+  };
+}

@@ -93,7 +93,7 @@ describe('a rollback of prod', () => {
     const end = await reached(path, 'succeeded');
     expect(end.status.history.map(({ action }: { action: string }) => action)).toEqual([
       ...['created', 'validating', 'gate_passed', 'gate_passed', 'approval_requested', 'approved', 'approved', 'promoting'],
-      ...['copied', 'rollout_step', 'rollout_step', 'rolled_back'],
+      ...['copied', 'copy_verified', 'rollout_step', 'rollout_step', 'rolled_back'],
     ]);
     await checkWorkload(cloud.endpoints, 'prod', good.digest, '1.2.2');
   });
