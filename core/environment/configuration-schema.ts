@@ -1,6 +1,7 @@
 /** The configuration file: its shape, closed at every level. Seed 001's blocks load as they stand; what Greenlight adds stands beside them. */
 import * as z from 'zod';
 import { VERBS } from '../access/verb.ts';
+import { unknownMembers } from '../rollout/metric.ts';
 
 const name = z
   .string()
@@ -143,6 +144,17 @@ const seedGate = z.strictObject({
   timeout: duration.optional(),
 });
 
+/** A query that names only what is filled in. */
+const promql = z
+  .string()
+  .min(1)
+  .max(2_000)
+  .superRefine((query, context) => {
+    for (const name of unknownMembers(query)) {
+      context.addIssue({ code: 'custom', message: `names {{${name}}}; there are namespace, workload, stable, canary, updated, window` });
+    }
+  });
+
 const smoke = z.strictObject({
   name: z.string().max(64),
   path: z
@@ -155,12 +167,31 @@ const smoke = z.strictObject({
   bearer: reference.optional(),
 });
 
+const metric = z
+  .strictObject({
+    name: z.string().max(64),
+    prometheus: z.union([
+      reference,
+      z
+        .string()
+        .max(300)
+        .regex(/^https?:\/\/[^\s?#]+$/, { error: 'must be an address such as https://prometheus.example.com' }),
+    ]),
+    query: promql,
+    max: z.number().optional(),
+    min: z.number().optional(),
+    samples: z.strictObject({ query: promql, at_least: z.number().positive() }).optional(),
+    bearer: reference.optional(),
+  })
+  .refine(({ max, min }) => max !== undefined || min !== undefined, 'needs max or min: what is good');
+
 const workload = z.strictObject({
   name: name.optional(),
   container: name.optional(),
   replicas: z.number().int().min(1).max(1_000).default(2),
   smoke: z.array(smoke).max(20).default([]),
   smoke_origin: z.string().max(300).optional(),
+  metrics: z.array(metric).max(20).optional(),
 });
 
 const recipients = z.array(z.string().max(320)).max(50);

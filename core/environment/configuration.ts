@@ -41,12 +41,29 @@ export interface SmokeCheck {
   bearer?: Reference;
 }
 
+/** What a metrics service must have measured of the new version when a step has baked. */
+export interface MetricCheck {
+  name: string;
+  /** Origin of a Prometheus-compatible service, or a reference to one. */
+  prometheus: string;
+  /** PromQL that answers one number; `{{updated}}`, `{{namespace}}`, `{{window}}` … are filled in. */
+  query: string;
+  max?: number;
+  min?: number;
+  /** How many samples the value must rest on. */
+  samples?: { query: string; atLeast: number };
+  /** Secret sent as bearer token. */
+  bearer?: Reference;
+}
+
 export interface WorkloadConfiguration {
   /** Base name of the Deployments `<name>-stable` and `<name>-canary` and name of the Service. */
   name: string;
   container: string;
   replicas: number;
   smoke: SmokeCheck[];
+  /** Judged after the bake of each canary step; absent: none. */
+  metrics?: MetricCheck[];
   /** Where smoke checks go; absent: the address of the Service's load balancer. */
   smokeOrigin?: string;
 }

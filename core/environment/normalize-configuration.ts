@@ -82,6 +82,18 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
     if (environment.slack_may_decide && !slack)
       warnings.push(`environments.${name}.slack_may_decide has no effect: notifications.channels.slack is missing or switched off`);
   }
+  for (const { name, rollout } of Object.values(environments)) {
+    const measured = Object.entries(file.catalog ?? {}).flatMap(([artifact, { workload }]) =>
+      workload?.metrics?.length ? [artifact] : [],
+    );
+    if (measured.length > 0 && rollout.strategy === 'canary' && rollout.bakeSeconds === 0) {
+      refuse(
+        ['environments', name, 'rollout'],
+        `the metrics of ${measured[0]} are measured while a canary bakes, and ${name} has no bake`,
+        'write bake: 2m, or as long as the queries look back',
+      );
+    }
+  }
   const ci = ciOf(file, complete, refuse);
   for (const [key, holders] of complete ? Object.entries({ people, ci }) : []) {
     for (const [index, { roles: held, roleEnvironments = {} }] of holders.entries()) {
@@ -252,6 +264,17 @@ function artifactsOf(file: ConfigurationFile): Record<string, ArtifactConfigurat
                   ...(bearer ? { bearer } : {}),
                 })),
                 ...(workload.smoke_origin ? { smokeOrigin: workload.smoke_origin } : {}),
+                ...(workload.metrics
+                  ? {
+                      metrics: workload.metrics.map(({ max, min, samples, bearer, ...check }) => ({
+                        ...check,
+                        ...(max === undefined ? {} : { max }),
+                        ...(min === undefined ? {} : { min }),
+                        ...(samples ? { samples: { query: samples.query, atLeast: samples.at_least } } : {}),
+                        ...(bearer ? { bearer } : {}),
+                      })),
+                    }
+                  : {}),
               },
             }
           : {}),

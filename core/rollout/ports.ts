@@ -1,5 +1,6 @@
 /** What the rollout needs of the world. */
-import type { ClusterConfiguration, SmokeCheck } from '../environment/configuration.ts';
+import type { ClusterConfiguration, MetricCheck, SmokeCheck } from '../environment/configuration.ts';
+import type { MetricAnswer } from './metric.ts';
 import type { SmokeAnswer } from './smoke.ts';
 import type { Deployment, DeploymentPatch, Pod, Service } from './workload.ts';
 
@@ -20,6 +21,9 @@ export type ConnectCluster = (cluster: ClusterConfiguration) => Promise<Cluster>
 
 /** Sends one request of a smoke check, on a connection of its own so that each may meet another pod. Never throws for what the workload does. */
 export type SmokeProbe = (origin: string, check: SmokeCheck) => Promise<SmokeAnswer>;
+
+/** Answers one query of a check, filled in. Never throws for what the service answers; a reference that cannot be read is thrown. */
+export type MetricSource = (check: MetricCheck, query: string) => Promise<MetricAnswer>;
 
 /** Real time: Kubernetes and the budget count it, whatever the clock of stored dates says. */
 export interface Stopwatch {

@@ -12,7 +12,7 @@ import { type Plan, planHashOf } from '../../core/promotion/plan.ts';
 import type { Clock, PromotionStore } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { Holder } from '../../core/rollout/deployment-change.ts';
-import type { Cluster, ConnectCluster, SmokeProbe, Stopwatch } from '../../core/rollout/ports.ts';
+import type { Cluster, ConnectCluster, MetricSource, SmokeProbe, Stopwatch } from '../../core/rollout/ports.ts';
 
 export interface RolloutWorld {
   promotions: Pick<PromotionStore, 'head' | 'plan' | 'commit'>;
@@ -21,6 +21,7 @@ export interface RolloutWorld {
   clock: Clock;
   connect: ConnectCluster;
   probe: SmokeProbe;
+  metrics: MetricSource;
   stopwatch: Stopwatch;
 }
 

@@ -15,6 +15,8 @@ const world: RolloutWorld = {
   clock,
   connect: connectCluster,
   probe: smokeProbe,
+  // Loaded by the first check that asks.
+  metrics: async (check, query) => (await import('../../adapters/rollout/prometheus.ts')).askPrometheus(check, query),
   stopwatch: realTime,
 };
 

@@ -2,6 +2,7 @@
 import { Fault, type FaultCode } from '../../core/errors.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import { withDigest } from '../../core/rollout/image.ts';
+import { fillQuery, judgeMetric } from '../../core/rollout/metric.ts';
 import { achievedWeight, splitOf } from '../../core/rollout/replicas.ts';
 import type { StepMeasure } from '../../core/rollout/step.ts';
 import { imageOf, isReady } from '../../core/rollout/workload.ts';
@@ -60,6 +61,21 @@ export async function verifyWeight(moving: Moving, weight: number, restartsBefor
   const { restarts } = await measureAndSmoke(moving, weight, image);
   if (restarts > restartsBefore)
     throw new RolloutFailure('SMOKE_FAILED', `containers of the new version restarted ${restarts - restartsBefore} times during the bake`);
+  await judgeMetrics(moving, weight);
+}
+
+/** A direct rollout has no canary whose measurements would say anything before all pods run it. */
+async function judgeMetrics({ world, place, plan }: Moving, weight: number): Promise<void> {
+  const { metrics = [], name } = place.workload;
+  if (plan.rollout.strategy !== 'canary') return;
+  const { namespace, stable, canary } = place;
+  const subject = { namespace, workload: name, stable, canary, updated: weight < 100 ? canary : stable, window: plan.rollout.bakeSeconds };
+  for (const check of metrics) {
+    const ask = (query: string) => world.metrics(check, fillQuery(query, subject));
+    const [answer, samples] = await Promise.all([ask(check.query), check.samples ? ask(check.samples.query) : undefined]);
+    const reason = judgeMetric(check, answer, samples);
+    if (reason !== undefined) throw new RolloutFailure('SMOKE_FAILED', reason);
+  }
 }
 
 /**

@@ -308,6 +308,42 @@ describe('the way back on request', () => {
   });
 });
 
+describe('metrics of a workload', () => {
+  const file = (metric: string, bake = '2m') => `
+environments: { prod: { rollout: { canary: [10, 100], bake: ${bake} } } }
+catalog:
+  api: { tenant: t, workload: { metrics: [{ name: errors, prometheus: "https://prometheus.example.com", ${metric} }] } }
+`;
+  const good = 'query: "rate(e{d=\'{{updated}}\'}[{{window}}s])", max: 0.01';
+
+  it('are read with their bounds and samples', () => {
+    const text = file(`${good}, samples: { query: requests, at_least: 100 }, bearer: "secret:greenlight/prometheus"`);
+    expect(load(text).configuration.artifacts['api']!.workload!.metrics).toEqual([
+      {
+        name: 'errors',
+        prometheus: 'https://prometheus.example.com',
+        query: "rate(e{d='{{updated}}'}[{{window}}s])",
+        max: 0.01,
+        samples: { query: 'requests', atLeast: 100 },
+        bearer: 'secret:greenlight/prometheus',
+      },
+    ]);
+  });
+
+  it.each([
+    ['query: up', 'needs max or min'],
+    ['query: "up{d=\'{{digest}}\'}", max: 1', 'names {{digest}}'],
+    ['query: up, max: 1, samples: { query: n }', 'at_least'],
+  ])('%s is refused', (metric, message) => {
+    expect(JSON.stringify(problemsOf(file(metric)))).toContain(message);
+  });
+
+  it('are refused where a canary has no bake in which they could be measured', () => {
+    expect(problemsOf(file(good))).toEqual([]);
+    expect(problemsOf(file(good, '0'))[0]).toMatchObject({ message: expect.stringContaining('prod has no bake') });
+  });
+});
+
 describe('a mistake in the file', () => {
   it('CFG-01: an alias bomb is refused quickly', () => {
     const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\n${Array.from({ length: 12 }, (_, i) => `c${i}: [${'*b,'.repeat(9)}*b]`).join('\n')}`;

@@ -8,6 +8,8 @@ const open = async (options?: LabOptions) => {
 };
 afterEach(() => lab.close());
 
+const RESTORED = { replicas: REPLICAS, ready: REPLICAS };
+
 const records = () => lab.head().rollout?.map(({ step, status, achievedWeight }) => ({ step, status, achievedWeight }));
 
 describe('a canary', () => {
@@ -32,6 +34,42 @@ describe('a canary', () => {
   });
 });
 
+describe('a canary that is measured', () => {
+  const errors = { name: 'errors', prometheus: 'https://p', query: 'errors of {{updated}} in {{window}}', max: 0.01 };
+  const metrics = [{ ...errors, samples: { query: 'requests of {{updated}}', atLeast: 50 } }];
+  const measure = (bad: string, value: number) => (query: string) => ({
+    kind: 'value' as const,
+    value: query.startsWith('requests') ? 60 : query.includes(bad) ? value : 0,
+  });
+
+  it('goes on when the values are good, asked of the Deployment that runs the new version, over its bake', async () => {
+    const asked: string[] = [];
+    const measured = (query: string) => {
+      asked.push(query);
+      return measure('nothing', 0)(query);
+    };
+    await open({ metrics, weights: [10, 100], measured });
+    expect(await lab.run()).toEqual(['bake', 'bake', 'finish']);
+    expect(asked).toEqual([
+      'errors of payment-api-canary in 5',
+      'requests of payment-api-canary',
+      'errors of payment-api-stable in 5',
+      'requests of payment-api-stable',
+    ]);
+  });
+
+  it.each([
+    ['a bad value', { metrics, measured: measure('canary', 0.02) }, 'errors: 0.02 is above 0.01'],
+    ['too little traffic', { metrics, measured: () => ({ kind: 'value' as const, value: 0 }) }, '0 samples where at least 50 are demanded'],
+    ['no answer', { metrics: [errors] }, 'inconclusive, nobody measures here'],
+  ])('goes back at %s', async (_what, options, message) => {
+    await open(options);
+    expect(await lab.run()).toEqual(['bake', 'roll-back', 'rolled-back']);
+    expect(lab.head().failure).toMatchObject({ code: 'SMOKE_FAILED', message: expect.stringContaining(message) });
+    expect((await lab.workload()).stable).toEqual({ image: lab.images.before, ...RESTORED });
+  });
+});
+
 describe('a direct rollout', () => {
   it('replaces the stable pods and leaves the canary alone', async () => {
     await open({ strategy: 'direct', weights: [100], bakeSeconds: 0 });
@@ -51,8 +89,6 @@ describe('a direct rollout', () => {
     expect((await lab.workload()).stable).toEqual({ image: lab.images.before, replicas: REPLICAS, ready: REPLICAS });
   });
 });
-
-const RESTORED = { replicas: REPLICAS, ready: REPLICAS };
 
 describe('CAN-01: a version that fails', () => {
   it.each([

@@ -3,12 +3,13 @@ import { vi } from 'vitest';
 import { clusterAt } from '../../../adapters/rollout/cluster.ts';
 import { smokeProbe } from '../../../adapters/rollout/smoke-probe.ts';
 import { ENGINE } from '../../../core/access/identity.ts';
-import type { Configuration, WorkloadConfiguration } from '../../../core/environment/configuration.ts';
+import type { Configuration, MetricCheck, WorkloadConfiguration } from '../../../core/environment/configuration.ts';
 import { type EnvironmentRecord, holderOf } from '../../../core/environment/environment.ts';
 import type { PromotionChange } from '../../../core/promotion/change.ts';
 import { type Plan, planHashOf } from '../../../core/promotion/plan.ts';
 import { VersionConflict } from '../../../core/promotion/ports.ts';
 import type { Promotion } from '../../../core/promotion/promotion.ts';
+import type { MetricAnswer } from '../../../core/rollout/metric.ts';
 import type { Cluster } from '../../../core/rollout/ports.ts';
 import type { NextStep } from '../../../functions/kit/task.ts';
 import { rollBack } from '../../../functions/rollout/roll-back.task.ts';
@@ -45,6 +46,9 @@ export interface LabOptions {
   bakeSeconds?: number;
   strategy?: 'direct' | 'canary';
   rollbackTarget?: 'running' | null;
+  /** What a metrics service is asked after each bake, and what it answers. */
+  metrics?: MetricCheck[];
+  measured?: (query: string) => MetricAnswer;
 }
 
 export interface Lab {
@@ -108,7 +112,13 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     revision: 1,
   };
   const api = clusterAt({ server: cluster.eks.kubernetesOrigin, ca: cluster.ca, token: () => cluster.eks.adminToken });
-  const workload: WorkloadConfiguration = { name: 'payment-api', container: 'app', replicas: REPLICAS, smoke: SMOKE };
+  const workload: WorkloadConfiguration = {
+    name: 'payment-api',
+    container: 'app',
+    replicas: REPLICAS,
+    smoke: SMOKE,
+    ...(options.metrics ? { metrics: options.metrics } : {}),
+  };
   const world: RolloutWorld = {
     promotions: {
       head: async (id) => (id === REQUEST ? head : undefined),
@@ -130,6 +140,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     clock: { now: () => new Date(Date.UTC(2026, 0, 1) + seconds * 1000) },
     connect: async () => api,
     probe: smokeProbe,
+    metrics: async (_check, query) => options.measured?.(query) ?? { kind: 'none', reason: 'nobody measures here' },
     stopwatch: { nowMs: () => performance.now(), sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 30))) },
   };
   const origin = await until(async () => cluster.eks.apps()['prod/payment-api']);
