@@ -5,6 +5,7 @@ import { afterChange } from '../../core/promotion/aggregate.ts';
 import { create as createPromotion, refusePastDate } from '../../core/promotion/create.ts';
 import { specOf } from '../../core/promotion/make-plan.ts';
 import { planHashOf } from '../../core/promotion/plan.ts';
+import { changing } from '../../core/promotion/ports.ts';
 import type { RequestBody } from '../../core/promotion/request-body.ts';
 import type { RegistryReader } from '../../core/registry/ports.ts';
 import { actingOf } from '../kit/acting.ts';
@@ -48,7 +49,12 @@ async function createNow(call: HttpCall<RequestBody>, registries: RegistryReader
     ...(body.previewRef === undefined ? {} : { previewRef: body.previewRef }),
     ...(project === undefined ? {} : { project }),
   });
-  const [promotion, approvers] = await Promise.all([promotions.commit(change), approversNow()]);
+  // Requests for the same digest meet on its pin: tried again, unless the deletion of the digest is decided.
+  const commit = changing(
+    async () => change,
+    (wanted) => promotions.commit(wanted),
+  );
+  const [promotion, approvers] = await Promise.all([commit, approversNow()]);
   return {
     status: 201,
     headers: { location: `/v1/requests/${plan.to}/${promotion.id}` },
