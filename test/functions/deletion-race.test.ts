@@ -3,6 +3,7 @@
  * races.test.ts. The version is resolved from memory: every request has seen its digest, however long ago that was.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { registryReader } from '../../adapters/registry/registry-reader.ts';
 import { registryWriter } from '../../adapters/registry/registry-writer.ts';
 import { pinRows } from '../../adapters/retention/pin-rows.ts';
 import { pushImage } from '../../local/demo/oci-image.ts';
@@ -96,7 +97,7 @@ async function promote(id: string, release: Release): Promise<boolean[]> {
     () => runGates(world, id),
     () => world.call('POST', `/v1/requests/staging/${id}/approve`, { as: 'cpi', body: {} }),
     () => begin({ seal: async () => {} } as never)(event),
-    () => copy(writer)(event),
+    () => copy({ writer, reader: registryReader() })(event),
     () => tag(writer)(event),
     () => finish(writer)(event),
   ];
