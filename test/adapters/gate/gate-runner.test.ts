@@ -156,7 +156,7 @@ describe('the signature gate', () => {
     expect(await run(signature)).toMatchObject({ status: 'failed', message: expect.stringContaining('none of them valid') });
   });
 
-  test('fails with the signature of another image under the tag of this one', async () => {
+  test('REG-16 fails with the signature of another image under the tag of this one', async () => {
     const other = await pushImage({ origin: dev.origin, repository: REPOSITORY, tag: 'other', labels: {} });
     const tag = await signImage({ origin: dev.origin, repository: REPOSITORY, digest: other.digest, privateKeyPem });
     const { text } = await dev.registry.call('GET', `/v2/${REPOSITORY}/manifests/${tag}`);
@@ -170,7 +170,23 @@ describe('the signature gate', () => {
     expect(await run(signature)).toMatchObject({ status: 'passed', message: expect.stringContaining('trusted key') });
   });
 
-  test('asks nobody to believe the list: a bundle that names another subject is none', async () => {
+  test('REG-16 fails, and ends, when the list of referrers does not', async () => {
+    const source = await startProxy(dev.origin);
+    let asked = 0;
+    source.misbehave = (message, response) => {
+      if (!message.url!.includes('/referrers/')) return false;
+      response.setHeader('link', `</v2/${REPOSITORY}/referrers/${digest}?last=${++asked}>; rel="next"`);
+      response.end(JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests: [] }));
+      return true;
+    };
+    const outcome = await run(signature, {}, (configuration) => {
+      configuration.registries['dev'] = configurationOf('dev', source.origin);
+    });
+    expect(outcome).toMatchObject({ status: 'failed', message: expect.stringContaining('pages') });
+    expect(asked).toBeLessThanOrEqual(20);
+  });
+
+  test('REG-16 asks nobody to believe the list: a bundle that names another subject is none', async () => {
     const other = await pushImage({ origin: dev.origin, repository: REPOSITORY, tag: 'other', labels: {} });
     const members = { messageSignature: { signature: await messageSignature(digest) } };
     const bundle = await attachBundle(other.digest, members);
