@@ -5,6 +5,7 @@ import { ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { registryReader } from '../../../adapters/registry/registry-reader.ts';
 import { realNow, registryWriter } from '../../../adapters/registry/registry-writer.ts';
 import type { RegistryConfiguration } from '../../../core/environment/configuration.ts';
 import { attachSbom, pushImage, signImage } from '../../../local/demo/oci-image.ts';
@@ -353,6 +354,68 @@ describe('limits', () => {
       return true;
     });
     await expect(copying).rejects.toMatchObject({ code: 'LIMIT' });
+  });
+});
+
+describe('C21 what is read of a registry is bounded', () => {
+  test('in the answer of its token service', async () => {
+    const copying = copyFrom((message, response) => {
+      if (message.url!.startsWith('/token')) response.end(JSON.stringify({ token: 'x'.repeat(1024 * 1024) }));
+      else response.writeHead(401, { 'www-authenticate': 'Bearer realm="/token",service="x"' }).end();
+      return true;
+    });
+    await expect(copying).rejects.toMatchObject({ code: 'LIMIT' });
+  });
+
+  test('in the config of an image', async () => {
+    const source = await startProxy(dev.origin);
+    source.misbehave = (message, response) => {
+      if (!isBlobRead(message)) return false;
+      response.end(Buffer.alloc(4 * 1024 * 1024 + 1));
+      return true;
+    };
+    const reading = registryReader().facts(configurationOf('dev', source.origin), REPOSITORY, digest);
+    await expect(reading).rejects.toMatchObject({ code: 'LIMIT' });
+  });
+
+  test('in an error', async () => {
+    let written = 0;
+    const copying = copyTo((message, response) => {
+      if (message.method !== 'POST') return false;
+      message.resume();
+      response.writeHead(403);
+      const pump = () => {
+        do written += 65_536;
+        while (response.write(Buffer.alloc(65_536)));
+        response.once('drain', pump);
+      };
+      pump();
+      return true;
+    });
+    await expect(copying).rejects.toMatchObject({ code: expect.stringMatching(/^(?:LIMIT|REGISTRY_REFUSED)$/) });
+    expect(written).toBeLessThan(32 * 1024 * 1024);
+  });
+
+  test('and its credentials go to its own origin only, by scheme, host and port', async () => {
+    allow(elsewhereOrigin);
+    const copying = copyFrom(
+      (message, response) => {
+        if (message.headers.authorization !== BASIC) {
+          response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+          return true;
+        }
+        if (message.url!.includes('/referrers/')) {
+          response.setHeader('link', `<${elsewhereOrigin}/v2/${REPOSITORY}/referrers/next>; rel="next"`);
+          response.end(JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests: [] }));
+          return true;
+        }
+        return isOpenBehind(message);
+      },
+      digest,
+      CREDENTIALS,
+    );
+    await expect(copying).rejects.toMatchObject({ code: 'REGISTRY_REFUSED' });
+    expect(arrived).toEqual([]);
   });
 });
 
