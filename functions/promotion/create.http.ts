@@ -5,12 +5,12 @@ import { afterChange } from '../../core/promotion/aggregate.ts';
 import { create as createPromotion, refusePastDate } from '../../core/promotion/create.ts';
 import { specOf } from '../../core/promotion/make-plan.ts';
 import { planHashOf } from '../../core/promotion/plan.ts';
-import { changing } from '../../core/promotion/ports.ts';
 import type { RequestBody } from '../../core/promotion/request-body.ts';
 import type { RegistryReader } from '../../core/registry/ports.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
 import { approversNow, clock, promotions } from '../kit/state.ts';
+import { commitNew } from './commit-new.ts';
 import { draftPlan, findArtifact } from './draft-plan.ts';
 import { type PreviewRow, readPreview } from './preview-row.ts';
 import { renderRequest } from './render-request.ts';
@@ -49,12 +49,7 @@ async function createNow(call: HttpCall<RequestBody>, registries: RegistryReader
     ...(body.previewRef === undefined ? {} : { previewRef: body.previewRef }),
     ...(project === undefined ? {} : { project }),
   });
-  // Requests for the same digest meet on its pin: tried again, unless the deletion of the digest is decided.
-  const commit = changing(
-    async () => change,
-    (wanted) => promotions.commit(wanted),
-  );
-  const [promotion, approvers] = await Promise.all([commit, approversNow()]);
+  const [promotion, approvers] = await Promise.all([commitNew(change), approversNow()]);
   return {
     status: 201,
     headers: { location: `/v1/requests/${plan.to}/${promotion.id}` },
