@@ -1,5 +1,5 @@
 /** Where a registry is and what opens it: ECR tokens, Basic and Bearer credentials, each kept for exactly one origin. */
-import { ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import type { ECRClient } from '@aws-sdk/client-ecr';
 import type { RegistryConfiguration } from '../../core/environment/configuration.ts';
 import { Fault } from '../../core/errors.ts';
 import { egress } from '../egress.ts';
@@ -43,26 +43,29 @@ export function forgetAccess(): void {
 }
 
 async function ecrAccess(account: string, region: string | undefined): Promise<RegistryAccess> {
+  // Loaded here, so that who copies between other registries does not pay for it.
+  const { ECRClient } = await import('@aws-sdk/client-ecr');
   // A registry of another region has its token there; nothing else of the client may differ from the environment.
   const client = new ECRClient(region === undefined ? {} : { region });
-  const fetch = () => ecrToken(client, account);
-  const first = await fetch();
+  const obtain = () => ecrToken(client, account);
+  const first = await obtain();
   const { origin } = first;
   const token = new RenewedToken();
   await token.renew(async () => first);
   return {
     origin,
     async authorization() {
-      return token.authorization ?? token.renew(fetch);
+      return token.authorization ?? token.renew(obtain);
     },
     async challenged(challenge, _scope, refused) {
       checkRealm(origin, challenge);
-      return token.replace(refused, fetch);
+      return token.replace(refused, obtain);
     },
   };
 }
 
 async function ecrToken(client: ECRClient, account: string) {
+  const { GetAuthorizationTokenCommand } = await import('@aws-sdk/client-ecr');
   try {
     const { authorizationData } = await client.send(new GetAuthorizationTokenCommand({ registryIds: [account] }));
     const { authorizationToken, expiresAt, proxyEndpoint } = authorizationData?.[0] ?? {};

@@ -20,8 +20,8 @@ export class RenewedToken {
     return this.#token && this.#token.renewAt > Date.now() ? this.#token.authorization : undefined;
   }
 
-  async renew(fetch: () => Promise<RegistryToken>): Promise<string> {
-    this.#renewing ??= fetch().finally(() => {
+  async renew(obtain: () => Promise<RegistryToken>): Promise<string> {
+    this.#renewing ??= obtain().finally(() => {
       this.#renewing = undefined;
     });
     this.#token = await this.#renewing;
@@ -29,12 +29,12 @@ export class RenewedToken {
   }
 
   /** After a request with `refused` was refused: true when there is another token now, or the same after a while. A renewal that fails is thrown. */
-  async replace(refused: string | undefined, fetch: () => Promise<RegistryToken>): Promise<boolean> {
+  async replace(refused: string | undefined, obtain: () => Promise<RegistryToken>): Promise<boolean> {
     const valid = this.authorization;
     // Somebody else has met the same end before, and has renewed it.
     if (valid !== undefined && valid !== refused) return true;
     if (valid !== undefined && performance.now() - this.#refusedAt < PAUSE_MS) return false;
-    await this.renew(fetch);
+    await this.renew(obtain);
     if (valid !== undefined) this.#refusedAt = performance.now();
     return true;
   }
