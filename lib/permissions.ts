@@ -8,6 +8,8 @@ const CHANGE = { OUTBOX: ['put'], WAKE: ['put'], NOTICE: ['put'] } as const sati
 const SIGNED_IN = { SESSION: ['get'], APITOKEN: ['get'], PERSON: ['get', 'put'], LIMIT: ['get', 'update'] } as const satisfies TableGrants;
 /** Who may approve in whose place. */
 const APPROVERS = { DELEGATION: ['query'] } as const satisfies TableGrants;
+/** What every function needs that begins, edits or ends a request: its pin on the digest goes with that. */
+const PINS = { PIN: ['update'] } as const satisfies TableGrants;
 /** Answers to repeated writes. */
 const IDEMPOTENT = { IDEMPOTENCY: ['get', 'put', 'update', 'delete'] } as const satisfies TableGrants;
 
@@ -25,6 +27,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
   request: {
     ...SIGNED_IN,
     ...CHANGE,
+    ...PINS,
     ...IDEMPOTENT,
     REQ: ['get', 'query', 'put'],
     ...APPROVERS,
@@ -38,6 +41,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
   decide: {
     ...SIGNED_IN,
     ...CHANGE,
+    ...PINS,
     ...IDEMPOTENT,
     REQ: ['get', 'query', 'put'],
     DECISION: ['query', 'put', 'update'],
@@ -62,6 +66,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
   build: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'] },
   begin: {
     ...CHANGE,
+    ...PINS,
     OUTBOX: ['put', 'get'],
     REQ: ['get', 'query', 'put'],
     ...APPROVERS,
@@ -69,12 +74,13 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     TOKEN: ['put'],
     ENV: ['get', 'query', 'put', 'update', 'delete'],
   },
-  copy: { ...CHANGE, REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'] },
-  rollout: { ...CHANGE, REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'] },
-  adopt: { ENV: ['get', 'query', 'put'], OUTBOX: ['put'], NOTICE: ['put'], WATCH: ['get', 'put'] },
+  copy: { ...CHANGE, ...PINS, REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'] },
+  rollout: { ...CHANGE, ...PINS, REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'] },
+  adopt: { ...PINS, ENV: ['get', 'query', 'put'], OUTBOX: ['put'], NOTICE: ['put'], WATCH: ['get', 'put'] },
   wake: { WAKE: ['query', 'delete'], TOKEN: ['get', 'delete'] },
   reconcile: {
     ...CHANGE,
+    ...PINS,
     REVIEW: ['query', 'update'],
     REQ: ['get', 'query', 'put'],
     ENV: ['get', 'query'],

@@ -14,6 +14,7 @@ export type KeyKind =
   | 'NOTICE'
   | 'DELIVERY'
   | 'ENV'
+  | 'PIN'
   | 'PREVIEW'
   | 'PERSON'
   | 'IDEMPOTENCY'

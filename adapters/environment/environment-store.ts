@@ -5,11 +5,15 @@ import { auditLine, eventId } from '../../core/audit/line.ts';
 import type { EnvironmentHistoryEntry, EnvironmentRecord, Occupant } from '../../core/environment/environment.ts';
 import type { EnvironmentStore } from '../../core/environment/ports.ts';
 import type { Clock } from '../../core/promotion/ports.ts';
+import { deletingRefusal, pinWrite } from '../retention/pin-writes.ts';
 import { digestSort, environmentKey, HEAD, historySort, OUTBOX, WAKE, waiterSort } from '../state/keys.ts';
 import { type Item, type Table, WriteConflict } from '../state/table.ts';
 
 /** A run that waits looks again after an hour at the latest and registers anew: the row of one that gave up must not stay for ever. */
 const WAITER_SECONDS = 2 * 3_600;
+
+/** Place of the pin among the writes of an adoption. */
+const ADOPTING_PIN = 4;
 
 export function environmentStore(table: Table, clock: Clock): EnvironmentStore {
   return {
@@ -54,6 +58,7 @@ export function environmentStore(table: Table, clock: Clock): EnvironmentStore {
         at: occupant.at,
         outcome: 'adopted',
       };
+      const pin = { artifact, digest: occupant.digest, addEnvironment: environment };
       const record = { environment, artifact, tenant, current: occupant, health: 'healthy', fence: 0, revision: 1 };
       try {
         await table.transact([
@@ -61,11 +66,13 @@ export function environmentStore(table: Table, clock: Clock): EnvironmentStore {
           { put: { PK: pk, SK: historySort(entry.at, entry.requestId), body: entry } },
           { put: { PK: pk, SK: digestSort(occupant.digest), body: occupant } },
           { put: { PK: OUTBOX, SK: ulid(clock.now().getTime()), id: eventId(rid, 1), rid, seq: 1, line } },
+          pinWrite(pin, now),
         ]);
         return true;
       } catch (error) {
-        if (error instanceof WriteConflict) return false;
-        throw error;
+        if (!(error instanceof WriteConflict)) throw error;
+        if (error.index === ADOPTING_PIN) throw deletingRefusal(pin);
+        return false;
       }
     },
   };

@@ -1,6 +1,6 @@
 /** Runs a gate of any kind. What a gate finds is its outcome; what keeps it from looking is `errored`, which never counts as passed. */
 
-import { messageOf, Refusal } from '../../core/errors.ts';
+import { Fault, messageOf, Refusal } from '../../core/errors.ts';
 import { cleanMessage } from '../../core/gate/clean-text.ts';
 import { checkCost } from '../../core/gate/cost.ts';
 import type { CostGate, GateDefinition, PolicyGate } from '../../core/gate/definition.ts';
@@ -38,7 +38,7 @@ function runGate(definition: GateDefinition, place: GatePlace, runs: () => GateR
     case 'signature':
       return runSignatureGate(definition, place);
     case 'vulnerability':
-      return runVulnerabilityGate(definition, place);
+      return runVulnerabilityGate(definition, place, new Date());
     case 'http':
       return runHttpGate(definition, place, runs());
     case 'performance_baseline':
@@ -67,12 +67,12 @@ async function runCostGate(definition: CostGate, { subject, source, targets }: G
   return checkCost(definition, bytes);
 }
 
-/** A refusal speaks of the artifact, so the gate has failed; anything else kept the gate from looking. */
+/** A refusal or an exceeded limit speaks of the artifact, so the gate has failed; anything else kept the gate from looking. */
 function outcomeOfError(error: unknown): GateOutcome {
   const hint = (error as { hint?: unknown } | null)?.hint;
   const message = cleanMessage(messageOf(error)) || 'unknown error';
   const resolution =
     typeof hint === 'string' ? cleanMessage(hint) : 'try again with POST …/retry; if it stays, the gate or what it asks is broken';
-  if (error instanceof Refusal) return { status: 'failed', message, resolution };
+  if (error instanceof Refusal || (error instanceof Fault && error.code === 'LIMIT')) return { status: 'failed', message, resolution };
   return { status: 'errored', message: `the gate could not be evaluated: ${message}`, resolution };
 }

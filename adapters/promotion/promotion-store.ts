@@ -13,7 +13,9 @@ import { isFinal } from '../../core/promotion/phase.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import type { Clock, OpenQuery, PromotionPage, PromotionQuery, PromotionStore } from '../../core/promotion/ports.ts';
 import type { HistoryEntry, Promotion, PromotionTexts } from '../../core/promotion/promotion.ts';
+import { pinsOf } from '../../core/retention/pin.ts';
 import { environmentWrites } from '../environment/environment-writes.ts';
+import { deletingRefusal, pinWrite } from '../retention/pin-writes.ts';
 import {
   counterKey,
   decisionKey,
@@ -37,7 +39,7 @@ import {
   TEXTS,
   WAKE,
 } from '../state/keys.ts';
-import type { Item, Page, Table, Write } from '../state/table.ts';
+import { type Item, type Page, type Table, type Write, WriteConflict } from '../state/table.ts';
 
 /**
  * Outbox, wake and notice rows are ordered by ulid; the time part comes from the clock port, so order follows the virtual clock too. Rows of one
@@ -90,7 +92,13 @@ export function promotionStore(table: Table, clock: Clock): PromotionStore {
     },
     async commit(change) {
       const { writes, head } = writesOf(change, clock);
-      await table.transact(writes);
+      const pins = pinsOf(change);
+      try {
+        await table.transact([...writes, ...pins.map((pin) => pinWrite(pin, head.updatedAt))]);
+      } catch (error) {
+        const pin = error instanceof WriteConflict && error.isRefused ? pins[error.index - writes.length] : undefined;
+        throw pin ? deletingRefusal(pin) : error;
+      }
       return head;
     },
     async nextId(year) {
@@ -127,7 +135,7 @@ function aggregateOf(id: string, rows: readonly Item[]): PromotionAggregate | un
   return { promotion, texts, plan, gates: bodiesOf<GateResult>(gateSortPrefix(promotion.attempt)), history };
 }
 
-/** The writes of one change, and the head as they leave it. */
+/** The writes of one change to the request itself and what follows from it, and the head as they leave it. */
 export function writesOf(change: PromotionChange, clock: Clock): { writes: Write[]; head: Promotion } {
   const now = clock.now().toISOString();
   const outboxKey = rowId(clock);

@@ -1,24 +1,26 @@
 /** Where a registry is and what opens it: ECR tokens, Basic and Bearer credentials, each kept for exactly one origin. */
-import { ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import type { ECRClient } from '@aws-sdk/client-ecr';
 import type { RegistryConfiguration } from '../../core/environment/configuration.ts';
 import { Fault } from '../../core/errors.ts';
 import { egress } from '../egress.ts';
 import { allowedOrigins } from '../egress-address.ts';
 import { resolveReference } from '../references.ts';
+import { type RegistryToken, RenewedToken } from './renewed-token.ts';
 
 export interface RegistryAccess {
   /** Scheme, host and port. */
   origin: string;
   /** Value of `authorization` for the scope (`repository:<name>:pull` or `…:pull,push`); undefined: none needed so far. */
   authorization(scope: string): Promise<string | undefined>;
-  /** Takes a refusal (401, or 403 as ECR has it for a token that has ended); true when a new try makes sense. Fault FOREIGN_REALM. */
-  challenged(challenge: string | undefined, scope: string): Promise<boolean>;
+  /**
+   * Takes the refusal of a request that was sent with `refused` (401, or 403 as ECR has it for a token that has ended); true when a new try makes
+   * sense. Fault FOREIGN_REALM.
+   */
+  challenged(challenge: string | undefined, scope: string, refused: string | undefined): Promise<boolean>;
 }
 
 /** A token is renewed this long before it ends. */
 const EARLY_MS = 5 * 60_000;
-/** Pause between tokens that a refusal makes us ask for. */
-const RENEWAL_PAUSE_MS = 60_000;
 const LARGEST_TOKEN_ANSWER = 1024 * 1024;
 
 const opened = new Map<string, Promise<RegistryAccess>>();
@@ -41,29 +43,29 @@ export function forgetAccess(): void {
 }
 
 async function ecrAccess(account: string, region: string | undefined): Promise<RegistryAccess> {
+  // Loaded here, so that who copies between other registries does not pay for it.
+  const { ECRClient } = await import('@aws-sdk/client-ecr');
   // A registry of another region has its token there; nothing else of the client may differ from the environment.
   const client = new ECRClient(region === undefined ? {} : { region });
-  let token = await ecrToken(client, account);
-  let renewedAt = Number.NEGATIVE_INFINITY;
-  const { origin } = token;
+  const obtain = () => ecrToken(client, account);
+  const first = await obtain();
+  const { origin } = first;
+  const token = new RenewedToken();
+  await token.renew(async () => first);
   return {
     origin,
     async authorization() {
-      if (token.renewAt <= Date.now()) token = await ecrToken(client, account);
-      return token.authorization;
+      return token.authorization ?? token.renew(obtain);
     },
-    async challenged(challenge) {
+    async challenged(challenge, _scope, refused) {
       checkRealm(origin, challenge);
-      // A 403 may mean the token or the permission, and a HEAD does not say which: one new token in a while finds out.
-      if (performance.now() - renewedAt < RENEWAL_PAUSE_MS) return false;
-      renewedAt = performance.now();
-      token = await ecrToken(client, account);
-      return true;
+      return token.replace(refused, obtain);
     },
   };
 }
 
 async function ecrToken(client: ECRClient, account: string) {
+  const { GetAuthorizationTokenCommand } = await import('@aws-sdk/client-ecr');
   try {
     const { authorizationData } = await client.send(new GetAuthorizationTokenCommand({ registryIds: [account] }));
     const { authorizationToken, expiresAt, proxyEndpoint } = authorizationData?.[0] ?? {};
@@ -82,29 +84,33 @@ async function ecrToken(client: ECRClient, account: string) {
 async function distributionAccess(registry: RegistryConfiguration): Promise<RegistryAccess> {
   if (registry.origin === undefined) throw new Fault('REGISTRY_REFUSED', `registry ${registry.name} has neither account nor origin`);
   const { origin } = new URL(registry.origin);
-  const tokens = new Map<string, { authorization: string; renewAt: number }>();
+  const tokens = new Map<string, RenewedToken>();
   let basic: string | undefined;
   const credentials = async (): Promise<string | undefined> => {
     if (registry.credentials === undefined) return undefined;
-    const { username, password } = JSON.parse(await resolveReference(registry.credentials)) as { username: string; password: string };
+    const { username, password } = objectIn(await resolveReference(registry.credentials)) ?? {};
+    if (typeof username !== 'string' || typeof password !== 'string') {
+      throw new Fault('REGISTRY_REFUSED', `the credentials of registry ${registry.name} are not {"username": …, "password": …}`, {
+        hint: `put that JSON object into ${registry.credentials}`,
+      });
+    }
     return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
   };
   return {
     origin,
     async authorization(scope) {
-      const token = tokens.get(scope);
-      return token && token.renewAt > Date.now() ? token.authorization : basic;
+      return tokens.get(scope)?.authorization ?? basic;
     },
-    async challenged(challenge, scope) {
+    async challenged(challenge, scope, refused) {
       const bearer = checkRealm(origin, challenge);
       if (!bearer) {
-        if (basic !== undefined || !/^basic\b/i.test(challenge ?? '')) return false;
-        basic = await credentials();
+        if (refused !== undefined || !/^basic\b/i.test(challenge ?? '')) return false;
+        basic ??= await credentials();
         return basic !== undefined;
       }
-      const had = tokens.delete(scope);
-      tokens.set(scope, await bearerToken(bearer, scope, await credentials()));
-      return !had;
+      const token = tokens.get(scope) ?? new RenewedToken();
+      tokens.set(scope, token);
+      return token.replace(refused, async () => bearerToken(bearer, scope, await credentials()));
     },
   };
 }
@@ -128,7 +134,11 @@ function checkRealm(origin: string, challenge: string | undefined): { realm: str
   return undefined;
 }
 
-async function bearerToken({ realm, service }: { realm: string; service: string }, scope: string, basic: string | undefined) {
+async function bearerToken(
+  { realm, service }: { realm: string; service: string },
+  scope: string,
+  basic: string | undefined,
+): Promise<RegistryToken> {
   const url = new URL(realm);
   if (service) url.searchParams.set('service', service);
   url.searchParams.set('scope', scope);
@@ -140,9 +150,23 @@ async function bearerToken({ realm, service }: { realm: string; service: string 
   if (answer.status >= 500 || answer.status === 429) throw new Fault('UNAVAILABLE', `the token service answers ${answer.status}`);
   if (answer.status !== 200)
     throw new Fault('REGISTRY_REFUSED', `the token service answers ${answer.status}: check the registry's credentials`);
-  const body = JSON.parse(answer.body.toString('utf8')) as { token?: string; access_token?: string; expires_in?: number };
-  const token = body.token ?? body.access_token;
-  if (typeof token !== 'string') throw new Fault('REGISTRY_REFUSED', 'the token service answers without a token');
+  const body = objectIn(answer.body.toString('utf8'));
+  const token = body?.['token'] ?? body?.['access_token'];
+  if (typeof token !== 'string' || !TOKEN.test(token)) throw new Fault('REGISTRY_REFUSED', 'the token service answers without a token');
   // 60 s is what the specification assumes without `expires_in`; a fifth is kept in reserve.
-  return { authorization: `Bearer ${token}`, renewAt: Date.now() + (body.expires_in ?? 60) * 800 };
+  const seconds = typeof body?.['expires_in'] === 'number' ? body['expires_in'] : 60;
+  return { authorization: `Bearer ${token}`, renewAt: Date.now() + seconds * 800 };
+}
+
+/** What may stand in a header after `Bearer`. */
+const TOKEN = /^[\x21-\x7e]+$/;
+
+/** The JSON object in a text, if it is one. The text is a secret or a stranger's: no error may quote it, as those of the parser do. */
+function objectIn(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
 }

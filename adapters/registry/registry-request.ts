@@ -114,13 +114,14 @@ async function authorized<Answer extends { status: number; headers: IncomingHttp
   send: (headers: Record<string, string>) => Promise<Answer>,
   isStreamSent = false,
 ): Promise<Answer> {
+  let authorization: string | undefined;
   const sendOnce = async () => {
-    const authorization = await access.authorization(request.scope);
+    authorization = await access.authorization(request.scope);
     return send({ ...request.headers, ...(authorization === undefined ? {} : { authorization }) });
   };
   const answer = await sendOnce();
   if (answer.status !== 401 && answer.status !== 403) return answer;
-  if (!(await access.challenged(answer.headers['www-authenticate'], request.scope))) return answer;
+  if (!(await access.challenged(answer.headers['www-authenticate'], request.scope, authorization))) return answer;
   if (!Buffer.isBuffer(answer.body)) answer.body.destroy();
   // Half of the stream is gone: the caller begins the upload anew, with the new token.
   if (isStreamSent) throw new Throttled('the registry wanted a new token in the middle of an upload', 0);
@@ -131,10 +132,16 @@ function isExpected(status: number, request: RegistryRequest): boolean {
   return (status >= 200 && status < 300) || (request.expect?.includes(status) ?? false);
 }
 
+/** What was asked for, in our words: of the path only kind and digest, because the registry itself names some paths (uploads, next pages). */
+function askedFor({ method, path, scope }: RegistryRequest): string {
+  const [, kind = 'registry', digest = ''] = /\/(manifests|blobs|referrers|tags)\/(sha256:[0-9a-f]{64}(?![^?]))?/.exec(path) ?? [];
+  return `${method} ${kind}${digest === '' ? '' : ` ${digest}`} of ${scope.split(':')[1]}`;
+}
+
 /** A registry's error text may hold anything, our own credentials included: only its code is taken, and only if it looks like one. */
 function refusalOf(request: RegistryRequest, status: number, headers: IncomingHttpHeaders, body: Buffer | undefined): Fault {
   const code = codeOf(body);
-  const what = `${request.method} ${request.path.split('?')[0]!.slice(0, 200)}: ${status}${code === undefined ? '' : ` ${code}`}`;
+  const what = `${askedFor(request)}: ${status}${code === undefined ? '' : ` ${code}`}`;
   if (status === 429 || status >= 500 || status === 408) {
     const seconds = Number(headers['retry-after']);
     return new Throttled(`the registry does not answer as it should (${what})`, Number.isFinite(seconds) ? seconds * 1000 : 0);

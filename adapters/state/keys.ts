@@ -18,6 +18,7 @@
  * | DELIVERY#<id>          | SENT#<notice>#<channel>, FAILED | deliver (TTL)   | what went out, what could not |
  * | ENV#<env>#<artifact>    | HEAD, AT#<iso>#<id>, DIGEST#<digest>, WAITER#<id> | run | what runs there, its past, who waits |
  * | WATCH#<env>#<artifact>  | HEAD                        | adopt                 | drift and readiness to go back, as last seen |
+ * | PIN#<artifact>#<digest> | HEAD                        | request, decide, run, adopt; whoever deletes | who relies on a digest, or that it goes |
  * | PREVIEW#<ref>           | PREVIEW                     | request (TTL)         | a plan not yet requested |
  * | PERSON#<key>            | PERSON                      | first act of a person | pseudonym, name, address (erasable) |
  * | IDEMPOTENCY#<key>       | KEY                         | request (TTL)         | answer to a repeated write |
@@ -60,6 +61,7 @@ export const watchKey = (environment: string, artifact: string): string => `WATC
 export const historySort = (at: string, id: string): string => `AT#${at}#${id}`;
 export const digestSort = (digest: string): string => `DIGEST#${digest}`;
 export const waiterSort = (id: string): string => `WAITER#${id}`;
+export const pinKey = (artifact: string, digest: string): string => `PIN#${artifact}#${digest}`;
 export const previewKey = (ref: string): string => `PREVIEW#${ref}`;
 export const personKey = (key: string): string => `PERSON#${key}`;
 export const idempotencyKey = (hash: string): string => `IDEMPOTENCY#${hash}`;

@@ -186,12 +186,14 @@ function updateOf(write: Extract<Write, { update: unknown }>) {
   };
 }
 
-/** A write that failed its condition. `index` is its place in the transaction, 0 for single writes. */
+/** A write that failed its condition (`isRefused`), or met another one on the same row. `index` is its place in the transaction, 0 for single writes. */
 export class WriteConflict extends VersionConflict {
   readonly index: number;
-  constructor(index: number, cause: unknown) {
-    super(`write ${index} failed its condition`, { cause });
+  readonly isRefused: boolean;
+  constructor(index: number, isRefused: boolean, cause: unknown) {
+    super(isRefused ? `write ${index} failed its condition` : `write ${index} met another one`, { cause });
     this.index = index;
+    this.isRefused = isRefused;
   }
 }
 
@@ -200,10 +202,11 @@ async function answered<Answer>(send: () => Promise<Answer>): Promise<Answer> {
   try {
     return await send();
   } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) throw new WriteConflict(0, error);
+    if (error instanceof ConditionalCheckFailedException) throw new WriteConflict(0, true, error);
     const reasons = error instanceof TransactionCanceledException ? (error.CancellationReasons ?? []) : [];
-    const index = reasons.findIndex(({ Code }) => Code === 'ConditionalCheckFailed' || Code === 'TransactionConflict');
-    if (index >= 0) throw new WriteConflict(index, error);
+    const [refused, met] = ['ConditionalCheckFailed', 'TransactionConflict'].map((code) => reasons.findIndex(({ Code }) => Code === code));
+    if (refused! >= 0) throw new WriteConflict(refused!, true, error);
+    if (met! >= 0) throw new WriteConflict(met!, false, error);
     if (isUnavailable(error) || reasons.some(({ Code }) => Code !== undefined && BUSY.has(Code))) {
       throw new Fault('UNAVAILABLE', 'the state table does not answer', { cause: error });
     }

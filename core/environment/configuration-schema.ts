@@ -127,7 +127,34 @@ const gate = z.strictObject({
     })
     .optional(),
   keys: z.array(reference).min(1).max(20).optional(),
-  allowed: z.record(z.enum(['CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'INFORMATIONAL', 'UNDEFINED']), z.number().int().min(0)).optional(),
+  min: count.max(20).optional(),
+  require: z
+    .array(
+      z.union([
+        z.enum(['signature', 'sbom', 'provenance', 'scan']),
+        z.url({ protocol: /^https?$/, error: 'must be signature, sbom, provenance, scan or the address of a predicate type' }).max(500),
+      ]),
+    )
+    .min(1)
+    .max(20)
+    .optional(),
+  allowed: z
+    .partialRecord(z.enum(['CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'INFORMATIONAL', 'UNDEFINED', 'UNTRIAGED']), z.number().int().min(0))
+    .optional(),
+  exceptions: z
+    .array(
+      z.strictObject({
+        id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{2,99}$/, { error: 'must be the id of a finding, such as CVE-2026-1234' }),
+        // Both are needed; their absence is explained where they are checked.
+        reason: z.string().max(1_000).optional(),
+        until: z.string().max(40).optional(),
+        package: z.string().min(1).max(200).optional(),
+        approved_by: z.string().min(1).max(320).optional(),
+      }),
+    )
+    .max(500)
+    .optional(),
+  max_scan_age: duration.optional(),
   url: z.string().max(2_000).optional(),
   mode: z.enum(['synchronous', 'callback']).optional(),
   secret: reference.optional(),

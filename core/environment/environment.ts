@@ -68,7 +68,15 @@ export function without(held: readonly RolledBack[] | undefined, digest: string)
  * `acquire` needs a free row (or one that the same holder has), the others need the holder.
  */
 export type EnvironmentChange =
-  | { kind: 'acquire'; environment: string; artifact: string; holder: string; fence: number }
+  | {
+      kind: 'acquire';
+      environment: string;
+      artifact: string;
+      holder: string;
+      fence: number;
+      /** Digest that runs there: what the way back leads to. */
+      runs?: string;
+    }
   | {
       kind: 'release';
       environment: string;

@@ -1,6 +1,7 @@
 /** Gates of the file, each as the member of the union that its type demands; seed 001's names and commands among them. */
 import { splitCommand } from '../gate/command-line.ts';
-import type { GateDefinition } from '../gate/definition.ts';
+import type { GateDefinition, SignatureGate, VulnerabilityGate } from '../gate/definition.ts';
+import { instant, visibleLength } from '../promotion/request-body.ts';
 import type { ConfigurationFile } from './configuration-schema.ts';
 import { secondsOf } from './duration.ts';
 
@@ -69,8 +70,8 @@ function timeoutOf(text: string | number | undefined, at: readonly PropertyKey[]
 /** Members that belong to each type, besides type and timeout: any other is a mistake worth telling. */
 const MEMBERS: Readonly<Record<FileGate['type'], readonly string[]>> = {
   policy: ['rules'],
-  signature: ['keys'],
-  vulnerability: ['allowed'],
+  signature: ['keys', 'min', 'require'],
+  vulnerability: ['allowed', 'exceptions', 'max_scan_age'],
   http: ['url', 'mode', 'secret'],
   command: ['command'],
   performance_baseline: ['url', 'max_regression_percent'],
@@ -92,9 +93,9 @@ function definitionOf(name: string, gate: FileGate, refuse: Refuse): GateDefinit
     case 'policy':
       return { ...common, type: 'policy', rules: policyRules(gate.rules) };
     case 'signature':
-      return gate.keys ? { ...common, type: 'signature', keys: gate.keys } : missing('keys');
+      return gate.keys ? signatureGate({ ...gate, keys: gate.keys }, common, at, refuse) : missing('keys');
     case 'vulnerability':
-      return { ...common, type: 'vulnerability', allowed: gate.allowed ?? { CRITICAL: 0 } };
+      return vulnerabilityGate(gate, common, at, refuse);
     case 'http': {
       if (gate.url === undefined) return missing('url');
       const mode = gate.mode ?? 'synchronous';
@@ -120,6 +121,59 @@ function definitionOf(name: string, gate: FileGate, refuse: Refuse): GateDefinit
       if (gate.max_monthly_usd === undefined) return missing('max_monthly_usd');
       return { ...common, type: 'cost', maxMonthlyUsd: gate.max_monthly_usd, usdPerGibMonth: gate.usd_per_gib_month ?? DEFAULT_PRICE };
   }
+}
+
+type Common = Pick<GateDefinition, 'name' | 'timeoutSeconds'>;
+
+function signatureGate(gate: FileGate & { keys: string[] }, common: Common, at: readonly PropertyKey[], refuse: Refuse): SignatureGate {
+  const { min, require, keys } = gate;
+  const different = new Set(keys).size;
+  if (min !== undefined && min > different)
+    refuse([...at, 'min'], `${min} keys must have signed, but only ${different} are trusted`, 'name more keys, or lower min');
+  if (min !== undefined && min > 1 && require && !require.includes('signature'))
+    refuse([...at, 'min'], 'min counts signatures, and none is required', 'add signature to require, or leave min out');
+  return { ...common, type: 'signature', keys, ...(min === undefined ? {} : { min }), ...(require ? { require } : {}) };
+}
+
+const SHORTEST_REASON = 20;
+const DAY_MS = 86_400_000;
+
+function vulnerabilityGate(gate: FileGate, common: Common, at: readonly PropertyKey[], refuse: Refuse): VulnerabilityGate {
+  const exceptions = (gate.exceptions ?? []).map(({ id, reason = '', until = '', package: name, approved_by: approvedBy }, index) => {
+    const place = [...at, 'exceptions', index];
+    if (visibleLength(reason) < SHORTEST_REASON) {
+      const hint = `say in at least ${SHORTEST_REASON} visible characters why it does no harm here`;
+      refuse([...place, 'reason'], `the exception for ${id} has no sufficient reason`, hint);
+    }
+    const end = endOf(until);
+    if (end === undefined)
+      refuse([...place, 'until'], `the exception for ${id} has no end`, 'write the last day that it holds, for example until: 2026-12-31');
+    return {
+      id,
+      reason,
+      until: end ?? '',
+      ...(name === undefined ? {} : { package: name }),
+      ...(approvedBy === undefined ? {} : { approvedBy }),
+    };
+  });
+  const maxScanAgeSeconds = gate.max_scan_age === undefined ? undefined : secondsOf(gate.max_scan_age);
+  if (gate.max_scan_age !== undefined && !maxScanAgeSeconds)
+    refuse([...at, 'max_scan_age'], `"${gate.max_scan_age}" is not a length of time`, 'write for example max_scan_age: 7d');
+  return {
+    ...common,
+    type: 'vulnerability',
+    allowed: gate.allowed ?? { CRITICAL: 0 },
+    ...(exceptions.length > 0 ? { exceptions } : {}),
+    ...(maxScanAgeSeconds ? { maxScanAgeSeconds } : {}),
+  };
+}
+
+/** ISO instant after the last one that counts: the end of a day (UTC), or an instant with its offset. Undefined for anything else. */
+function endOf(text: string): string | undefined {
+  const isDay = /^\d{4}-\d{2}-\d{2}$/.test(text);
+  const { success, data } = instant.safeParse(isDay ? `${text}T00:00:00Z` : text);
+  if (!success) return undefined;
+  return new Date(Date.parse(data) + (isDay ? DAY_MS : 0)).toISOString();
 }
 
 /** An https address, or a reference to one. */

@@ -19,11 +19,34 @@ export interface PolicyGate extends Common {
   };
 }
 
-/** cosign key signatures on the digest or on the index above it. */
+/**
+ * What must be said about a digest by a trusted key: `signature`, that it is signed; else an attestation, by a short word (`sbom`, `provenance`, `scan`)
+ * or by its predicate type.
+ */
+export type Requirement = string;
+
+/** cosign key signatures and attestations of the digest. */
 export interface SignatureGate extends Common {
   type: 'signature';
   /** References to PEM public keys (`ssm:/…`), any of which may have signed. */
   keys: string[];
+  /** Different keys among them that must have signed, so that more than one party agrees. Absent: 1. Attestations need one. */
+  min?: number;
+  /** Absent: `signature`. */
+  require?: Requirement[];
+}
+
+/** A finding that does not count for a while. */
+export interface VulnerabilityException {
+  id: string;
+  /** For people: why it does no harm here. */
+  reason: string;
+  /** ISO instant from which it counts again. */
+  until: string;
+  /** Only where it is found in this package. */
+  package?: string;
+  /** For people: who agreed. */
+  approvedBy?: string;
 }
 
 /** ECR scan findings by severity. */
@@ -31,6 +54,9 @@ export interface VulnerabilityGate extends Common {
   type: 'vulnerability';
   /** Highest number allowed per severity, e.g. `{CRITICAL: 0, HIGH: 0}`. */
   allowed: Record<string, number>;
+  exceptions?: VulnerabilityException[];
+  /** A scan that was completed longer ago says nothing. Absent: no bound. */
+  maxScanAgeSeconds?: number;
 }
 
 /** Asks a service; `callback` means that the answer comes later, signed with HMAC. */

@@ -173,7 +173,14 @@ function start(facts: BeginFacts, holder: string): BeginOutcome {
         },
       },
       {
-        environment: { kind: 'acquire', environment: promotion.to, artifact: promotion.artifact, holder, fence },
+        environment: {
+          kind: 'acquire',
+          environment: promotion.to,
+          artifact: promotion.artifact,
+          holder,
+          fence,
+          ...(facts.environment?.current ? { runs: facts.environment.current.digest } : {}),
+        },
         notices: [{ type, data: {} }],
       },
     ),

@@ -53,7 +53,10 @@ export interface PromotionStore {
   listOpen(query: OpenQuery): Promise<PromotionPage>;
   /** Has this approver approved a request of this requester lately? Identity keys. */
   hasApproved(approver: string, requester: string): Promise<boolean>;
-  /** Writes the change, its event and what follows from it in one transaction. Throws VersionConflict; answers the head as stored. */
+  /**
+   * Writes the change, its event and what follows from it in one transaction; answers the head as stored. Throws VersionConflict, and the refusal
+   * ARTIFACT_DELETING when it would rely on a digest whose deletion is decided.
+   */
   commit(change: PromotionChange): Promise<Promotion>;
   /** Next human id of the year, e.g. `PR-2026-0001`. Gaps are allowed; it is never authority. */
   nextId(year: number): Promise<string>;

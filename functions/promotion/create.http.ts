@@ -10,6 +10,7 @@ import type { RegistryReader } from '../../core/registry/ports.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
 import { approversNow, clock, promotions } from '../kit/state.ts';
+import { commitNew } from './commit-new.ts';
 import { draftPlan, findArtifact } from './draft-plan.ts';
 import { type PreviewRow, readPreview } from './preview-row.ts';
 import { renderRequest } from './render-request.ts';
@@ -48,7 +49,7 @@ async function createNow(call: HttpCall<RequestBody>, registries: RegistryReader
     ...(body.previewRef === undefined ? {} : { previewRef: body.previewRef }),
     ...(project === undefined ? {} : { project }),
   });
-  const [promotion, approvers] = await Promise.all([promotions.commit(change), approversNow()]);
+  const [promotion, approvers] = await Promise.all([commitNew(change), approversNow()]);
   return {
     status: 201,
     headers: { location: `/v1/requests/${plan.to}/${promotion.id}` },

@@ -9,8 +9,10 @@ import { makePlan, routeOf } from '../../core/promotion/make-plan.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import type { RequestBody } from '../../core/promotion/request-body.ts';
 import type { RegistryReader, ResolvedVersion } from '../../core/registry/ports.ts';
+import { environmentTag } from '../../core/registry/version.ts';
 import type { Caller, HttpCall } from '../kit/http.ts';
 import { environments } from '../kit/state.ts';
+import { withinTime } from './within-time.ts';
 
 export interface Draft {
   plan: Plan;
@@ -37,7 +39,7 @@ export async function findArtifact(call: HttpCall<unknown, unknown>): Promise<Ar
   return requireArtifact(call.configuration, call.caller, call.params['env']!, target.name);
 }
 
-/** Resolves the version, reads what the environments hold, and makes the plan for `requesterKey`. */
+/** Resolves the version, reads what environments and target registries hold, and makes the plan for `requesterKey`. */
 export async function draftPlan(
   call: Pick<HttpCall<RequestBody>, 'configuration' | 'params' | 'body'>,
   registries: RegistryReader,
@@ -61,5 +63,25 @@ export async function draftPlan(
   // A repair by digest keeps the tags that the promotion wrote.
   const named = repaired ? { ...version, releaseVersion: repaired.version } : version;
   const plan = makePlan({ configuration, body, from, to, version: named, evidence, repaired, environment, requesterKey });
+  await refuseTakenTag(plan, configuration, registries);
   return { plan, version: named, environment };
+}
+
+/** Time for a look at the target registries; what they do not answer in it is found out by the copy. */
+const LOOK_MS = 5_000;
+
+/** A release tag says for ever what was promoted once: better to say so now than after everybody has approved. Refusal TAG_IMMUTABLE. */
+async function refuseTakenTag(plan: Plan, configuration: Configuration, registries: RegistryReader): Promise<void> {
+  if (plan.kind !== 'promote') return;
+  const tag = environmentTag(plan.version, plan.to);
+  await Promise.all(
+    plan.registries.targets.map(async (name) => {
+      const looking = registries.digestOf(configuration.registries[name]!, plan.artifact, tag).catch(() => undefined);
+      const found = await withinTime(looking, LOOK_MS);
+      if (found === undefined || found === plan.digest) return;
+      throw new Refusal('TAG_IMMUTABLE', `tag ${tag} in registry ${name} names ${found} already, and is never moved`, {
+        hint: 'publish the content under a new version, then promote that',
+      });
+    }),
+  );
 }

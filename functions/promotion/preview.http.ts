@@ -16,6 +16,7 @@ import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
 import { approversNow, clock, watches } from '../kit/state.ts';
 import { draftPlan, findArtifact } from './draft-plan.ts';
 import { storePreview, unstoredExpiry } from './preview-row.ts';
+import { withinTime } from './within-time.ts';
 
 /** The whole preview answers within 20 s; gates get what resolving and reading leave. */
 const GATES_MS = 15_000;
@@ -148,15 +149,6 @@ function diffOf(plan: Plan, environment: EnvironmentRecord | undefined) {
     digest: { from: current?.digest ?? null, to: plan.digest },
     tags: plan.tags,
   };
-}
-
-/** The value, or undefined when it takes longer. Real time: the caller waits in it. */
-async function withinTime<Value>(value: Promise<Value>, milliseconds: number): Promise<Value | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), milliseconds);
-  });
-  return Promise.race([value, late]).finally(() => clearTimeout(timer));
 }
 
 function sum(values: readonly number[]): number {

@@ -10,6 +10,7 @@ import type { RegistryReader } from '../../core/registry/ports.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
 import { approversNow, clock, promotions } from '../kit/state.ts';
+import { commitNew } from '../promotion/commit-new.ts';
 import { approvalsOf, tryGates } from '../promotion/preview.http.ts';
 import { renderRequest } from '../promotion/render-request.ts';
 import { draftRollback, findRollback, type RollbackBody, type RollbackDraft, type RollbackPreviewBody } from './draft-rollback.ts';
@@ -70,7 +71,7 @@ async function createNow(call: HttpCall<RollbackBody>, registries: RegistryReade
     ...actingOf(call),
     ...(project === undefined ? {} : { project }),
   });
-  const [promotion, approvers] = await Promise.all([promotions.commit(change), approversNow()]);
+  const [promotion, approvers] = await Promise.all([commitNew(change), approversNow()]);
   return {
     status: 201,
     headers: { location: `/v1/requests/${plan.to}/${promotion.id}` },

@@ -21,7 +21,7 @@ afterEach(async () => {
   }
 });
 
-describe('addresses', () => {
+describe('C20, C22: addresses', () => {
   test.each([
     'http://127.1/',
     'https://127.1/',
@@ -80,7 +80,7 @@ describe('addresses', () => {
   });
 });
 
-describe('answers', () => {
+describe('C20: answers', () => {
   test('longer than the cap end in LIMIT, declared or not', async () => {
     const origin = await serve((message, response) => {
       if (message.url === '/declared') response.setHeader('content-length', 100_000);
@@ -111,7 +111,7 @@ describe('answers', () => {
   });
 });
 
-describe('redirects', () => {
+describe('C20: redirects', () => {
   test('to another allowed origin lose the credentials', async () => {
     const seen: (string | undefined)[] = [];
     const other = await serve((message, response) => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Assembly, changeTemplate, type Statement, statementsOf, synthesize } from './assembly.ts';
 import { readSealedLog } from './audit-log.ts';
 import { FlowCloud } from './cloud.ts';
-import { approve, pending, push, reach, request, standing, toStaging } from './requests.ts';
+import { approve, bodyOf, pending, push, reach, request, standing, toStaging } from './requests.ts';
 
 /** An artifact without a workload: copied and tagged, no rollout. */
 const name = 'ledger';
@@ -106,6 +106,17 @@ it('starts what was left once that is given, and promotes nothing without the pe
   const { artifacts } = (await cloud.api('GET', '/v1/environments/staging', { as: 'dev' })).body;
   const place = artifacts.find(({ artifact }: { artifact: string }) => artifact === name);
   expect(place).toMatchObject({ current: { version: '1.0.0' }, flags: { locked: false } });
+});
+
+it('asks for nothing without the permission to pin', { timeout: 180_000 }, async () => {
+  await without('Request', takeKeys('dynamodb:UpdateItem', 'PIN#*'));
+  const list = async () => (await cloud.api('GET', '/v1/requests/staging', { as: 'dev' })).body.items.length;
+  const before = await list();
+  const refused = await cloud.api('POST', '/v1/requests/staging', { as: 'dev', body: bodyOf('1.1.0', { name }) });
+  expect(refused.status, refused.text).toBeGreaterThanOrEqual(500);
+  await expectDenied(/request/i, 'dynamodb:UpdateItem', TABLE);
+  // What nothing keeps from being deleted is not promoted.
+  expect(await list()).toBe(before);
 });
 
 it('copies once that is given, and kept a whole log through all of it', { timeout: 180_000 }, async () => {

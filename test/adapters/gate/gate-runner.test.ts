@@ -12,11 +12,11 @@ import { gateRunner } from '../../../adapters/gate/gate-runner.ts';
 import type { Configuration } from '../../../core/environment/configuration.ts';
 import type { GateDefinition } from '../../../core/gate/definition.ts';
 import type { GateSubject } from '../../../core/gate/gate.ts';
-import { BUNDLE_TYPE } from '../../../core/gate/signature.ts';
+import { BUNDLE_TYPE, ENVELOPE_TYPE } from '../../../core/gate/signature.ts';
 import { isSignedMessage } from '../../../core/gate/webhook-signature.ts';
 import { pushImage, signImage } from '../../../local/demo/oci-image.ts';
 import { IMAGE, INDEX, sha256 } from '../../local/registry/open-test-registry.ts';
-import { allow, type Place, REPOSITORY, startRegistry, stopRegistries } from '../registry/registries.ts';
+import { allow, configurationOf, type Place, REPOSITORY, startProxy, startRegistry, stopRegistries } from '../registry/registries.ts';
 
 const [ecr, build, secrets, parameters] = [
   mockClient(ECRClient),
@@ -25,12 +25,15 @@ const [ecr, build, secrets, parameters] = [
   mockClient(SSMClient),
 ];
 const key = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const second = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const privateKeyPem = key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-const publicKeyPem = key.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+const publicPem = (pair: typeof key) => pair.publicKey.export({ type: 'spki', format: 'pem' }).toString();
 
 let dev: Place;
 let prod: Place;
 let digest: string;
+/** Of the index under `digest`. */
+let images: string[];
 let kept: (GateRun & { alias: string | undefined })[];
 let server: Server;
 let asked: { headers: IncomingHttpHeaders; body: string }[];
@@ -39,9 +42,16 @@ let url: string;
 
 beforeEach(async () => {
   [dev, prod] = [await startRegistry('dev'), await startRegistry('prod')];
-  ({ digest } = await pushImage({ origin: dev.origin, repository: REPOSITORY, tag: '1.0.0', labels: { team: 'payments' } }));
+  ({ digest, manifests: images } = await pushImage({
+    origin: dev.origin,
+    repository: REPOSITORY,
+    tag: '1.0.0',
+    labels: { team: 'payments' },
+  }));
   for (const mock of [ecr, build, secrets, parameters]) mock.reset();
-  parameters.on(GetParameterCommand).resolves({ Parameter: { Value: publicKeyPem } });
+  parameters.on(GetParameterCommand).callsFake(({ Name }: { Name: string }) => ({
+    Parameter: { Value: publicPem(Name === '/second' ? second : key) },
+  }));
   secrets.on(GetSecretValueCommand).resolves({ SecretString: 'hmac secret' });
   kept = [];
   asked = [];
@@ -104,6 +114,30 @@ function run(
 
 const signature = { type: 'signature', keys: ['ssm:/key'] };
 
+async function messageSignature(about: string, signer = key.privateKey): Promise<string> {
+  const { text } = await dev.registry.call('GET', `/v2/${REPOSITORY}/manifests/${about}`);
+  return sign('sha256', Buffer.from(text), signer).toString('base64');
+}
+
+/** A sigstore bundle as a referrer of `about`; answers the digest of its manifest. */
+async function attachBundle(about: string, members: object): Promise<string> {
+  const { text } = await dev.registry.call('GET', `/v2/${REPOSITORY}/manifests/${about}`);
+  const bundle = JSON.stringify({ mediaType: BUNDLE_TYPE, ...members });
+  await dev.registry.pushBlob(REPOSITORY, '{}');
+  await dev.registry.pushBlob(REPOSITORY, bundle);
+  const manifest = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: IMAGE,
+    artifactType: BUNDLE_TYPE,
+    config: { mediaType: 'application/vnd.oci.empty.v1+json', digest: sha256('{}'), size: 2 },
+    layers: [{ mediaType: BUNDLE_TYPE, digest: sha256(bundle), size: Buffer.byteLength(bundle) }],
+    subject: { mediaType: INDEX, digest: about, size: Buffer.byteLength(text) },
+  });
+  const path = `/v2/${REPOSITORY}/manifests/${sha256(manifest)}`;
+  expect((await dev.registry.call('PUT', path, { body: manifest, headers: { 'content-type': IMAGE } })).status).toBe(201);
+  return sha256(manifest);
+}
+
 describe('the signature gate', () => {
   test('fails without a signature and says how to sign', async () => {
     const outcome = await run(signature);
@@ -122,7 +156,7 @@ describe('the signature gate', () => {
     expect(await run(signature)).toMatchObject({ status: 'failed', message: expect.stringContaining('none of them valid') });
   });
 
-  test('fails with the signature of another image under the tag of this one', async () => {
+  test('REG-16 fails with the signature of another image under the tag of this one', async () => {
     const other = await pushImage({ origin: dev.origin, repository: REPOSITORY, tag: 'other', labels: {} });
     const tag = await signImage({ origin: dev.origin, repository: REPOSITORY, digest: other.digest, privateKeyPem });
     const { text } = await dev.registry.call('GET', `/v2/${REPOSITORY}/manifests/${tag}`);
@@ -132,27 +166,146 @@ describe('the signature gate', () => {
   });
 
   test('passes with a sigstore bundle among the referrers', async () => {
-    const { text } = await dev.registry.call('GET', `/v2/${REPOSITORY}/manifests/${digest}`);
-    const bundle = JSON.stringify({
-      mediaType: BUNDLE_TYPE,
-      messageSignature: { signature: sign('sha256', Buffer.from(text), key.privateKey).toString('base64') },
-    });
-    await dev.registry.pushBlob(REPOSITORY, '{}');
-    await dev.registry.pushBlob(REPOSITORY, bundle);
-    const manifest = JSON.stringify({
-      schemaVersion: 2,
-      mediaType: IMAGE,
-      artifactType: BUNDLE_TYPE,
-      config: { mediaType: 'application/vnd.oci.empty.v1+json', digest: sha256('{}'), size: 2 },
-      layers: [{ mediaType: BUNDLE_TYPE, digest: sha256(bundle), size: Buffer.byteLength(bundle) }],
-      subject: { mediaType: INDEX, digest, size: Buffer.byteLength(text) },
-    });
-    const path = `/v2/${REPOSITORY}/manifests/${sha256(manifest)}`;
-    expect((await dev.registry.call('PUT', path, { body: manifest, headers: { 'content-type': IMAGE } })).status).toBe(201);
-    expect(await run(signature)).toMatchObject({ status: 'passed', message: expect.stringContaining('bundle') });
+    await attachBundle(digest, { messageSignature: { signature: await messageSignature(digest) } });
+    expect(await run(signature)).toMatchObject({ status: 'passed', message: expect.stringContaining('trusted key') });
   });
 
-  test('is errored, not passed, when the trusted key cannot be read', async () => {
+  test('REG-16 fails, and ends, when the list of referrers does not', async () => {
+    const source = await startProxy(dev.origin);
+    let asked = 0;
+    source.misbehave = (message, response) => {
+      if (!message.url!.includes('/referrers/')) return false;
+      response.setHeader('link', `</v2/${REPOSITORY}/referrers/${digest}?last=${++asked}>; rel="next"`);
+      response.end(JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests: [] }));
+      return true;
+    };
+    const outcome = await run(signature, {}, (configuration) => {
+      configuration.registries['dev'] = configurationOf('dev', source.origin);
+    });
+    expect(outcome).toMatchObject({ status: 'failed', message: expect.stringContaining('pages') });
+    expect(asked).toBeLessThanOrEqual(20);
+  });
+
+  test('REG-16 asks nobody to believe the list: a bundle that names another subject is none', async () => {
+    const other = await pushImage({ origin: dev.origin, repository: REPOSITORY, tag: 'other', labels: {} });
+    const members = { messageSignature: { signature: await messageSignature(digest) } };
+    const bundle = await attachBundle(other.digest, members);
+    const index = {
+      schemaVersion: 2,
+      mediaType: INDEX,
+      manifests: [{ mediaType: IMAGE, digest: bundle, size: 1, artifactType: BUNDLE_TYPE }],
+    };
+    const source = await startProxy(dev.origin);
+    source.misbehave = (message, response) => {
+      if (!message.url!.includes(`/referrers/${digest}`)) return false;
+      response.end(JSON.stringify(index));
+      return true;
+    };
+    const outcome = await run(signature, {}, (configuration) => {
+      configuration.registries['dev'] = configurationOf('dev', source.origin);
+    });
+    expect(outcome).toMatchObject({ status: 'failed', message: expect.stringContaining('no signature') });
+  });
+
+  test('passes for an index whose images have no signature of their own', async () => {
+    await signImage({ origin: dev.origin, repository: REPOSITORY, digest, privateKeyPem });
+    expect((await run(signature)).status).toBe('passed');
+  });
+
+  test('fails for an index of which only the images are signed', async () => {
+    for (const image of images) await signImage({ origin: dev.origin, repository: REPOSITORY, digest: image, privateKeyPem });
+    expect(await run(signature)).toMatchObject({ status: 'failed', message: `${digest} has no signature` });
+  });
+
+  test('stops trusting a key that is taken out of its list', async () => {
+    await signImage({ origin: dev.origin, repository: REPOSITORY, digest, privateKeyPem });
+    expect((await run({ ...signature, keys: ['ssm:/second'] })).status).toBe('failed');
+    expect((await run({ ...signature, keys: ['ssm:/second', 'ssm:/key'] })).status).toBe('passed');
+  });
+
+  test('counts different keys where two parties must have signed', async () => {
+    const both = { ...signature, keys: ['ssm:/key', 'ssm:/same', 'ssm:/second'], min: 2 };
+    await signImage({ origin: dev.origin, repository: REPOSITORY, digest, privateKeyPem });
+    // The same key under two names, and twice the same signature, are one party.
+    await attachBundle(digest, { messageSignature: { signature: await messageSignature(digest) } });
+    expect(await run(both)).toMatchObject({ status: 'failed', message: expect.stringContaining('1 of the 2 different trusted keys') });
+    await attachBundle(digest, { messageSignature: { signature: await messageSignature(digest, second.privateKey) } });
+    expect(await run(both)).toMatchObject({ status: 'passed', message: 'signed by 2 trusted keys' });
+  });
+});
+
+describe('an attestation that the signature gate requires', () => {
+  const SPDX = 'https://spdx.dev/Document';
+  const sbom = { ...signature, require: ['sbom'] };
+
+  function envelope(about: string, predicateType: string, signer = key.privateKey) {
+    const type = 'application/vnd.in-toto+json';
+    const subject = [{ name: REPOSITORY, digest: { sha256: about.slice('sha256:'.length) } }];
+    const payload = Buffer.from(JSON.stringify({ _type: 'https://in-toto.io/Statement/v1', predicateType, subject, predicate: {} }));
+    const message = Buffer.concat([Buffer.from(`DSSEv1 ${type.length} ${type} ${payload.length} `), payload]);
+    return {
+      payloadType: type,
+      payload: payload.toString('base64'),
+      signatures: [{ sig: sign('sha256', message, signer).toString('base64') }],
+    };
+  }
+
+  /** As `cosign attest` writes it: one layer per envelope under the tag `sha256-<hex>.att`. */
+  async function attest(about: string, ...envelopes: object[]) {
+    const layers = [];
+    for (const each of envelopes) {
+      const bytes = JSON.stringify(each);
+      await dev.registry.pushBlob(REPOSITORY, bytes);
+      layers.push({ mediaType: ENVELOPE_TYPE, digest: sha256(bytes), size: Buffer.byteLength(bytes), annotations: { predicateType: 'x' } });
+    }
+    await dev.registry.pushBlob(REPOSITORY, '{}');
+    const config = { mediaType: 'application/vnd.oci.image.config.v1+json', digest: sha256('{}'), size: 2 };
+    const body = JSON.stringify({ schemaVersion: 2, mediaType: IMAGE, config, layers });
+    const path = `/v2/${REPOSITORY}/manifests/${about.replace(':', '-')}.att`;
+    expect((await dev.registry.call('PUT', path, { body, headers: { 'content-type': IMAGE } })).status).toBe(201);
+  }
+
+  test('is found under the tag of cosign', async () => {
+    expect(await run(sbom)).toMatchObject({ status: 'failed', message: `${digest} has no attestation "sbom" by a trusted key` });
+    await attest(digest, envelope(digest, 'https://slsa.dev/provenance/v1'), envelope(digest, SPDX));
+    expect(await run(sbom)).toMatchObject({ status: 'passed', message: 'attested by a trusted key: sbom' });
+  });
+
+  test('is found in a bundle', async () => {
+    await attachBundle(digest, { dsseEnvelope: envelope(digest, SPDX) });
+    expect((await run(sbom)).status).toBe('passed');
+  });
+
+  test('is found at each image of an index, and must be at each', async () => {
+    await attest(images[0]!, envelope(images[0]!, SPDX));
+    expect((await run(sbom)).status).toBe('failed');
+    await attest(images[1]!, envelope(images[1]!, SPDX));
+    expect((await run(sbom)).status).toBe('passed');
+  });
+
+  test.each<[string, () => object]>([
+    ['is unsigned by those we trust', () => envelope(digest, SPDX, second.privateKey)],
+    ['speaks of something else', () => envelope(images[0]!, SPDX)],
+    ['is of another kind, whatever its annotation says', () => envelope(digest, 'https://example.com/other/v1')],
+  ])('does not count when it %s', async (_name, made) => {
+    await attest(digest, made());
+    expect((await run(sbom)).status).toBe('failed');
+  });
+
+  test('is no signature, nor a signature an attestation: each is required for itself', async () => {
+    const both = { ...signature, require: ['signature', 'https://example.com/reviewed/v1'] };
+    await attest(digest, envelope(digest, 'https://example.com/reviewed/v1'));
+    expect(await run(both)).toMatchObject({ status: 'failed', message: `${digest} has no signature` });
+    await signImage({ origin: dev.origin, repository: REPOSITORY, digest, privateKeyPem });
+    expect((await run(both)).status).toBe('passed');
+    const outcome = await run({ ...both, require: ['signature', 'provenance'] });
+    expect(outcome).toMatchObject({ status: 'failed', message: expect.stringContaining('"provenance"') });
+    expect(outcome.resolution).toContain('cosign attest --key');
+  });
+});
+
+describe('the trusted keys', () => {
+  test('make the gate errored, not passed, when one of them cannot be read', async () => {
     parameters.on(GetParameterCommand).resolves({ Parameter: { Value: 'no key' } });
     expect(await run({ ...signature, keys: ['ssm:/broken'] })).toMatchObject({ status: 'errored' });
   });
@@ -265,5 +418,59 @@ describe('the vulnerability gate', () => {
     if (status === 'ScanNotFoundException') ecr.on(DescribeImageScanFindingsCommand).rejects({ name: status });
     else ecr.on(DescribeImageScanFindingsCommand).resolves({ imageScanStatus: { status: status as 'FAILED' } });
     expect((await run(gate, {}, inEcr)).status).toBe(expected);
+  });
+
+  const answer = (findings: object[], more: object = {}) => ({
+    imageScanStatus: { status: 'COMPLETE' as const },
+    imageScanFindings: { findings: findings as [], findingSeverityCounts: { CRITICAL: 2 } },
+    ...more,
+  });
+  const finding = (name: string, value: string) => ({ name, severity: 'CRITICAL', attributes: [{ key: 'package_name', value }] });
+  const excused = (id: string) => ({ id, reason: 'Not reachable in this image', until: '2099-01-01T00:00:00.000Z' });
+
+  test('reads every page of the findings, so that the last one is excused and counted like the first', async () => {
+    ecr
+      .on(DescribeImageScanFindingsCommand)
+      .resolves(answer([finding('CVE-2026-0001', 'openssl')], { nextToken: 'two' }))
+      .on(DescribeImageScanFindingsCommand, { nextToken: 'two' })
+      .resolves(answer([finding('CVE-2026-0002', 'zlib')]));
+    expect(await run({ ...gate, exceptions: [excused('CVE-2026-0001')] }, {}, inEcr)).toMatchObject({
+      status: 'failed',
+      message: expect.stringContaining('CVE-2026-0002 in zlib'),
+    });
+    const outcome = await run({ ...gate, exceptions: ['CVE-2026-0001', 'CVE-2026-0002'].map(excused) }, {}, inEcr);
+    expect(outcome).toMatchObject({ status: 'passed', message: expect.stringContaining('excused: CVE-2026-0001') });
+  });
+
+  test('knows the findings of Inspector by vulnerability and packages', async () => {
+    const enhancedFindings = [
+      {
+        severity: 'CRITICAL',
+        title: 'CVE-2026-0001 - openssl, libssl',
+        packageVulnerabilityDetails: { vulnerabilityId: 'CVE-2026-0001', vulnerablePackages: [{ name: 'openssl' }, { name: 'libssl' }] },
+      },
+    ];
+    const imageScanFindings = { enhancedFindings, findingSeverityCounts: { CRITICAL: 1 } };
+    ecr.on(DescribeImageScanFindingsCommand).resolves({ imageScanStatus: { status: 'ACTIVE' }, imageScanFindings });
+    const one = { ...excused('CVE-2026-0001'), package: 'openssl' };
+    expect((await run({ ...gate, exceptions: [one] }, {}, inEcr)).status).toBe('failed');
+    expect((await run({ ...gate, exceptions: [one, { ...one, package: 'libssl' }] }, {}, inEcr)).status).toBe('passed');
+  });
+
+  test('gives up on a list that does not end', async () => {
+    ecr.on(DescribeImageScanFindingsCommand).resolves(answer([finding('CVE-2026-0001', 'openssl')], { nextToken: 'more' }));
+    expect(await run(gate, {}, inEcr)).toMatchObject({ status: 'failed', message: expect.stringContaining('more than 20000 findings') });
+    expect(ecr.commandCalls(DescribeImageScanFindingsCommand)).toHaveLength(20);
+  });
+
+  test('asks for the age of the scan where it is bounded', async () => {
+    const at = (imageScanCompletedAt: Date) => ({
+      imageScanStatus: { status: 'COMPLETE' as const },
+      imageScanFindings: { imageScanCompletedAt },
+    });
+    ecr.on(DescribeImageScanFindingsCommand).resolves(at(new Date('2026-01-01')));
+    expect((await run({ ...gate, maxScanAgeSeconds: 86_400 }, {}, inEcr)).status).toBe('inconclusive');
+    ecr.on(DescribeImageScanFindingsCommand).resolves(at(new Date()));
+    expect((await run({ ...gate, maxScanAgeSeconds: 86_400 }, {}, inEcr)).status).toBe('passed');
   });
 });

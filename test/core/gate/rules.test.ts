@@ -5,7 +5,6 @@ import type { PolicyGate } from '../../../core/gate/definition.ts';
 import { gateAnswerSchema, gateCallbackSchema, outcomeOf } from '../../../core/gate/gate-answer.ts';
 import { checkPerformance } from '../../../core/gate/performance.ts';
 import { checkPolicy, type PolicyFacts } from '../../../core/gate/policy-rules.ts';
-import { checkVulnerabilities } from '../../../core/gate/vulnerability.ts';
 import { isSignedMessage, signMessage } from '../../../core/gate/webhook-signature.ts';
 
 const facts: PolicyFacts = {
@@ -65,17 +64,13 @@ describe('a policy gate', () => {
   });
 });
 
-test('cost, performance and vulnerabilities are compared with their limits', () => {
+test('cost and performance are compared with their limits', () => {
   const cost = { name: 'cost', type: 'cost', timeoutSeconds: 60, maxMonthlyUsd: 1, usdPerGibMonth: 0.1 } as const;
   expect(checkCost(cost, 10 * 1024 ** 3).status).toBe('passed');
   expect(checkCost(cost, 11 * 1024 ** 3).status).toBe('failed');
   const speed = { name: 'p', type: 'performance_baseline', timeoutSeconds: 60, url: 'x', maxRegressionPercent: 10 } as const;
   expect(checkPerformance(speed, { baseline: 100, measured: 110 }).status).toBe('passed');
   expect(checkPerformance(speed, { baseline: 100, measured: 111 }).status).toBe('failed');
-  const scan = { name: 'v', type: 'vulnerability', timeoutSeconds: 60, allowed: { CRITICAL: 0, HIGH: 2 } } as const;
-  expect(checkVulnerabilities(scan, { HIGH: 2, LOW: 99 }).status).toBe('passed');
-  expect(checkVulnerabilities(scan, { CRITICAL: 1 }).status).toBe('failed');
-  expect(checkVulnerabilities(scan, {})).toMatchObject({ status: 'passed', message: 'the scan found nothing' });
 });
 
 describe('an answer from outside', () => {
