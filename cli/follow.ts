@@ -4,7 +4,7 @@ import { CommandFailure, EXIT } from './failure.ts';
 import { oneLine } from './output.ts';
 import { isFinal, type RequestView, readAgain } from './request.ts';
 import type { Session } from './session.ts';
-import { approversOf, copyLines, gateLines, isSettled } from './show-request.ts';
+import { approversOf, copyLines, gateLines, isSettled, validationLines } from './show-request.ts';
 
 export interface FollowOptions {
   /** Goes on while people are asked; otherwise it stops there. */
@@ -57,7 +57,8 @@ function isOver(request: RequestView, { throughApproval }: FollowOptions): boole
 }
 
 /** The line that follows the same promotion again. */
-export function resumeLine({ spec: { kind = 'promote', target } }: RequestView): string {
+export function resumeLine({ metadata, spec: { kind = 'promote', target } }: RequestView): string {
+  if (kind === 'rollback') return `greenlight approval status ${oneLine(metadata.id)}`;
   return `greenlight ${oneLine(kind)} ${oneLine(target.version)} ${oneLine(target.targetEnvironment)} --artifact ${oneLine(target.name)} --wait`;
 }
 
@@ -98,11 +99,12 @@ class Teller {
   tell(request: RequestView): void {
     const { output } = this.#session;
     const { phase, step = '', waitingOn, gates = [] } = request.status;
+    const isRollback = request.spec.kind === 'rollback';
     for (const gate of gates.filter((each) => isSettled(each) && !this.#gates.has(each.name))) {
-      if (!this.#announced) output.line('Validating...');
+      if (!this.#announced && !isRollback) output.line('Validating...');
       this.#announced = true;
       this.#gates.add(gate.name);
-      for (const line of gateLines(output, gate)) output.line(line);
+      for (const line of isRollback ? validationLines(output, gate) : gateLines(output, gate)) output.line(line);
     }
     for (const person of approversOf(request).filter((each) => !this.#approvers.has(each))) {
       this.#approvers.add(person);
@@ -115,10 +117,10 @@ class Teller {
       if (phase === 'promoting') {
         const across = (request.status.copy?.registries.length ?? 0) > 1 ? ' across registries' : '';
         const doing = request.spec.kind === 'repair' ? 'Repairing' : 'Promoting to';
-        output.line(`${doing} ${oneLine(request.spec.target.targetEnvironment)}${across}...`);
+        output.line(isRollback ? 'Rolling back...' : `${doing} ${oneLine(request.spec.target.targetEnvironment)}${across}...`);
       }
     }
-    if (!this.#copied && isCopyOver(request)) {
+    if (!this.#copied && !isRollback && isCopyOver(request)) {
       this.#copied = true;
       for (const line of copyLines(output, request)) output.line(line);
     }

@@ -1,4 +1,5 @@
 /** The program from its words to its exit code: nothing is thrown out of here, and no stack trace reaches a person. */
+import { createInterface } from 'node:readline/promises';
 import { CommanderError } from 'commander';
 import { CommandFailure, EXIT } from './failure.ts';
 import { withReadableArrows } from './operands.ts';
@@ -49,6 +50,15 @@ function unexpected(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** The answer of the person at the terminal; empty when it is not given. The question goes where talk goes. */
+async function ask(question: string, signal: AbortSignal): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  return terminal
+    .question(question, { signal })
+    .catch(() => '')
+    .finally(() => terminal.close());
+}
+
 /** Runs the command line of this process. */
 export async function main(): Promise<void> {
   const interrupted = new AbortController();
@@ -70,5 +80,6 @@ export async function main(): Promise<void> {
     env: process.env,
     cwd: process.cwd(),
     interrupted: interrupted.signal,
+    ...(process.stdin.isTTY && process.stderr.isTTY ? { ask: (question) => ask(question, interrupted.signal) } : {}),
   });
 }

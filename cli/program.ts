@@ -9,6 +9,7 @@ import { inboxVerb } from './commands/inbox.ts';
 import { promoteVerb } from './commands/promote.ts';
 import { publishVerb } from './commands/publish.ts';
 import { reviewVerb } from './commands/review.ts';
+import { abortVerb, rollbackVerb } from './commands/rollback.ts';
 import { loginVerb } from './commands/sign-in.ts';
 import { listVerb, statusVerb } from './commands/status.ts';
 import { tokenVerb } from './commands/token.ts';
@@ -38,6 +39,8 @@ export function createProgram(context: VerbContext): Command {
     delegationVerb,
     reviewVerb,
     cancelVerb,
+    abortVerb,
+    rollbackVerb,
     statusVerb,
     listVerb,
     auditVerb,

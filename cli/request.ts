@@ -135,6 +135,11 @@ export async function openRequests(client: ApiClient, artifact: string, version:
   return found;
 }
 
+/** Spellings with and without `v` or an environment suffix are the same version. */
+export function isSameVersion(left: string, right: string, environments: readonly string[]): boolean {
+  return plainVersion(left, environments) === plainVersion(right, environments);
+}
+
 function plainVersion(version: string, environments: readonly string[]): string {
   return withoutEnvironment(version, environments).replace(/^v(?=\d)/, '');
 }

@@ -15,6 +15,8 @@ export interface Surroundings extends Streams {
   cwd: string;
   /** Aborted by Ctrl-C. */
   interrupted: AbortSignal;
+  /** Asks the person at the terminal; absent where there is none. */
+  ask?: (question: string) => Promise<string>;
 }
 
 export interface SharedOptions {

@@ -23,6 +23,11 @@ export function gateLines(output: Output, gate: GateView): string[] {
   ];
 }
 
+/** The same in a rollback, where a gate that passed says no more than that. */
+export function validationLines(output: Output, gate: GateView): string[] {
+  return hasPassed(gate) ? [`  ${output.tick} Validation gate: ${oneLine(gate.name)} (${oneLine(gate.status)})`] : gateLines(output, gate);
+}
+
 function took({ startedAt, finishedAt }: GateView): string {
   if (!startedAt || !finishedAt) return '';
   const seconds = Math.round((Date.parse(finishedAt) - Date.parse(startedAt)) / 1000);
@@ -52,10 +57,17 @@ export function shownTime(iso: string): string {
   return match ? `${match[1]} ${match[2]}Z` : oneLine(iso);
 }
 
-/** `payment-api 1.1.0: dev → staging`. */
+/** Addresses of who is asked now. */
+export function addressesOf(stages: readonly StageView[]): string[] {
+  const open = stages.flatMap(({ rules }) => rules.filter((rule) => (rule.given?.length ?? 0) < rule.min));
+  return [...new Set(open.flatMap(({ eligible = [] }) => eligible.map(oneLine)))];
+}
+
+/** `payment-api 1.1.0: dev → staging`, `payment-api: prod back to 1.0.0`. */
 export function routeLine({ spec: { kind, target } }: RequestView): string {
   if (kind === 'repair')
     return `${oneLine(target.name)} ${oneLine(target.version)}: repair of its copies in ${oneLine(target.targetEnvironment)}`;
+  if (kind === 'rollback') return `${oneLine(target.name)}: ${oneLine(target.targetEnvironment)} back to ${oneLine(target.version)}`;
   return `${oneLine(target.name)} ${oneLine(target.version)}: ${oneLine(target.sourceEnvironment)} → ${oneLine(target.targetEnvironment)}`;
 }
 
@@ -104,12 +116,14 @@ export function endLine(output: Output, request: RequestView): string {
     case 'succeeded':
       return `  ${output.tick} Promoted to ${oneLine(to)}`;
     case 'rolled_back':
-      return `  ${output.cross} Rolled back${reason}`;
+      return request.spec.kind === 'rollback'
+        ? `  ${output.cross} The rollback failed, ${oneLine(to)} runs what it ran before${reason}`
+        : `  ${output.cross} Rolled back${reason}`;
     case 'rejected':
       return `  ${output.cross} Rejected${rejectedBy ? ` by ${oneLine(rejectedBy)}` : ''}${rejectionReason ? `: ${oneLine(rejectionReason)}` : ''}`;
     case 'blocked': {
       const failed = gates.filter((gate) => isSettled(gate) && !hasPassed(gate) && gate.status !== 'not_run').length;
-      return `Promotion blocked: ${failed} gate${failed === 1 ? '' : 's'} failed`;
+      return `${request.spec.kind === 'rollback' ? 'Rollback' : 'Promotion'} blocked: ${failed} gate${failed === 1 ? '' : 's'} failed`;
     }
     default:
       return `  ${output.cross} ${phase[0]?.toUpperCase()}${oneLine(phase.slice(1).replaceAll('_', ' '))}${reason}`;

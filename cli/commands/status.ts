@@ -110,21 +110,25 @@ function showPlaces(output: Output, places: readonly Place[]): void {
 }
 
 function placeLines(output: Output, place: Place): string[] {
-  const { environment, current, previous, rolledBack, flags, before, requests, history = [] } = place;
+  const { environment, current, rolledBack, flags, before, requests, history = [] } = place;
   const name = (version: string): string => `${oneLine(version)}-${oneLine(environment)}`;
   const waiting = requests.filter(({ status }) => status.phase === 'pending_approval');
   const past = history.filter(({ requestId }) => requestId !== current?.requestId).slice(0, SHOWN_HISTORY);
   return [
     oneLine(environment),
-    `  Current: ${current ? name(current.version) : 'nothing'}${rolledBack ? ` (rolled back from ${oneLine(rolledBack.version)})` : ''}`,
+    `  Current: ${current ? (rolledBack ? `${oneLine(current.version)} (rolled back from ${oneLine(rolledBack.version)})` : name(current.version)) : 'nothing'}`,
     `  Status: ${healthOf(output, place)}`,
     ...(current ? [`  Updated: ${shownTime(current.at)}`] : []),
-    ...(previous ? [`  Previous: ${name(previous.version)} (until ${current ? shownTime(current.at) : 'now'})`] : []),
+    ...previousLines(place, name),
     ...wayBackLines(output, place),
     ...(flags?.out_of_date && before !== undefined ? [`  Latest available: ${oneLine(before)}`] : []),
     ...requests.map(({ metadata, spec, status }) => {
       const { version, sourceEnvironment } = spec.target;
-      return `  Pending promotion: ${oneLine(version)}-${oneLine(sourceEnvironment)} → ${oneLine(environment)} (${oneLine(metadata.id)}, ${oneLine(status.phase.replaceAll('_', ' '))})`;
+      const what =
+        spec.kind === 'rollback'
+          ? `rollback: to ${oneLine(version)}`
+          : `promotion: ${oneLine(version)}-${oneLine(sourceEnvironment)} → ${oneLine(environment)}`;
+      return `  Pending ${what} (${oneLine(metadata.id)}, ${oneLine(status.phase.replaceAll('_', ' '))})`;
     }),
     `  Pending approvals: ${waiting.length === 0 ? 'None' : waiting.map(({ metadata }) => oneLine(metadata.id)).join(', ')}`,
     ...waiting.flatMap(({ status }) => askedLines(status.approvals?.stages ?? []).map((line) => `  ${line}`)),
@@ -151,6 +155,12 @@ function wayBackLines(output: Output, { watch }: PlaceView): string[] {
       ? [`  Drift: since ${shownTime(drift.since ?? '')} it runs ${(drift.running ?? []).map(oneLine).join(', ')}`]
       : []),
   ];
+}
+
+/** What ran before: after a rollback that is what was taken back, and when. */
+function previousLines({ rolledBack, previous, current }: Place, name: (version: string) => string): string[] {
+  if (rolledBack) return [`  Previous: ${oneLine(rolledBack.version)} (failed, rolled back ${shownTime(rolledBack.at)})`];
+  return previous ? [`  Previous: ${name(previous.version)} (until ${current ? shownTime(current.at) : 'now'})`] : [];
 }
 
 function healthOf(output: Output, { current, health, flags }: PlaceView): string {

@@ -128,11 +128,18 @@ function dataImpact({ to, migrations, undeclared }: ImpactFacts): ImpactReport['
   const lost = migrations.filter(({ reversible }) => !reversible);
   const added = migrations.filter(({ kind, reversible }) => reversible && ADDING.has(kind));
   const changed = migrations.filter(({ kind, reversible }) => reversible && !ADDING.has(kind));
-  const tables = added.filter(({ kind }) => kind === 'create_table').length;
+  const created = added.filter(({ kind }) => kind === 'create_table');
+  const tables = created.length;
+  const versions = [...new Set(created.map(({ version }) => version))];
   const known = migrations.length > 0 ? 'Existing data preserved' : 'No migrations are declared';
   const notes = [
     ...lost.map(({ version, kind, name }) => `${version} made a change that cannot be undone: ${kind} ${name}`),
-    ...(tables > 0 ? [`New tables created since ${to}: ${tables}`, 'These tables will be dropped on rollback'] : []),
+    ...(tables > 0
+      ? [
+          `New tables created ${versions.length === 1 ? `in ${versions[0]}` : `since ${to}`}: ${tables}`,
+          'These tables will be dropped on rollback',
+        ]
+      : []),
     ...(added.length > tables ? [`Other additions that will be dropped: ${added.length - tables}`] : []),
     ...changed.map(({ version, kind, name }) => `${version} changed stored data in a way that can be undone: ${kind} ${name}`),
     ...undeclared.map(({ version, why }) => `What ${version} changed is not known: ${why}`),

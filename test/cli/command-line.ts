@@ -14,9 +14,11 @@ export interface RunOptions {
   cwd?: string;
   tty?: boolean;
   interrupted?: AbortSignal;
+  /** Somebody sits at the terminal. */
+  ask?: (question: string) => Promise<string>;
 }
 
-export async function greenlight(argv: string[], { env = {}, cwd = '/', tty = false, interrupted }: RunOptions = {}): Promise<Ran> {
+export async function greenlight(argv: string[], { env = {}, cwd = '/', tty = false, interrupted, ask }: RunOptions = {}): Promise<Ran> {
   let stdout = '';
   let stderr = '';
   const exitCode = await run(argv, {
@@ -25,6 +27,7 @@ export async function greenlight(argv: string[], { env = {}, cwd = '/', tty = fa
     env,
     cwd,
     interrupted: interrupted ?? new AbortController().signal,
+    ...(ask ? { ask } : {}),
   });
   return { exitCode, stdout, stderr };
 }

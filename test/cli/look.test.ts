@@ -67,6 +67,21 @@ prod
 `);
   });
 
+  it('shows after a rollback what was taken back, as the seed does', async () => {
+    const taken = { version: 'v1.2.3', digest: `sha256:${'a'.repeat(64)}`, requestId: 'PR-2026-0009', at: '2024-01-15T14:45:00.000Z' };
+    const place = {
+      ...{ artifact: 'payment-api', current: occupant('v1.2.2', 'PR-2026-0009', taken.at), previous: taken, rolledBack: taken },
+      ...{ health: 'healthy', flags: {}, pending: [], history: [] },
+    };
+    api = await scriptApi((request) => {
+      if (request === 'GET /v1/environments') return { body: { items: [{ environment: 'prod', artifacts: [place] }] } };
+      return request === 'GET /v1/environments/prod' ? { body: { environment: 'prod', artifacts: [place] } } : undefined;
+    });
+    const { stdout } = await greenlight(['platform', 'status', 'prod'], { env: api.env });
+    expect(stdout).toContain('  Current: v1.2.2 (rolled back from v1.2.3)\n');
+    expect(stdout).toContain('  Previous: v1.2.3 (failed, rolled back 2024-01-15 14:45:00Z)\n');
+  });
+
   it('lists the tags of an environment, and knows no other', async () => {
     await scriptEnvironments();
     const { stdout } = await greenlight(['list', '--environment=prod'], { env: api!.env });

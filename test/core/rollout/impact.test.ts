@@ -46,7 +46,7 @@ describe('the report of seed 001', () => {
     expect(report.workloads).toEqual({ total: 13, safe: 8, stateful: 5 });
     expect(report.data).toMatchObject({
       risk: 'LOW',
-      notes: ['New tables created since 1.2.2: 2', 'These tables will be dropped on rollback', 'Existing data preserved'],
+      notes: ['New tables created in 1.2.3: 2', 'These tables will be dropped on rollback', 'Existing data preserved'],
     });
     expect(report.risk).toEqual({
       level: 'MEDIUM',
