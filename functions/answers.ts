@@ -409,6 +409,21 @@ const rollbackPlan = z
   })
   .meta({ id: 'RollbackPlan' });
 
+const consumer = z
+  .strictObject({
+    id: z.string().nullable().meta({ description: 'null: it stands in the configuration' }),
+    artifact: z.string(),
+    product: z.string(),
+    pipelines: z.array(z.strictObject({ name: z.string(), state: z.boolean() })),
+    storageGb: z.number().nullable(),
+    owner: z.string().nullable(),
+    restartSeconds: z.number().nullable(),
+    environments: z.array(z.string()).nullable().meta({ description: 'null: all of them' }),
+    updatedAt: instant.nullable(),
+    updatedBy: z.string().nullable(),
+  })
+  .meta({ id: 'Consumer' });
+
 const inboxItem = summary
   .extend({
     reason: z.string(),
@@ -495,6 +510,8 @@ export const ANSWERS: Readonly<Record<AnswerName, z.ZodType>> = {
     .strictObject({ items: z.array(z.strictObject({ environment: z.string(), tier, artifacts: z.array(z.strictObject(place)) })) })
     .meta({ id: 'EnvironmentList' }),
   RollbackPlan: rollbackPlan,
+  Consumer: consumer,
+  ConsumerList: z.strictObject({ items: z.array(consumer), nextCursor: z.string().optional() }).meta({ id: 'ConsumerList' }),
   Environment: z
     .strictObject({ environment: z.string(), tier, artifacts: z.array(z.strictObject({ ...place, history: z.array(past) })) })
     .meta({ id: 'Environment' }),

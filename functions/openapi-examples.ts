@@ -21,6 +21,17 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   editRequest: { request: { impactAssessment: 'medium' } },
   previewRollback: { artifact: 'payment-api', to: '1.0.0', reason: 'Payments fail since 1.1.0, incident 4711' },
   createRollback: { artifact: 'payment-api', to: '1.0.0', reason: 'Payments fail since 1.1.0, incident 4711' },
+  putConsumer: {
+    artifact: 'payment-api',
+    product: 'orders-analytics',
+    pipelines: [
+      { name: 'hourly-orders', state: true },
+      { name: 'daily-report', state: false },
+    ],
+    storageGb: 50,
+    owner: 'orders@example.com',
+    restartSeconds: 240,
+  },
   createToken: { name: 'nightly', expiresInDays: 30, verbs: ['read', 'request'], environments: ['staging'] },
   approveRequest: { comment: 'Approved after review' },
   breakGlass: { gate: 'http', reason: 'Incident 4711: the gate service is down, the release was checked by hand' },

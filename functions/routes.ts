@@ -34,7 +34,7 @@ export interface Route {
   /** For people only: a robot is refused with HUMAN_REQUIRED. */
   people?: true;
   /** What path or body name: another tenant's is as unknown as one that does not exist. */
-  names?: 'request' | 'artifact' | 'review' | 'delegation' | 'token' | 'tenant';
+  names?: 'request' | 'artifact' | 'review' | 'delegation' | 'token' | 'tenant' | 'consumer';
   summary: string;
   body?: z.ZodType;
   /** The body may be absent. */
@@ -64,6 +64,8 @@ export type AnswerName =
   | 'EnvironmentList'
   | 'Environment'
   | 'RollbackPlan'
+  | 'Consumer'
+  | 'ConsumerList'
   | 'Inbox'
   | 'Delegation'
   | 'DelegationList'
@@ -134,6 +136,22 @@ export const rollbackBody = z.strictObject({
 });
 /** A preview needs no reason; with the one of the request to be it has that request's plan hash. */
 export const rollbackPreviewBody = rollbackBody.partial({ reason: true });
+
+/** A product that builds on an artifact; what is not given is not known. */
+export const consumerBody = z.strictObject({
+  artifact: artifactName,
+  product: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'must be a name of lower-case letters, digits, dots and hyphens'),
+  pipelines: z.array(z.strictObject({ name: prose(1, 100), state: z.boolean() })).max(200),
+  storageGb: z.number().min(0).max(1e9).optional(),
+  owner: prose(1, 320).optional(),
+  restartSeconds: z
+    .int()
+    .min(0)
+    .max(7 * 86_400)
+    .optional(),
+  environments: z.array(z.string().max(64)).min(1).max(20).optional(),
+});
+export const consumerQuery = z.strictObject({ ...paging, artifact: z.string().max(128).optional() });
 
 export const tokenBody = z.strictObject({
   name: z.string().regex(TOKEN_NAME, 'must be 1 to 64 letters, digits, spaces and . _ / ( ) # + -'),
@@ -724,6 +742,48 @@ export const ROUTES: readonly Route[] = [
     query: none,
     answers: { 204: 'Nothing' },
     tag: 'tokens',
+  },
+
+  {
+    method: 'GET',
+    path: '/v1/consumers',
+    operation: 'listConsumers',
+    group: 'operate',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Lists the products that build on artifacts, as the configuration and teams say',
+    query: consumerQuery,
+    answers: { 200: 'ConsumerList' },
+    tag: 'environments',
+  },
+  {
+    method: 'POST',
+    path: '/v1/consumers',
+    operation: 'putConsumer',
+    group: 'operate',
+    auth: 'bearer',
+    verb: 'request',
+    names: 'artifact',
+    summary: 'Registers a product that builds on an artifact, or replaces what was registered of it',
+    body: consumerBody,
+    query: none,
+    answers: { 200: 'Consumer' },
+    tag: 'environments',
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/consumers/{consumerId}',
+    operation: 'removeConsumer',
+    group: 'operate',
+    auth: 'bearer',
+    verb: 'request',
+    names: 'consumer',
+    summary: 'Removes a registered product',
+    body: emptyBody,
+    bodyOptional: true,
+    query: none,
+    answers: { 204: 'Nothing' },
+    tag: 'environments',
   },
 
   {

@@ -37,6 +37,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     REVIEW: ['get', 'query', 'put', 'update'],
     PREVIEW: ['get', 'put'],
     COUNTER: ['update'],
+    CONSUMER: ['get', 'query'],
   },
   decide: {
     ...SIGNED_IN,
@@ -59,6 +60,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     OUTBOX: ['put'],
     APITOKEN: ['get', 'put', 'delete'],
     APITOKENS: ['get', 'query', 'put', 'delete'],
+    CONSUMER: ['get', 'query', 'put', 'delete'],
   },
   hooks: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'], LIMIT: ['get', 'update'] },
   public: { ...SIGNED_IN, SESSION: ['get', 'put', 'delete'], LOGIN: ['get', 'put', 'delete'] },
@@ -76,7 +78,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
   },
   copy: { ...CHANGE, ...PINS, REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'] },
   rollout: { ...CHANGE, ...PINS, REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'] },
-  adopt: { ...PINS, ENV: ['get', 'query', 'put'], OUTBOX: ['put'], NOTICE: ['put'], WATCH: ['get', 'put'] },
+  adopt: { ...PINS, ENV: ['get', 'query', 'put'], OUTBOX: ['put'], NOTICE: ['put'], WATCH: ['get', 'put'], CONSUMER: ['get', 'put'] },
   wake: { WAKE: ['query', 'delete'], TOKEN: ['get', 'delete'] },
   reconcile: {
     ...CHANGE,

@@ -23,6 +23,7 @@ export type KeyKind =
   | 'SESSION'
   | 'APITOKEN'
   | 'APITOKENS'
+  | 'CONSUMER'
   | 'LOGIN'
   | 'LIMIT'
   | 'WATCH'

@@ -1,4 +1,4 @@
-/** Clusters: how each kind is reached, and the four calls that a rollout makes there. */
+/** Clusters: how each kind is reached, and the calls that a rollout and the adopting job make there. */
 import { DescribeClusterCommand, EKSClient } from '@aws-sdk/client-eks';
 import type { ClusterConfiguration } from '../../core/environment/configuration.ts';
 import { Fault } from '../../core/errors.ts';
@@ -77,6 +77,10 @@ export function clusterAt(server: ApiServer): Cluster {
       if (answer.status === 409) return undefined;
       if (answer.status !== 200) throw refusedBy(`Deployment ${namespace}/${name}: ${messageOfStatus(answer)}`);
       return answer.body as Deployment;
+    },
+    async labelled(namespace, label) {
+      const path = `/apis/apps/v1/namespaces/${segment(namespace)}/deployments?limit=500&labelSelector=${encodeURIComponent(label)}`;
+      return (await read<{ items?: Deployment[] }>({ method: 'GET', path }, `Deployments of ${namespace}`)).items ?? [];
     },
     service: (namespace, name) =>
       read<Service>(

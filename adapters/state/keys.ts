@@ -31,6 +31,8 @@
  * | APITOKEN#<sha256>       | TOKEN                       | operate (TTL); read by every group behind a bearer token | whose API token that is, its scope and its end |
  * | APITOKENS#<owner key>   | <id>, LIST                  | operate (TTL)         | an owner's API tokens without their hash; its version |
  * | APITOKENS#<id>          | OWNER                       | operate (TTL)         | whose token has that id |
+ * | CONSUMER#T#<tenant>     | <artifact>#<product>        | operate; read by request | who builds on an artifact, as teams have registered it |
+ * | CONSUMER#C#<env>        | VIEW                        | adopt; read by request | which workloads of the environment's namespace say so by a label |
  * | SESSION#<hash>, LOGIN#<state>, LIMIT#<kind>#<source> | … | public, decide (TTL) | sign-in and rate limits |
  *
  * Index LISTING (GPK, GSK): `LIST#<env>#<tenant>` / `<createdAt>#<id>` for request heads.
@@ -68,6 +70,9 @@ export const idempotencyKey = (hash: string): string => `IDEMPOTENCY#${hash}`;
 export const gateRunKey = (id: string): string => `GATERUN#${id}`;
 export const DELEGATIONS = 'DELEGATION#0';
 export const REVIEWS = 'REVIEW#0';
+export const consumerKey = (tenant: string): string => `CONSUMER#T#${tenant}`;
+export const consumerSort = (artifact: string, product: string): string => `${artifact}#${product}`;
+export const clusterViewKey = (environment: string): string => `CONSUMER#C#${environment}`;
 export const pairKey = (approver: string): string => `PAIR#${approver}`;
 export const openKey = (tenant: string): string => `OPEN#${tenant}`;
 export const counterKey = (name: string): string => `COUNTER#${name}`;

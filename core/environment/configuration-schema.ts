@@ -221,6 +221,19 @@ const workload = z.strictObject({
   metrics: z.array(metric).max(20).optional(),
 });
 
+/** A data product or service that builds on an artifact. */
+const consumer = z.strictObject({
+  product: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, { error: 'must be a name of lower-case letters, digits, dots and hyphens' }),
+  pipelines: z
+    .array(z.strictObject({ name: z.string().min(1).max(100), state: z.boolean().default(false) }))
+    .max(200)
+    .default([]),
+  storage_gb: z.number().min(0).max(1e9).optional(),
+  owner: z.string().max(320).optional(),
+  restart: duration.optional(),
+  environments: z.array(name).min(1).max(20).optional(),
+});
+
 const recipients = z.array(z.string().max(320)).max(50);
 
 export const fileSchema = z.strictObject({
@@ -238,6 +251,7 @@ export const fileSchema = z.strictObject({
       }),
     )
     .optional(),
+  consumers: z.record(z.string().max(128), z.array(consumer).max(500)).optional(),
   environments: z.record(name, environment).optional(),
   gates: z.record(z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/), gate).optional(),
   roles: z.record(name, z.strictObject({ verbs: z.array(z.enum(VERBS)), sees: z.enum(['own', 'tenant', 'all']) })).optional(),

@@ -4,6 +4,7 @@ import type { ConfiguredStage } from '../approval/stage.ts';
 import type { GateDefinition } from '../gate/definition.ts';
 import type { TargetType } from '../promotion/promotion.ts';
 import type { RequiredRegistries } from '../registry/target.ts';
+import type { ConfiguredConsumer } from '../rollout/consumer.ts';
 
 /** A reference to a value kept elsewhere: `ssm:/name` or `secret:name`. Secrets never stand in the configuration. */
 export type Reference = string;
@@ -209,6 +210,8 @@ export interface Configuration {
   registries: Record<string, RegistryConfiguration>;
   clusters: Record<string, ClusterConfiguration>;
   artifacts: Record<string, ArtifactConfiguration>;
+  /** Products that build on an artifact, by its name. */
+  consumers: Record<string, ConfiguredConsumer[]>;
   gates: Record<string, GateDefinition>;
   roles: Record<string, Role>;
   teams: string[];

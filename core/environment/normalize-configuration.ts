@@ -128,6 +128,7 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
     registries,
     clusters: clustersOf(file, refuse),
     artifacts: artifactsOf(file),
+    consumers: consumersOf(file, complete, refuse),
     gates,
     roles,
     teams,
@@ -239,6 +240,32 @@ function clustersOf(file: ConfigurationFile, refuse: Refuse): Configuration['clu
           : { name, kind: 'external_managed', kubeconfig: cluster.kubeconfig ?? '' },
       ];
     }),
+  );
+}
+
+function consumersOf(file: ConfigurationFile, complete: boolean, refuse: Refuse): Configuration['consumers'] {
+  const known = Object.keys(file.environments ?? {});
+  return Object.fromEntries(
+    Object.entries(file.consumers ?? {}).map(([artifact, consumers]) => [
+      artifact,
+      consumers.map(({ product, pipelines, storage_gb: storageGb, owner, restart, environments }, index) => {
+        const at = ['consumers', artifact, index] as const;
+        if (consumers.findIndex((other) => other.product === product) < index) refuse(at, `${product} stands twice for ${artifact}`);
+        for (const name of complete ? (environments ?? []).filter((each) => !known.includes(each)) : [])
+          refuse([...at, 'environments'], `there is no environment ${name}`, nearestHint(name, known));
+        const restartSeconds = restart === undefined ? undefined : secondsOf(restart);
+        if (restart !== undefined && restartSeconds === undefined)
+          refuse([...at, 'restart'], `"${restart}" is not a length of time`, 'write for example 30s, 5m, 1h');
+        return {
+          product,
+          pipelines,
+          ...(storageGb === undefined ? {} : { storageGb }),
+          ...(owner === undefined ? {} : { owner }),
+          ...(restartSeconds === undefined ? {} : { restartSeconds }),
+          ...(environments === undefined ? {} : { environments }),
+        };
+      }),
+    ]),
   );
 }
 

@@ -54,6 +54,8 @@ export type EventType =
   | 'delegation.created'
   | 'delegation.revoked'
   | 'review.closed'
+  | 'consumer.changed'
+  | 'consumer.removed'
   | 'token.created'
   | 'token.revoked'
   | 'link.guessing'

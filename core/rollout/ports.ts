@@ -12,6 +12,8 @@ export interface Cluster {
   deployment(namespace: string, name: string): Promise<Deployment>;
   /** Strategic merge patch under the resourceVersion that it names. Undefined when the object has changed since it was read (409). */
   patchDeployment(namespace: string, name: string, patch: DeploymentPatch): Promise<Deployment | undefined>;
+  /** Deployments that have the label, whatever its value. */
+  labelled(namespace: string, label: string): Promise<Deployment[]>;
   service(namespace: string, name: string): Promise<Service>;
   /** Pods that have all these labels. */
   pods(namespace: string, labels: Record<string, string>): Promise<Pod[]>;

@@ -6,6 +6,7 @@ interface ObjectMeta {
   resourceVersion: string;
   generation?: number;
   annotations?: Record<string, string>;
+  labels?: Record<string, string>;
   deletionTimestamp?: string;
 }
 

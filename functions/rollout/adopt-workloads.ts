@@ -1,4 +1,5 @@
 /** Reads what runs in every environment that has no record of an artifact yet, and records it. */
+import type { ConsumerRows } from '../../adapters/rollout/consumer-rows.ts';
 import type {
   ArtifactConfiguration,
   Configuration,
@@ -9,12 +10,14 @@ import type { EnvironmentStore } from '../../core/environment/ports.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Clock } from '../../core/promotion/ports.ts';
 import { withoutEnvironment } from '../../core/registry/version.ts';
+import { CONSUMES_LABEL, isDue, sightOf } from '../../core/rollout/cluster-view.ts';
 import { digestOf, runningDigest, tagOf } from '../../core/rollout/image.ts';
 import type { Cluster, ConnectCluster } from '../../core/rollout/ports.ts';
 import { imageOf, isReady, type Pod } from '../../core/rollout/workload.ts';
 import { log } from '../kit/log.ts';
 
 export interface AdoptionWorld {
+  consumers: Pick<ConsumerRows, 'seen' | 'see'>;
   configuration(): Promise<Configuration>;
   environments: Pick<EnvironmentStore, 'get' | 'adopt'>;
   clock: Clock;
@@ -24,6 +27,8 @@ export interface AdoptionWorld {
 /** What was recorded, and what could not be: the next call tries those again. */
 export interface Adoption {
   adopted: string[];
+  /** Environments whose labels were read. */
+  looked: string[];
   skipped: { what: string; why: string }[];
 }
 
@@ -35,8 +40,9 @@ const VERSION = /^[\w][\w.-]{0,127}$/;
 /** All environments and artifacts with a workload. One that cannot be read does not keep the others from being recorded. */
 export async function adoptAll(world: AdoptionWorld): Promise<Adoption> {
   const configuration = await world.configuration();
-  const result: Adoption = { adopted: [], skipped: [] };
+  const result: Adoption = { adopted: [], looked: [], skipped: [] };
   for (const environment of Object.values(configuration.environments)) {
+    if (await lookForConsumers(world, configuration, environment)) result.looked.push(environment.name);
     for (const artifact of Object.values(configuration.artifacts)) {
       if (environment.cluster === undefined || !artifact.workload) continue;
       const what = `${environment.name}/${artifact.name}`;
@@ -49,6 +55,26 @@ export async function adoptAll(world: AdoptionWorld): Promise<Adoption> {
     }
   }
   return result;
+}
+
+/** Reads the labels of who builds on what, once an hour. What cannot be read is remembered with its reason: a report says so. */
+async function lookForConsumers(
+  world: AdoptionWorld,
+  configuration: Configuration,
+  environment: EnvironmentConfiguration,
+): Promise<boolean> {
+  const now = world.clock.now();
+  if (environment.cluster === undefined || !isDue(await world.consumers.seen(environment.name), now)) return false;
+  const at = now.toISOString();
+  try {
+    const cluster = await world.connect(configuration.clusters[environment.cluster]!);
+    await world.consumers.see(environment.name, sightOf(await cluster.labelled(environment.namespace, CONSUMES_LABEL), at));
+    return true;
+  } catch (error) {
+    log.warn('labels not read', { environment: environment.name, error });
+    await world.consumers.see(environment.name, { at, unread: messageOf(error).slice(0, 300) });
+    return false;
+  }
 }
 
 async function adoptOne(

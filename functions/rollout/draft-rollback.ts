@@ -1,10 +1,12 @@
 /** From the body of a rollback to its plan and its impact: the same path for preview and request, by reading only. */
 import type * as z from 'zod';
+import { consumerRows } from '../../adapters/rollout/consumer-rows.ts';
 import { belongsToTenant, mayUse } from '../../core/access/membership.ts';
 import {
   type ArtifactConfiguration,
   artifactOf,
   type Configuration,
+  type EnvironmentConfiguration,
   type RegistryConfiguration,
 } from '../../core/environment/configuration.ts';
 import type { EnvironmentHistoryEntry, EnvironmentRecord } from '../../core/environment/environment.ts';
@@ -13,11 +15,13 @@ import { makeRollback } from '../../core/promotion/make-rollback.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import type { PromotionSpec } from '../../core/promotion/promotion.ts';
 import type { RegistryReader } from '../../core/registry/ports.ts';
-import { type ClusterView, type Consumer, type ImpactReport, impactOf, type Migration } from '../../core/rollout/impact.ts';
+import { viewOf } from '../../core/rollout/cluster-view.ts';
+import { consumersOf, usersOf } from '../../core/rollout/consumer.ts';
+import { type ImpactReport, impactOf, type Migration } from '../../core/rollout/impact.ts';
 import { migrationsOf } from '../../core/rollout/migrations.ts';
 import { rollbackTarget, undoneVersions } from '../../core/rollout/rollback-target.ts';
 import type { HttpCall } from '../kit/http.ts';
-import { environments, promotions } from '../kit/state.ts';
+import { clock, environments, promotions, table } from '../kit/state.ts';
 import type { rollbackBody, rollbackPreviewBody } from '../routes.ts';
 
 export type RollbackBody = z.infer<typeof rollbackBody>;
@@ -30,6 +34,8 @@ export interface RollbackDraft {
   target: EnvironmentHistoryEntry;
   record: EnvironmentRecord;
 }
+
+const consumers = consumerRows(table, clock);
 
 /** Images whose declarations are read: who jumps over more versions than that is told so. */
 const MOST_IMAGES = 10;
@@ -69,7 +75,7 @@ export async function draftRollback(call: HttpCall<RollbackPreviewBody>, registr
     environment: environment.name,
     from: current.version,
     to: target.version,
-    ...(await consumersOf(configuration, artifact, environment.name)),
+    ...(await affected(configuration, artifact, environment)),
     ...declared,
     durations: past.flatMap(({ seconds, outcome }) => (seconds === undefined || outcome === 'failed' ? [] : [seconds])),
     targetRolledBackAt: record!.held?.find(({ digest }) => digest === target.digest)?.at,
@@ -137,10 +143,12 @@ async function claimsOf(requestId: string): Promise<PromotionSpec['preChecks'] |
   return (await promotions.texts(requestId))?.spec.preChecks;
 }
 
-async function consumersOf(
-  _configuration: Configuration,
-  _artifact: string,
-  _environment: string,
-): Promise<{ consumers: Consumer[]; cluster: ClusterView }> {
-  return { consumers: [], cluster: { unread: 'nobody has looked yet' } };
+/** What teams say, and what was seen of the cluster's labels last: this function has no right at any cluster. */
+async function affected(configuration: Configuration, artifact: string, { name, cluster }: EnvironmentConfiguration) {
+  const { tenant } = artifactOf(configuration, artifact)!;
+  const [registered, sight] = await Promise.all([consumers.of(tenant, artifact), consumers.seen(name)]);
+  return {
+    consumers: usersOf(consumersOf(configuration, registered, artifact), name),
+    cluster: viewOf(sight, artifact, cluster !== undefined),
+  };
 }

@@ -61,6 +61,7 @@ beforeAll(async () => {
     reviewId: await reviewOf(SOMEBODY),
     delegationId: (await post('/v1/delegations', await bearerOf(LENDER), { until: tomorrow() })).id,
     tokenId: (await post('/v1/tokens', await bearerOf(SOMEBODY), { name: 'of somebody' })).id,
+    consumerId: await consumerOf(await bearerOf(SOMEBODY)),
   };
   const held = { version: '1.0.0', digest: `sha256:${'e'.repeat(64)}`, requestId: 'adopted', at: new Date().toISOString() };
   await world.state.environments.adopt(ENVIRONMENT, 'payment-api', 'tenant-finance', held);
@@ -77,6 +78,12 @@ async function post(path: string, as: string, body: object) {
   const answer = await world.call('POST', path, { as, body });
   if (answer.status !== 201) throw new Error(`${path} ${answer.text}`);
   return answer.json;
+}
+
+/** A registered consumer. */
+async function consumerOf(as: string): Promise<string> {
+  const body = { artifact: 'payment-api', product: 'orders', pipelines: [] };
+  return (await world.call('POST', '/v1/consumers', { as, body })).json.id;
 }
 
 const tomorrow = () => new Date(Date.now() + 86_400_000).toISOString();
@@ -144,7 +151,9 @@ describe('AUTH-01 and AUTH-07: the matrix of routes and roles', () => {
   const bearer = ROUTES.filter(({ auth }) => auth === 'bearer');
 
   it('can name a thing for every route', () => {
-    const unknown = bearer.filter((route) => pathOf(route, { id: 'x', reviewId: 'x', delegationId: 'x', tokenId: 'x' }) === undefined);
+    const unknown = bearer.filter(
+      (route) => pathOf(route, { id: 'x', reviewId: 'x', delegationId: 'x', tokenId: 'x', consumerId: 'x' }) === undefined,
+    );
     expect(unknown.map(({ path }) => path)).toEqual([]);
   });
 

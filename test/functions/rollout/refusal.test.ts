@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { ClusterSight } from '../../../core/rollout/cluster-view.ts';
 import { adoptAll } from '../../../functions/rollout/adopt-workloads.ts';
+import { DEPLOYMENTS, deployment } from '../../local/kubernetes/test-cluster.ts';
 import { type Lab, type LabOptions, openLab, REPLICAS } from './rollout-lab.ts';
 
 let lab: Lab;
@@ -135,6 +137,11 @@ describe('adoption', () => {
   it('records what the stable Deployment runs, once', async () => {
     await open();
     const adopted: unknown[] = [];
+    const sights: ClusterSight[] = [];
+    const orders = deployment('orders', lab.images.before, 1);
+    Object.assign(orders['metadata'].labels, { 'greenlight.dev/consumes': 'payment-api', 'greenlight.dev/state': 'true' });
+    const answer = await lab.cluster.call('POST', DEPLOYMENTS, orders);
+    expect(answer.status).toBe(201);
     const configuration = await lab.world.configuration();
     const world = {
       configuration: async () =>
@@ -143,11 +150,18 @@ describe('adoption', () => {
         get: async () => (adopted.length > 0 ? lab.environment : undefined),
         adopt: async (...facts: unknown[]) => adopted.push(facts) > 0,
       },
+      consumers: { seen: async () => sights.at(-1), see: async (_environment: string, sight: ClusterSight) => void sights.push(sight) },
       clock: lab.world.clock,
       connect: lab.world.connect,
     };
-    expect(await adoptAll(world)).toEqual({ adopted: ['prod/payment-api'], skipped: [] });
-    expect(await adoptAll(world)).toEqual({ adopted: [], skipped: [] });
+    expect(await adoptAll(world)).toEqual({ adopted: ['prod/payment-api'], looked: ['prod'], skipped: [] });
+    expect(await adoptAll(world)).toEqual({ adopted: [], looked: [], skipped: [] });
+    lab.pass(3_600);
+    expect((await adoptAll(world)).looked).toEqual(['prod']);
+    expect(sights).toEqual([
+      { at: '2026-01-01T00:00:00.000Z', workloads: [{ namespace: 'prod', name: 'orders', state: true, label: 'payment-api' }] },
+      expect.objectContaining({ at: '2026-01-01T01:00:00.000Z' }),
+    ]);
     const digest = lab.images.before.slice(lab.images.before.indexOf('sha256:'));
     const occupant = { digest, version: digest.slice(7, 19), requestId: 'adopted', at: '2026-01-01T00:00:00.000Z' };
     expect(adopted).toEqual([['prod', 'payment-api', 'tenant-finance', occupant]]);
