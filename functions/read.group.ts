@@ -1,24 +1,21 @@
-/** Every reading route. */
-import { getEnvironment } from './environment/get-environment.http.ts';
-import { listEnvironments } from './environment/list-environments.http.ts';
+/** Every reading route. What clients ask for again and again waits for the code of none of the others. */
 import { httpHandler } from './kit/http-handler.ts';
 import { lazily } from './kit/lazily.ts';
 import { getRequest } from './promotion/get.http.ts';
 import { list, listMine, listPending } from './promotion/list.http.ts';
-import { stats } from './promotion/stats.http.ts';
 import { requestTimeline } from './promotion/timeline.http.ts';
 
 export const handler = httpHandler('read', {
   listRequests: list,
   listMyRequests: listMine,
   listPendingRequests: listPending,
-  requestStats: stats,
+  requestStats: lazily(async () => (await import('./promotion/stats.http.ts')).stats),
   getRequest,
   explainRequest: lazily(async () => (await import('./promotion/explain.http.ts')).explainRequest),
   requestTimeline,
   inbox: lazily(async () => (await import('./approval/inbox.http.ts')).inbox),
   listDelegations: lazily(async () => (await import('./approval/delegations.http.ts')).listDelegations),
   listReviews: lazily(async () => (await import('./gate/reviews.http.ts')).listReviews),
-  listEnvironments,
-  getEnvironment,
+  listEnvironments: lazily(async () => (await import('./environment/list-environments.http.ts')).listEnvironments),
+  getEnvironment: lazily(async () => (await import('./environment/get-environment.http.ts')).getEnvironment),
 });

@@ -32,7 +32,7 @@ const BODY = {
 /** What a route demands in its query, naming things of the finance tenant. */
 const QUERIES: Readonly<Record<string, string>> = { verifyCopy: '?artifact=payment-api&version=1.0.0' };
 
-type Things = Partial<Record<'id' | 'reviewId' | 'delegationId' | 'tokenId', string>>;
+type Things = Partial<Record<'id' | 'reviewId' | 'delegationId' | 'tokenId' | 'consumerId', string>>;
 
 let world: World;
 let github: BuildSystem;
