@@ -2,12 +2,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { cancel } from '../../../core/promotion/create.ts';
 import type { Promotion } from '../../../core/promotion/promotion.ts';
+import type { CopyComparison } from '../../../core/registry/copy-comparison.ts';
 import type { RegistryWriter } from '../../../core/registry/ports.ts';
 import { acting, DIGEST, decisionBy, NOW } from '../../core/promotion/fixture.ts';
 import { type RunWorld, startRunWorld } from '../run-world.ts';
 
 /** Without a workload: copied and tagged, no rollout. */
 const ARTIFACT = 'ledger';
+
+/** The target has everything that the source has. */
+const SAME: CopyComparison = { complete: true, sourceRoot: 'root', targetRoot: 'root', manifests: 1, blobs: 1, missing: [] };
 
 type Tasks = Record<'begin' | 'copy' | 'tag' | 'finish', (event: ReturnType<typeof eventOf>) => Promise<{ next: string }>>;
 
@@ -26,7 +30,7 @@ beforeAll(async () => {
   };
   tasks = {
     begin: (await import('../../../functions/promotion/begin.task.ts')).begin({ seal: async () => {} }),
-    copy: (await import('../../../functions/registry/copy.task.ts')).copy(writer),
+    copy: (await import('../../../functions/registry/copy.task.ts')).copy({ writer, reader: { compare: async () => SAME } }),
     tag: (await import('../../../functions/registry/tag.task.ts')).tag(writer),
     finish: (await import('../../../functions/registry/finish.task.ts')).finish(writer),
   } as Tasks;
