@@ -8,6 +8,7 @@ import type { Approvers } from '../approval/delegation.ts';
 import { type EligiblePerson, eligibleFor } from '../approval/eligible.ts';
 import { approvalProgress, openRules } from '../approval/progress.ts';
 import type { Configuration, PersonConfiguration } from '../environment/configuration.ts';
+import type { FaultCode } from '../errors.ts';
 import type { NoticeDraft, NoticeType } from '../promotion/change.ts';
 import type { Plan } from '../promotion/plan.ts';
 import type { Promotion } from '../promotion/promotion.ts';
@@ -43,6 +44,9 @@ const TO_DECIDERS: ReadonlySet<NoticeType> = new Set([
 /** Notices that ask somebody for an approval. */
 const ASKING: ReadonlySet<NoticeType> = new Set(['approval.requested', 'approval.reminder', 'approval.decided']);
 const TO_ADMINISTRATORS: ReadonlySet<NoticeType> = new Set(['security.alert', 'notification.failed', 'waiver.granted', 'review.overdue']);
+
+/** Ends after which nobody knows what runs until a person has looked: who runs the place hears of them too. */
+const HANDS_ON: ReadonlySet<string> = new Set(['ROLLBACK_FAILED', 'STABLE_UNHEALTHY', 'CLUSTER_CONFLICT'] satisfies FaultCode[]);
 
 /** Seed 001's names of the same events, as keys of `notifications.events`. */
 const SEED_NAME: Partial<Record<NoticeType, string>> = {
@@ -88,7 +92,8 @@ export function audienceOf(type: NoticeType, facts: AudienceFacts, about: Audien
     for (const { email } of colleaguesOf(facts)) add({ email });
   }
   if (type === 'approval.escalated') for (const email of escalationOf(configuration, promotion)) add({ email });
-  if (TO_ADMINISTRATORS.has(type)) for (const email of administratorsOf(configuration, promotion.tenant)) add({ email });
+  const needsHands = type === 'promotion.failed' && HANDS_ON.has(String(about.data?.['code']));
+  if (TO_ADMINISTRATORS.has(type) || needsHands) for (const email of administratorsOf(configuration, promotion.tenant)) add({ email });
   if (TO_REQUESTER.has(type)) add({ email: mailAddressOf(promotion.requester) });
   if (TO_DECIDERS.has(type)) for (const { actor } of decisions) if (actor.kind === 'person') add({ email: actor.email });
   const { recipients: lists } = configuration.notifications;

@@ -69,7 +69,7 @@ export async function draftRollback(call: HttpCall<RollbackPreviewBody>, registr
   const [declared, preChecks] = await Promise.all([
     declaredMigrations(registries, places[0]!, artifact, undoneVersions(past, target)),
     claimsOf(target.requestId),
-    ...places.map((place) => refuseIncomplete(registries, place, artifact, target)),
+    ...places.map((place) => refuseIncomplete(registries, place, environment.name, artifact, target)),
   ]);
   const impact = impactOf({
     environment: environment.name,
@@ -98,12 +98,13 @@ export async function draftRollback(call: HttpCall<RollbackPreviewBody>, registr
 async function refuseIncomplete(
   registries: RegistryReader,
   place: RegistryConfiguration,
+  environment: string,
   artifact: string,
   { version, digest }: EnvironmentHistoryEntry,
 ): Promise<void> {
   const gone = (why: string) =>
     new Refusal('VERSION_REFUSED', `${version} cannot run again: registry ${place.name} ${why}`, {
-      hint: 'choose another version, or promote this one anew from the environment before',
+      hint: `choose another version, or bring its parts back: greenlight repair ${version} ${environment}`,
     });
   if ((await registries.digestOf(place, artifact, digest)) !== digest) throw gone(`does not have ${digest} any more`);
   try {

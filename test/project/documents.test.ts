@@ -63,6 +63,10 @@ describe('documents', () => {
 
   it('hold seed 004s approval workflow and rollback steps', () => {
     expect(read('CONTRIBUTING.md')).toMatch(/Approval workflow/);
+    expect(read('CONTRIBUTING.md')).toContain('](docs/rollback.md)');
+    const rollback = read('docs/rollback.md');
+    expect([...anchorsOf(rollback)]).toEqual(expect.arrayContaining(['steps', 'policy', 'checklists']));
+    for (const item of ['Migrations', 'error rate', '15 minutes of observation']) expect(rollback).toContain(item);
     expect(anchorsOf(read('docs/runbook.md'))).toContain('roll-back-by-hand');
     expect(read('docs/runbook.md')).toMatch(/kubectl rollout status/);
   });

@@ -86,6 +86,16 @@ describe('news go', () => {
     }
   });
 
+  it('CAN-15 of an end after which somebody has to look at the cluster to who runs the place, too', () => {
+    const told = (code: string) => {
+      const facts = { approvers: approversOf(), promotion: promotionIn('failed'), plan, decisions: [] };
+      return audienceOf('promotion.failed', facts, { data: { code } }).map(({ email }) => email);
+    };
+    for (const code of ['ROLLBACK_FAILED', 'STABLE_UNHEALTHY', 'CLUSTER_CONFLICT'])
+      expect(told(code).sort(), code).toEqual(['admin@example.com', 'dev@example.com']);
+    expect(told('DIGEST_MISMATCH')).toEqual(['dev@example.com']);
+  });
+
   it('to nobody about single gates and steps', () => {
     for (const type of ['gate.finished', 'rollout.step', 'promotion.requested'] as const) expect(audience(type, 'promoting')).toEqual([]);
   });
