@@ -1,5 +1,6 @@
 /** `POST /v1/requests/{env}`: asks for a promotion. */
 import { artifactOf } from '../../core/environment/configuration.ts';
+import { refuseHeldVersion } from '../../core/environment/held.ts';
 import { Refusal } from '../../core/errors.ts';
 import { afterChange } from '../../core/promotion/aggregate.ts';
 import { create as createPromotion, refusePastDate } from '../../core/promotion/create.ts';
@@ -36,6 +37,7 @@ async function createNow(call: HttpCall<RequestBody>, registries: RegistryReader
       },
     };
   }
+  if (plan.kind === 'promote') refuseHeldVersion(environment, plan, caller.actor);
   const project = artifactOf(configuration, plan.artifact)?.project;
   const now = clock.now();
   const id = await promotions.nextId(now.getUTCFullYear());

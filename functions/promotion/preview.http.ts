@@ -3,6 +3,7 @@ import type { Approvers } from '../../core/approval/delegation.ts';
 import { eligibleFor } from '../../core/approval/eligible.ts';
 import { groupOf } from '../../core/approval/stage.ts';
 import type { EnvironmentRecord } from '../../core/environment/environment.ts';
+import { heldVersion } from '../../core/environment/held.ts';
 import { wayBackWarnings } from '../../core/environment/watch.ts';
 import { type GateRunner, READ_ONLY_GATES } from '../../core/gate/ports.ts';
 import { refusePastDate } from '../../core/promotion/create.ts';
@@ -67,7 +68,7 @@ async function previewNow(call: PreviewCall, registries: RegistryReader, runner:
         replicas: workload?.replicas,
         isRunning: environment?.current?.digest === plan.digest,
         isLocked: environment?.holder !== undefined,
-        rolledBackAt: environment?.held?.find(({ digest }) => digest === plan.digest)?.at,
+        rolledBackAt: heldVersion(environment, plan.digest)?.at,
       }),
       ...wayBackWarnings(watch, plan.to),
       ...(copy ? [] : ['the size of the copy could not be estimated in time']),

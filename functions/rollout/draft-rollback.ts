@@ -10,6 +10,7 @@ import {
   type RegistryConfiguration,
 } from '../../core/environment/configuration.ts';
 import type { EnvironmentHistoryEntry, EnvironmentRecord } from '../../core/environment/environment.ts';
+import { heldVersion } from '../../core/environment/held.ts';
 import { Fault, messageOf, Refusal } from '../../core/errors.ts';
 import { makeRollback } from '../../core/promotion/make-rollback.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
@@ -78,7 +79,7 @@ export async function draftRollback(call: HttpCall<RollbackPreviewBody>, registr
     ...(await affected(configuration, artifact, environment)),
     ...declared,
     durations: past.flatMap(({ seconds, outcome }) => (seconds === undefined || outcome === 'failed' ? [] : [seconds])),
-    targetRolledBackAt: record!.held?.find(({ digest }) => digest === target.digest)?.at,
+    targetRolledBackAt: heldVersion(record, target.digest)?.at,
   });
   const facts = {
     configuration,

@@ -1,6 +1,7 @@
 /** `POST /v1/environments/{env}/rollback/preview` and `/rollback`: the way back to an earlier version, on request. */
 import { confirmationOf } from '../../core/approval/link-token.ts';
 import { artifactOf } from '../../core/environment/configuration.ts';
+import { refuseHeldVersion } from '../../core/environment/held.ts';
 import { Refusal } from '../../core/errors.ts';
 import type { GateRunner } from '../../core/gate/ports.ts';
 import { afterChange } from '../../core/promotion/aggregate.ts';
@@ -59,6 +60,7 @@ async function createNow(call: HttpCall<RollbackBody>, registries: RegistryReade
   const seen = body.planHash;
   if (seen !== undefined && seen !== planHashOf(plan))
     throw new Refusal('PLAN_CHANGED', 'what would happen now is not what the preview showed', { hint: 'make a new preview and compare' });
+  refuseHeldVersion(draft.record, plan, caller.actor);
   refuseUnconfirmed(draft, body.confirm);
   const project = artifactOf(configuration, plan.artifact)?.project;
   const now = clock.now();

@@ -4,8 +4,8 @@ import { holding, type RolledBack } from '../../../core/environment/environment.
 import type { Promotion } from '../../../core/promotion/promotion.ts';
 import { MIGRATIONS_LABEL } from '../../../core/rollout/migrations.ts';
 import { expectDescribed } from '../described.ts';
-import { eventsOf, outcome, runGates } from '../requests.ts';
-import { type Answer, startWorld, type World } from '../world.ts';
+import { eventsOf, outcome, requestBody, runGates } from '../requests.ts';
+import { type Answer, DIGEST, startWorld, type World } from '../world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -254,6 +254,27 @@ describe('the impact of a rollback', () => {
     const { artifacts } = (await world.call('GET', '/v1/environments/prod', { as: 'cpi' })).json;
     const mine = artifacts.find((each: { artifact: string }) => each.artifact === artifact);
     expect(mine).toMatchObject({ current: { version: '1.2.2' }, rolledBack: bad, held: [bad] });
+  });
+
+  it('never brings a version that is held back by a machine, promoted or rolled back to', async () => {
+    const bad = { version: '1.1.0', digest: DIGEST, requestId: 'PR-2025-1003', at: at(3) };
+    await live('1.0.0', 1, { environment: 'staging' });
+    await live('1.1.0', 2, { environment: 'staging' });
+    const { environments, table } = world.state;
+    await live('1.0.0', 3, { environment: 'staging', held: [bad], rolledBack: bad });
+    await table.transact([
+      {
+        put: { PK: `ENV#staging#${artifact}`, SK: 'AT#2025', body: { ...bad, outcome: 'succeeded' } },
+      },
+    ]);
+    expect((await environments.get('staging', artifact))!.held).toEqual([bad]);
+    const token = (await world.call('POST', '/v1/tokens', { as: 'cpi', body: { name: 'nightly' } })).json.token;
+    const promote = (as: string) => world.call('POST', '/v1/requests/staging', { as, body: requestBody({ target: { name: artifact } }) });
+    expect(outcome(await promote(`Bearer ${token}`))).toBe('403 HUMAN_REQUIRED');
+    expect((await promote('cpi')).status).toBe(201);
+    const back = (as: string) => rollback({ to: DIGEST, confirm: true }, as, 'staging');
+    expect(outcome(await back(`Bearer ${token}`))).toBe('403 HUMAN_REQUIRED');
+    expect((await back('cpi')).status).toBe(201);
   });
 
   it('that has changed since the preview voids what was seen', async () => {
