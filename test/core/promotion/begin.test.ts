@@ -151,6 +151,11 @@ describe('what keeps an approved request from starting', () => {
         change: { after: { phase: 'failed', failure: { code: 'PLAN_STALE', message: expect.stringContaining('runs 1.0.0 by now') } } },
       });
     }
+    const emptied = rollbackFrom(DIGEST);
+    const { current: _gone, ...nothing } = environment;
+    expect(begin(facts('approved', { ...emptied, decisions: [], environment: nothing }))).toMatchObject({
+      change: { after: { failure: { message: expect.stringContaining('runs nothing by now') } } },
+    });
     const { promotion, plan: way } = rollbackFrom(DIGEST);
     const taken = { ...environment, holder: 'PR-2026-0001-1' };
     expect(begin(facts('approved', { promotion, plan: way, decisions: [], environment: taken }))).toMatchObject({ waitingOn: 'lock' });

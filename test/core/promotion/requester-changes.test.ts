@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { membershipOfKey } from '../../../core/access/membership.ts';
 import { withPhase } from '../../../core/promotion/change.ts';
-import { cancel, create, edit, execute, refusePastDate, retry } from '../../../core/promotion/create.ts';
+import { cancel, create, edit, execute, refusePastDate, refuseUneditable, retry } from '../../../core/promotion/create.ts';
 import { type RequestChange, refuseChange } from '../../../core/promotion/may-change.ts';
 import { isFinal, mayBecome, PHASES, type Phase } from '../../../core/promotion/phase.ts';
 import { planHashOf } from '../../../core/promotion/plan.ts';
@@ -267,4 +267,10 @@ describe('another phase', () => {
     expect(withPhase(promoting, 'failed').step).toBeUndefined();
     expect(promotionIn('approved', { waitingOn: 'lock' }).waitingOn).toBe('lock');
   });
+});
+
+it('a rollback is never edited: its target and its impact belong together', () => {
+  expect(() => refuseUneditable(promotionIn('pending_approval', { kind: 'rollback' }))).toThrow(
+    expect.objectContaining({ code: 'STATE_CONFLICT', hint: 'cancel it and request another one' }),
+  );
 });
