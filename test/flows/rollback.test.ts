@@ -1,6 +1,7 @@
 /** The way back on request, end to end: forward twice, back, what is shown, and the rollback of the rollback. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkWorkload } from '../../local/demo/demo-checks.ts';
+import { greenlight } from '../cli/command-line.ts';
 import { synthesize } from './assembly.ts';
 import { readSealedLog } from './audit-log.ts';
 import { type Answer, FlowCloud } from './cloud.ts';
@@ -163,19 +164,46 @@ describe('a rollback of prod', () => {
     ]);
   });
 
+  it('is done from the command line as seed 001 writes it', { timeout: 90_000 }, async () => {
+    const run = async (as: string, ...words: string[]) => {
+      const env = { GREENLIGHT_API: cloud.endpoints.api, GREENLIGHT_TOKEN: await cloud.token(as) };
+      return greenlight(['platform', ...words, '--artifact', WORKLOAD], { env });
+    };
+    const words = ['rollback', 'v1.2.3-prod', '--to=v1.2.2'];
+    const shown = await run('cpi', ...words, '--analyze-impact');
+    expect(shown).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Rollback from 1.2.3-prod to 1.2.2-prod') });
+    expect(shown.stdout).toContain('Rollback Risk: HIGH');
+    expect(await run('cpi', ...words)).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('CONFIRM_IMPACT') });
+    expect(await run('dev', ...words, '--yes')).toMatchObject({ exitCode: 3 });
+    const asked = await run('cpi', ...words, '--yes');
+    expect(asked.exitCode, asked.stderr).toBe(0);
+    expect(asked.stdout).toContain('Approval request sent to: lead@example.com, security@example.com');
+    expect(await run('cpi', ...words, '--approve')).toMatchObject({ exitCode: 3 });
+    expect(await run('lead', ...words, '--approve')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('security@example.com'),
+    });
+    const done = await run('security', ...words, '--approve');
+    expect(done.exitCode, done.stderr).toBe(0);
+    expect(done.stdout).toMatch(/Approval verified\n.*Rolling back\.\.\.\n.*✓ Rolled back to payment-api:1\.2\.2/s);
+    const { stdout } = await run('cpi', 'status', 'prod');
+    expect(stdout).toContain('Current: 1.2.2 (rolled back from 1.2.3)');
+    expect(stdout).toMatch(/Previous: 1\.2\.3 \(failed, rolled back \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\)/);
+  });
+
   it('CAN-11 is refused when the registry has lost the version', async () => {
     await cloud.fault({ service: 'registry', status: 404, rate: 1 });
-    const refused = await post('rollback');
+    const refused = await post('rollback', { to: '1.2.3' });
     await cloud.clearFaults();
     expectProblem(refused, 422, 'VERSION_REFUSED');
     expect(refused.body.detail).toContain('registry prod');
   });
 });
 
-it('leaves a log that verifies, in which both rollbacks begin and end', async () => {
+it('leaves a log that verifies, in which every rollback begins and ends', async () => {
   const log = await readSealedLog(cloud);
   expect(log.exitCode, log.said).toBe(0);
-  for (const type of ['rollback.started', 'rollback.finished']) expect(log.lines.filter((line) => line.type === type)).toHaveLength(2);
+  for (const type of ['rollback.started', 'rollback.finished']) expect(log.lines.filter((line) => line.type === type)).toHaveLength(3);
   expect(await expectDescribed(cloud)).toBeGreaterThan(20);
   expect((await cloud.calls()).filter(({ decision }) => decision !== 'allowed')).toEqual([]);
 });

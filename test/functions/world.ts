@@ -272,7 +272,7 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
     compare: async () => ({ complete: true, sourceRoot: DIGEST, targetRoot: DIGEST, manifests: 1, blobs: 2, missing: [] }),
     digestOf: async ({ name }, _repository, reference) => {
       if (registry.gone.includes(`${name} ${reference}`)) return undefined;
-      return reference.startsWith('sha256:') ? reference : registry.tags[reference];
+      return /^sha256:[a-f0-9]{64}$/.test(reference) ? reference : registry.tags[reference];
     },
     facts: async (_registry, _repository, digest) => {
       const labels = registry.labels[digest] ?? {};
