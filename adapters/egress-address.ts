@@ -53,10 +53,17 @@ export function allowOrigin(origin: string): void {
   named.add(new URL(origin).origin);
 }
 
+let read: { text: string; named: number; origins: ReadonlySet<string> } | undefined;
+
 /** Origins of the environment variable ALLOWED_ORIGINS (comma-separated, or `none`): set by whoever deploys. */
 export function allowedOrigins(): ReadonlySet<string> {
-  const listed = (process.env['ALLOWED_ORIGINS'] ?? '').split(',').map((entry) => entry.trim());
-  return new Set([...named, ...listed.flatMap((entry) => (URL.canParse(entry) ? [new URL(entry).origin] : []))]);
+  const text = process.env['ALLOWED_ORIGINS'] ?? '';
+  if (read?.text !== text || read.named !== named.size) {
+    const listed = text.split(',').map((entry) => entry.trim());
+    const origins = new Set([...named, ...listed.flatMap((entry) => (URL.canParse(entry) ? [new URL(entry).origin] : []))]);
+    read = { text, named: named.size, origins };
+  }
+  return read.origins;
 }
 
 /** Characters that browsers and parsers drop, fold or read as a separator. */

@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { Fault } from '../core/errors.ts';
 import { checkedUrl, publicLookup } from './egress-address.ts';
+import { pooledHttp, pooledHttps } from './pooled-agents.ts';
 
 export interface EgressRequest {
   method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -54,9 +55,9 @@ const CREDENTIALS = new Set(['authorization', 'cookie', 'proxy-authorization']);
 /** 4 blobs in each direction and the small requests beside them. Idle connections close before a load balancer's usual 60 s. */
 const POOL = { keepAlive: true, maxSockets: 32, maxFreeSockets: 8, timeout: SILENCE_MS, keepAliveMsecs: 15_000 } as const;
 const AGENTS = {
-  public: new https.Agent({ ...POOL, lookup: publicLookup }),
-  allowedHttps: new https.Agent(POOL),
-  allowedHttp: new http.Agent(POOL),
+  public: pooledHttps({ ...POOL, lookup: publicLookup }),
+  allowedHttps: pooledHttps(POOL),
+  allowedHttp: pooledHttp(POOL),
 };
 
 /** Sends a request and reads the whole answer. */

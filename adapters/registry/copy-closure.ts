@@ -3,7 +3,7 @@ import { Fault } from '../../core/errors.ts';
 import { type Content, closureRoot } from '../../core/registry/closure-root.ts';
 import { OCI_INDEX } from '../../core/registry/manifest.ts';
 import type { CopyProgress } from '../../core/registry/ports.ts';
-import { areNeighbours, copyBlob } from './copy-blob.ts';
+import { areNeighbours, type CopyPass, copyBlob } from './copy-blob.ts';
 import { inParallel } from './in-parallel.ts';
 import { fallbackTag, type Repository } from './repository.ts';
 import { type Closure, type ClosureManifest, inPushOrder } from './source-closure.ts';
@@ -12,19 +12,19 @@ import { type Closure, type ClosureManifest, inPushOrder } from './source-closur
 const BLOBS_AT_ONCE = 4;
 const REQUESTS_AT_ONCE = 8;
 
-/** `isLate` is asked before each blob: when true, the copy stops there and answers `done: false`. */
-export async function copyClosure(source: Repository, target: Repository, closure: Closure, isLate: () => boolean): Promise<CopyProgress> {
+/** When the pass is late, the copy stops at the next blob, or part of a large one, and answers `done: false`. */
+export async function copyClosure(source: Repository, target: Repository, closure: Closure, pass: CopyPass): Promise<CopyProgress> {
   const missing = await missingAt(target, closure, areNeighbours(source, target));
   // The biggest first: a long transfer that begins last would outlive the deadline alone.
   const blobs = [...missing.blobs].sort((left, right) => right[1] - left[1]);
   let copiedBytes = 0;
   let late = false;
   await inParallel(blobs, BLOBS_AT_ONCE, async ([digest, size]) => {
-    late ||= isLate();
+    late ||= pass.isLate();
     if (late) return;
-    // Awaited first: `+=` would add to what the sum was before the other transfers ended.
-    const sent = await copyBlob(source, target, digest, size);
+    const { sent, done } = await copyBlob(source, target, digest, size, pass);
     copiedBytes += sent;
+    late ||= !done;
   });
   if (late) return { done: false, copiedBytes };
   for (const entry of inPushOrder(closure)) {

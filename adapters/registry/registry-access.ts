@@ -5,6 +5,8 @@ import { Fault } from '../../core/errors.ts';
 import { egress } from '../egress.ts';
 import { allowedOrigins } from '../egress-address.ts';
 import { resolveReference } from '../references.ts';
+import type { EcrRegistry } from './ecr-upload.ts';
+import { paced } from './paced.ts';
 import { type RegistryToken, RenewedToken } from './renewed-token.ts';
 
 export interface RegistryAccess {
@@ -17,10 +19,16 @@ export interface RegistryAccess {
    * sense. Fault FOREIGN_REALM.
    */
   challenged(challenge: string | undefined, scope: string, refused: string | undefined): Promise<boolean>;
+  /** Resolves when the registry's quota allows the next manifest; shared by all copies of this process. Absent: no quota is known. */
+  turnForManifest?(): Promise<void>;
+  /** Present where the registry is ECR. */
+  ecr?: EcrRegistry;
 }
 
 /** A token is renewed this long before it ends. */
 const EARLY_MS = 5 * 60_000;
+/** ECR's default quota of PutImage, for account and region. */
+const ECR_MANIFESTS_PER_SECOND = 10;
 const LARGEST_TOKEN_ANSWER = 1024 * 1024;
 
 const opened = new Map<string, Promise<RegistryAccess>>();
@@ -61,6 +69,8 @@ async function ecrAccess(account: string, region: string | undefined): Promise<R
       checkRealm(origin, challenge);
       return token.replace(refused, obtain);
     },
+    turnForManifest: paced(ECR_MANIFESTS_PER_SECOND),
+    ecr: { client, account },
   };
 }
 

@@ -32,7 +32,7 @@ export interface BlobAnswer {
 }
 
 /** 0.2 + 0.4 + 0.8 + 1.6 s: a hiccup; an outage is for the state machine's own retries. */
-const ATTEMPTS = 5;
+export const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 20_000;
 const LARGEST_ERROR = 64 * 1024;
@@ -85,11 +85,16 @@ export async function retrying<Result>(act: () => Promise<Result>): Promise<Resu
       return await act();
     } catch (error) {
       if (!(error instanceof Fault) || !error.retryable || attempt >= ATTEMPTS) throw error;
-      const pause = FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2);
-      const asked = error instanceof Throttled ? error.retryAfterMs : 0;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(LONGEST_PAUSE_MS, Math.max(pause, asked))));
+      await pauseBefore(attempt, error);
     }
   }
+}
+
+/** The pause after the failure number `attempt`, from 1. */
+export async function pauseBefore(attempt: number, error?: unknown): Promise<void> {
+  const pause = FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2);
+  const asked = error instanceof Throttled ? error.retryAfterMs : 0;
+  await new Promise((resolve) => setTimeout(resolve, Math.min(LONGEST_PAUSE_MS, Math.max(pause, asked))));
 }
 
 class Throttled extends Fault {

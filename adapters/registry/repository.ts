@@ -75,6 +75,7 @@ export class Repository {
   }
 
   async putManifest(reference: string, bytes: Buffer, mediaType: string): Promise<{ subjectKnown: boolean }> {
+    await this.#access.turnForManifest?.();
     const answer = await callRegistry(this.#access, {
       method: 'PUT',
       path: this.path(`manifests/${reference}`),
@@ -102,12 +103,28 @@ export class Repository {
     return answer.body;
   }
 
-  /** The bytes of a blob, unchecked, with the length that the registry declares. */
-  async openBlob(digest: string): Promise<{ body: Readable; length: number | undefined }> {
+  /**
+   * The bytes of a blob of `size`, unchecked, from byte `from` on if the registry can do that: `start` is the first that comes. Faults: DIGEST_MISMATCH
+   * when the registry declares another length, REGISTRY_REFUSED when it answers another range than was asked for.
+   */
+  async openBlob(digest: string, size: number, from = 0): Promise<{ body: Readable; start: number }> {
     const path = this.path(`blobs/${digest}`);
-    const answer = await streamRegistry(this.#access, { method: 'GET', path, scope: this.scope(), redirects: 3 });
+    const headers = from === 0 ? {} : { headers: { range: `bytes=${from}-` } };
+    const answer = await streamRegistry(this.#access, { method: 'GET', path, scope: this.scope(), redirects: 3, ...headers });
+    const refuse = (code: 'DIGEST_MISMATCH' | 'REGISTRY_REFUSED', why: string): never => {
+      answer.body.destroy();
+      throw new Fault(code, why, { hint: 'the source registry is not to be trusted with this artifact' });
+    };
+    const start = answer.status === 206 ? from : 0;
+    if (answer.status === 206) {
+      const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(answer.headers['content-range'] ?? '');
+      const isRight = range && Number(range[1]) === from && Number(range[2]) === size - 1 && (range[3] === '*' || Number(range[3]) === size);
+      if (!isRight || from === 0) return refuse('REGISTRY_REFUSED', `the registry answers another range of ${digest} than it was asked for`);
+    }
     const declared = answer.headers['content-length'];
-    return { body: answer.body, length: declared === undefined ? undefined : Number(declared) };
+    if (declared !== undefined && Number(declared) !== size - start)
+      return refuse('DIGEST_MISMATCH', `${digest} is declared with ${size} bytes, but the source has ${start + Number(declared)}`);
+    return { body: answer.body, start };
   }
 
   /** Manifests that name `digest` as their subject: by the referrers API, or by the fallback tag where there is none. */
