@@ -24,8 +24,36 @@ export interface BlobProgress {
   done: boolean;
 }
 
-/** Copies `digest` of exactly `size` bytes. Faults: DIGEST_MISMATCH, REGISTRY_REFUSED, UNAVAILABLE. */
+/** Transfers of this process by target and digest. */
+const underWay = new Map<string, Promise<BlobProgress>>();
+
+/**
+ * Copies `digest` of exactly `size` bytes. Two copies at once that share a blob send it once: it costs less, and there are registries whose readers
+ * stumble over a blob that two are writing. Faults: DIGEST_MISMATCH, REGISTRY_REFUSED, UNAVAILABLE.
+ */
 export async function copyBlob(
+  source: Repository,
+  target: Repository,
+  digest: string,
+  size: number,
+  pass: CopyPass,
+): Promise<BlobProgress> {
+  const key = `${target.origin}/${target.name}@${digest}`;
+  for (let other = underWay.get(key); other; other = underWay.get(key)) {
+    await other.catch(() => undefined);
+    if ((await target.blobSize(digest)) === size) return { sent: 0, done: true };
+    if (pass.isLate()) return { sent: 0, done: false };
+  }
+  const moving = moveBlob(source, target, digest, size, pass);
+  underWay.set(key, moving);
+  try {
+    return await moving;
+  } finally {
+    underWay.delete(key);
+  }
+}
+
+async function moveBlob(
   source: Repository,
   target: Repository,
   digest: string,

@@ -5,7 +5,7 @@ import { OCI_INDEX } from '../../core/registry/manifest.ts';
 import type { CopyProgress } from '../../core/registry/ports.ts';
 import { areNeighbours, type CopyPass, copyBlob } from './copy-blob.ts';
 import { inParallel } from './in-parallel.ts';
-import { fallbackTag, type Repository } from './repository.ts';
+import { fallbackTag, type ReceivedManifest, type Repository } from './repository.ts';
 import { type Closure, type ClosureManifest, inPushOrder } from './source-closure.ts';
 
 /** More at once makes no copy faster once two cores are busy. */
@@ -27,11 +27,13 @@ export async function copyClosure(source: Repository, target: Repository, closur
     late ||= !done;
   });
   if (late) return { done: false, copiedBytes };
+  const listed = new Set<string>();
   for (const entry of inPushOrder(closure)) {
-    if (missing.manifests.has(entry.digest)) await pushManifest(target, entry);
+    if (missing.manifests.has(entry.digest) && (await pushManifest(target, entry))) listed.add(entry.digest);
   }
+  await listReferrers(target, closure, listed);
   await verifyAt(target, closure, missing);
-  await writeCosignTags(target, closure);
+  await writeCosignTags(target, closure, missing);
   const contents = contentsOf(closure);
   return {
     done: true,
@@ -79,22 +81,60 @@ async function isAt(target: Repository, entry: ClosureManifest): Promise<boolean
   return found !== undefined;
 }
 
-async function pushManifest(target: Repository, entry: ClosureManifest): Promise<void> {
-  const { subjectKnown } = await target.putManifest(entry.digest, entry.bytes, entry.manifest.mediaType);
-  if (entry.manifest.subject && !subjectKnown) await listUnderFallbackTag(target, entry);
+/**
+ * A manifest that a cosign tag names is written under that tag, which writes it under its digest too. Answers whether the target will list it as a
+ * referrer by itself.
+ */
+async function pushManifest(target: Repository, entry: ClosureManifest): Promise<boolean> {
+  const { subjectKnown } = await target.putManifest(entry.tags[0] ?? entry.digest, entry.bytes, entry.manifest.mediaType);
+  return subjectKnown;
 }
 
-/** Registries without a referrers API find referrers by an index under a tag, which its writers keep. */
-async function listUnderFallbackTag(target: Repository, entry: ClosureManifest): Promise<void> {
-  const { manifest, digest, bytes } = entry;
-  const tag = fallbackTag(manifest.subject!.digest);
-  const present = await target.manifest(tag);
-  const listed = present ? (JSON.parse(present.bytes.toString('utf8')) as { manifests: { digest: string }[] }).manifests : [];
-  if (listed.some((other) => other.digest === digest)) return;
-  const annotations = Object.keys(manifest.annotations).length > 0 ? { annotations: manifest.annotations } : {};
-  const artifactType = manifest.artifactType === undefined ? {} : { artifactType: manifest.artifactType };
-  const manifests = [...listed, { mediaType: manifest.mediaType, digest, size: bytes.length, ...artifactType, ...annotations }];
-  await target.putManifest(tag, Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests })), OCI_INDEX);
+/**
+ * Registries without a referrers API find referrers by an index under a tag, which its writers keep. `known` are those that the target lists by itself.
+ * All others are looked for, written now or not: a copy may have ended between the two.
+ */
+async function listReferrers(target: Repository, closure: Closure, known: ReadonlySet<string>): Promise<void> {
+  for (const [subject, entries] of referrersBySubject(closure)) {
+    if (entries.every(({ digest }) => known.has(digest))) continue;
+    const present = await target.referrerList(subject);
+    const listed = new Set(present.listed.map(({ digest }) => digest));
+    if (present.hasApi || entries.every(({ digest }) => listed.has(digest))) continue;
+    const index = closure.fallbacks.get(subject);
+    const bytes = index && mayReplace(index, listed, closure) ? index.bytes : indexOf(present.fallback, entries, listed);
+    await target.putManifest(fallbackTag(subject), bytes, OCI_INDEX);
+  }
+}
+
+function referrersBySubject(closure: Closure): Map<string, ClosureManifest[]> {
+  const bySubject = new Map<string, ClosureManifest[]>();
+  for (const entry of closure.manifests.values()) {
+    const subject = entry.manifest.subject?.digest;
+    if (subject !== undefined && closure.manifests.has(subject)) bySubject.set(subject, [...(bySubject.get(subject) ?? []), entry]);
+  }
+  return bySubject;
+}
+
+/** The source's own index stays as it is when it lists only what was copied, and all that the target lists already. */
+function mayReplace(index: ReceivedManifest, listed: ReadonlySet<string>, closure: Closure): boolean {
+  const digests = new Set(index.manifest.children.map(({ digest }) => digest));
+  const isOci = index.manifest.mediaType === OCI_INDEX;
+  return isOci && [...digests].every((digest) => closure.manifests.has(digest)) && [...listed].every((digest) => digests.has(digest));
+}
+
+/** What the target lists, and behind it what it does not. */
+function indexOf(present: ReceivedManifest | undefined, entries: readonly ClosureManifest[], listed: ReadonlySet<string>): Buffer {
+  const before = present ? (JSON.parse(present.bytes.toString('utf8')) as { manifests: object[] }).manifests : [];
+  const added = entries
+    .filter(({ digest }) => !listed.has(digest))
+    .map(({ manifest: { mediaType, artifactType, annotations }, digest, bytes }) => ({
+      mediaType,
+      digest,
+      size: bytes.length,
+      ...(artifactType === undefined ? {} : { artifactType }),
+      ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+    }));
+  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...before, ...added] }));
 }
 
 /** Reads back what was written: a registry that reports success is believed only as far as it shows the same bytes. */
@@ -112,9 +152,10 @@ async function verifyAt(target: Repository, closure: Closure, written: Missing):
 }
 
 /** Cosign finds its signatures by tag. A tag that names another manifest already is moved: cosign itself rewrites it for each signature. */
-async function writeCosignTags(target: Repository, closure: Closure): Promise<void> {
+async function writeCosignTags(target: Repository, closure: Closure, missing: Missing): Promise<void> {
   for (const entry of closure.manifests.values()) {
-    for (const tag of entry.tags) {
+    // The first tag of what was missing is written with it.
+    for (const tag of missing.manifests.has(entry.digest) ? entry.tags.slice(1) : entry.tags) {
       if ((await target.head(tag)) === entry.digest) continue;
       await target.putManifest(tag, entry.bytes, entry.manifest.mediaType);
     }

@@ -19,6 +19,8 @@ export interface RegistryAccess {
    * sense. Fault FOREIGN_REALM.
    */
   challenged(challenge: string | undefined, scope: string, refused: string | undefined): Promise<boolean>;
+  /** Real time (performance.now) until which the registry is taken not to have the referrers API, because it said so. */
+  withoutReferrersUntil?: number;
   /** Resolves when the registry's quota allows the next manifest; shared by all copies of this process. Absent: no quota is known. */
   turnForManifest?(): Promise<void>;
   /** Present where the registry is ECR. */

@@ -17,6 +17,8 @@ export interface RegistryRequest {
   redirects?: number;
   /** Answers other than 2xx that the caller reads itself. */
   expect?: readonly number[];
+  /** Error code of a refusal that must be a mistake of the registry, because the caller has checked what it is about: it may pass. */
+  mistake?: string;
 }
 
 export interface RegistryAnswer {
@@ -147,7 +149,7 @@ function askedFor({ method, path, scope }: RegistryRequest): string {
 function refusalOf(request: RegistryRequest, status: number, headers: IncomingHttpHeaders, body: Buffer | undefined): Fault {
   const code = codeOf(body);
   const what = `${askedFor(request)}: ${status}${code === undefined ? '' : ` ${code}`}`;
-  if (status === 429 || status >= 500 || status === 408) {
+  if (status === 429 || status >= 500 || status === 408 || (code !== undefined && code === request.mistake)) {
     const seconds = Number(headers['retry-after']);
     return new Throttled(`the registry does not answer as it should (${what})`, Number.isFinite(seconds) ? seconds * 1000 : 0);
   }

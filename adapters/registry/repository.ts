@@ -23,6 +23,15 @@ export interface ReceivedManifest {
   manifest: Manifest;
 }
 
+export interface ReferrerList {
+  listed: Descriptor[];
+  hasApi: boolean;
+  /** The index under the fallback tag, when they come from there. */
+  fallback?: ReceivedManifest;
+}
+
+/** A registry without the referrers API is asked again after so long: somebody may have updated it. */
+const REFERRERS_ASKED_MS = 60_000;
 /** Pages of a list that are read at most: 20 x 1,000 entries. A list that never ends is an attack. */
 const MOST_PAGES = 20;
 
@@ -82,6 +91,8 @@ export class Repository {
       scope: this.scope(true),
       headers: { 'content-type': mediaType },
       body: bytes,
+      // The bytes are what their digest names. Registries that keep links in files say so while somebody else writes one.
+      mistake: 'DIGEST_INVALID',
     });
     return { subjectKnown: answer.headers['oci-subject'] !== undefined };
   }
@@ -129,20 +140,32 @@ export class Repository {
 
   /** Manifests that name `digest` as their subject: by the referrers API, or by the fallback tag where there is none. */
   async referrers(digest: string): Promise<Descriptor[]> {
+    return (await this.referrerList(digest)).listed;
+  }
+
+  /** The same with where it comes from. `tags`: all tags of the repository, where they are known. */
+  async referrerList(digest: string, tags?: ReadonlySet<string>): Promise<ReferrerList> {
+    if ((this.#access.withoutReferrersUntil ?? 0) > performance.now()) return this.#referrersByTag(digest, tags);
     const found: Descriptor[] = [];
     let path: string | undefined = `referrers/${digest}`;
     for (let page = 0; path !== undefined; page++) {
       if (page >= MOST_PAGES) throw new Fault('LIMIT', `the list of referrers of ${digest} has more than ${MOST_PAGES} pages`);
       const answer = await this.#read('GET', path, { maxBytes: LARGEST_MANIFEST, expect: [404] });
-      if (answer.status === 404) return this.#referrersByTag(digest);
+      if (answer.status === 404) {
+        // A registry that has the API answers an empty list.
+        this.#access.withoutReferrersUntil = performance.now() + REFERRERS_ASKED_MS;
+        return this.#referrersByTag(digest, tags);
+      }
       found.push(...readReferrers(answer.body));
       path = this.#nextPage(answer.headers.link);
     }
-    return found;
+    return { listed: found, hasApi: true };
   }
 
-  async #referrersByTag(digest: string): Promise<Descriptor[]> {
-    return (await this.manifest(fallbackTag(digest)))?.manifest.children ?? [];
+  async #referrersByTag(digest: string, tags: ReadonlySet<string> | undefined): Promise<ReferrerList> {
+    const tag = fallbackTag(digest);
+    const fallback = tags && !tags.has(tag) ? undefined : await this.manifest(tag);
+    return { listed: fallback?.manifest.children ?? [], hasApi: false, ...(fallback && { fallback }) };
   }
 
   /** All tags, or undefined when there are too many for one page: then ask for each. */
