@@ -27,6 +27,7 @@ export type KeyKind =
   | 'LIMIT'
   | 'WATCH'
   | 'GATERUN'
+  | 'UPLOAD'
   | 'DELEGATION'
   | 'REVIEW'
   | 'PAIR';

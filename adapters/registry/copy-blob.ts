@@ -11,6 +11,8 @@ import { uploadAddress, withDigest } from './upload-address.ts';
 export interface CopyPass {
   /** True when the pass is to end: asked before each blob and each part. */
   isLate(): boolean;
+  /** Told after each part. */
+  sent?(): void;
   /** Larger blobs go in parts, so that no more than this is ever sent again. Bytes. */
   partBytes: number;
   /** Where parted uploads are kept for the next pass or process. Absent: this process ends what it begins. */

@@ -12,17 +12,31 @@ import { type Closure, type ClosureManifest, inPushOrder } from './source-closur
 const BLOBS_AT_ONCE = 4;
 const REQUESTS_AT_ONCE = 8;
 
-/** When the pass is late, the copy stops at the next blob, or part of a large one, and answers `done: false`. */
-export async function copyClosure(source: Repository, target: Repository, closure: Closure, pass: CopyPass): Promise<CopyProgress> {
+/**
+ * When the pass is late, the copy stops at the next blob, or part of a large one, and answers `done: false`. Something is sent in every pass, however
+ * short: a copy that only reads what is missing would never end.
+ */
+export async function copyClosure(source: Repository, target: Repository, closure: Closure, limits: CopyPass): Promise<CopyProgress> {
+  let hasBegun = false;
+  let hasSent = false;
+  const pass: CopyPass = {
+    ...limits,
+    isLate: () => hasSent && limits.isLate(),
+    sent: () => {
+      hasSent = true;
+    },
+  };
   const missing = await missingAt(target, closure, areNeighbours(source, target));
   // The biggest first: a long transfer that begins last would outlive the deadline alone.
   const blobs = [...missing.blobs].sort((left, right) => right[1] - left[1]);
   let copiedBytes = 0;
   let late = false;
   await inParallel(blobs, BLOBS_AT_ONCE, async ([digest, size]) => {
-    late ||= pass.isLate();
+    late ||= hasBegun && limits.isLate();
     if (late) return;
+    hasBegun = true;
     const { sent, done } = await copyBlob(source, target, digest, size, pass);
+    hasSent = true;
     copiedBytes += sent;
     late ||= !done;
   });

@@ -51,6 +51,7 @@ export async function copyInParts(
         while (upload.offset < size) {
           if (pass.isLate()) return { sent, done: false };
           sent += await upload.append(reader);
+          pass.sent?.();
           if (upload.offset > furthest) {
             furthest = upload.offset;
             failures = 0;

@@ -4,6 +4,7 @@ import { Fault } from '../../core/errors.ts';
 import type { OpenUpload } from '../../core/registry/ports.ts';
 import type { BlobReader } from './blob-reader.ts';
 import type { PartedUpload } from './copy-parts.ts';
+import { callRegistry } from './registry-request.ts';
 import type { Repository } from './repository.ts';
 
 /** The layer API of one ECR registry. */
@@ -40,10 +41,17 @@ export class EcrUpload implements PartedUpload {
 
   static async begin(target: Repository, ecr: EcrRegistry, size: number, wanted: number): Promise<EcrUpload> {
     const { InitiateLayerUploadCommand } = await import('@aws-sdk/client-ecr');
-    const command = new InitiateLayerUploadCommand({ registryId: ecr.account, repositoryName: target.name });
-    const { uploadId, partSize } = await ecr.client.send(command).catch((error: unknown) => {
-      throw faultOf(error);
-    });
+    const initiate = () => ecr.client.send(new InitiateLayerUploadCommand({ registryId: ecr.account, repositoryName: target.name }));
+    const { uploadId, partSize } = await initiate()
+      .catch(async (error: unknown) => {
+        if ((error as Error).name !== 'RepositoryNotFoundException') throw error;
+        // A push creates a repository by its template, a call of the layer API does not: an upload that stays empty is the beginning of a push.
+        await callRegistry(target.access, { method: 'POST', path: target.path('blobs/uploads/'), scope: target.scope(true) });
+        return initiate();
+      })
+      .catch((error: unknown) => {
+        throw faultOf(error);
+      });
     if (uploadId === undefined) throw new Fault('UNAVAILABLE', 'ECR opens an upload without an id');
     return new EcrUpload(target, ecr, size, bounded(wanted, partSize ?? USUAL_PART), { id: uploadId, offset: 0 });
   }
@@ -125,7 +133,7 @@ export class EcrUpload implements PartedUpload {
   #faultOf(error: unknown): unknown {
     if ((error as { name?: string }).name !== 'UploadNotFoundException') return faultOf(error);
     this.#isGone = true;
-    return new Fault('UNAVAILABLE', 'ECR does not know the upload any more', { cause: error });
+    return new Fault('UNAVAILABLE', 'ECR does not know the upload any more');
   }
 
   get #upload() {
@@ -141,5 +149,5 @@ function faultOf(error: unknown): unknown {
   if (error instanceof Fault) return error;
   const { name = 'Error', message, $fault, $retryable } = error as Error & { $fault?: string; $retryable?: unknown };
   const passes = $fault !== 'client' || $retryable !== undefined || /Throttling|TooManyRequests|LimitExceeded/.test(name);
-  return new Fault(passes ? 'UNAVAILABLE' : 'REGISTRY_REFUSED', `ECR does not take a layer (${name}: ${message})`, { cause: error });
+  return new Fault(passes ? 'UNAVAILABLE' : 'REGISTRY_REFUSED', `ECR does not take a layer (${name}: ${message})`);
 }
