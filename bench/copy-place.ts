@@ -12,6 +12,7 @@ import { BENCH_PEERS } from './fastapi-peer.ts';
 const NEEDED = ['docker-registry', 'skopeo', 'curl', 'jq', 'awk'];
 /** In memory where there is such a file system: what is compared are programs, not a disk. */
 const SCRATCH = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+const ACCEPT = 'application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json';
 /** Ports that the scripts use above their base. */
 const PORTS = [1, 2, 3];
 
@@ -33,6 +34,8 @@ export interface ArtifactSizes {
 export class CopyPlace {
   readonly source: string;
   readonly target: string;
+  /** Digest of an image like the big one, with layers of an eighth. */
+  smaller = '';
   readonly #folder: string;
   readonly #environment: NodeJS.ProcessEnv;
   readonly #port: number;
@@ -57,12 +60,15 @@ export class CopyPlace {
       writeFileSync(join(folder, 'bin', 'htpasswd'), '#!/bin/sh\n');
       chmodSync(join(folder, 'bin', 'htpasswd'), 0o755);
       await place.script('registries.sh', 'start');
-      const words = [place.source, `--big-mib=${sizes.layerMiB}`, `--tiny=${sizes.tiny}`];
-      await place.#run(process.execPath, join(BENCH_PEERS, 'make-artifacts.mjs'), ...words);
+      await place.#makeArtifacts(Math.max(1, Math.round(sizes.layerMiB / 8)), 0);
+      place.smaller = await place.digestOf('bench/big', 'v1');
+      await place.#makeArtifacts(sizes.layerMiB, sizes.tiny);
       await build({
         entryPoints: [join(import.meta.dirname, 'copy-process.ts')],
-        outfile: place.#bundle,
+        outdir: join(folder, 'bundle'),
+        outExtension: { '.js': '.mjs' },
         bundle: true,
+        splitting: true,
         platform: 'node',
         target: 'node20',
         format: 'esm',
@@ -80,7 +86,7 @@ export class CopyPlace {
   }
 
   get #bundle(): string {
-    return join(this.#folder, 'copy-process.mjs');
+    return join(this.#folder, 'bundle', 'copy-process.mjs');
   }
 
   /** Runs one of the scripts; answers what it printed. */
@@ -118,6 +124,17 @@ export class CopyPlace {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return (Number(fields[11]) + Number(fields[12])) / 100;
+  }
+
+  async digestOf(repository: string, tag: string, origin = this.source): Promise<string> {
+    const answer = await fetch(`${origin}/v2/${repository}/manifests/${tag}`, { method: 'HEAD', headers: { accept: ACCEPT } });
+    const digest = answer.headers.get('docker-content-digest');
+    if (!answer.ok || digest === null) throw new Error(`${origin} answers ${answer.status} for ${repository}:${tag}`);
+    return digest;
+  }
+
+  async #makeArtifacts(layerMiB: number, tiny: number): Promise<void> {
+    await this.#run(process.execPath, join(BENCH_PEERS, 'make-artifacts.mjs'), this.source, `--big-mib=${layerMiB}`, `--tiny=${tiny}`);
   }
 
   async close(): Promise<void> {

@@ -55,13 +55,7 @@ export async function copyBlob(
   }
 }
 
-async function moveBlob(
-  source: Repository,
-  target: Repository,
-  digest: string,
-  size: number,
-  pass: CopyPass,
-): Promise<BlobProgress> {
+async function moveBlob(source: Repository, target: Repository, digest: string, size: number, pass: CopyPass): Promise<BlobProgress> {
   let opened: string | undefined;
   if (areNeighbours(source, target)) {
     opened = await retrying(() => beginUpload(target, digest, source.name));

@@ -55,7 +55,8 @@ export async function copyInParts(
           if (upload.offset > furthest) {
             furthest = upload.offset;
             failures = 0;
-          } else if (++failures >= ATTEMPTS) throw new Fault('REGISTRY_REFUSED', `the registry takes no more of ${digest} than ${furthest} bytes`);
+          } else if (++failures >= ATTEMPTS)
+            throw new Fault('REGISTRY_REFUSED', `the registry takes no more of ${digest} than ${furthest} bytes`);
           await keep(upload);
         }
         await upload.complete(digest);
@@ -93,7 +94,9 @@ export async function copyInParts(
 }
 
 function begun(target: Repository, size: number, pass: CopyPass): Promise<PartedUpload> {
-  return target.access.ecr ? EcrUpload.begin(target, target.access.ecr, size, pass.partBytes) : PatchUpload.begin(target, size, pass.partBytes);
+  return target.access.ecr
+    ? EcrUpload.begin(target, target.access.ecr, size, pass.partBytes)
+    : PatchUpload.begin(target, size, pass.partBytes);
 }
 
 /** The upload that was kept, if the target still has it. */

@@ -129,8 +129,10 @@ export class Repository {
     const start = answer.status === 206 ? from : 0;
     if (answer.status === 206) {
       const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(answer.headers['content-range'] ?? '');
-      const isRight = range && Number(range[1]) === from && Number(range[2]) === size - 1 && (range[3] === '*' || Number(range[3]) === size);
-      if (!isRight || from === 0) return refuse('REGISTRY_REFUSED', `the registry answers another range of ${digest} than it was asked for`);
+      const isRight =
+        range && Number(range[1]) === from && Number(range[2]) === size - 1 && (range[3] === '*' || Number(range[3]) === size);
+      if (!isRight || from === 0)
+        return refuse('REGISTRY_REFUSED', `the registry answers another range of ${digest} than it was asked for`);
     }
     const declared = answer.headers['content-length'];
     if (declared !== undefined && Number(declared) !== size - start)

@@ -235,7 +235,12 @@ describe('REG-12', () => {
       response.writeHead(200, { 'content-length': layer.length }).end(layer);
       return true;
     };
-    const passes = await shortPasses({ target: prod.configuration, image, ledger: new Ledger(), source: configurationOf('dev', source.origin) });
+    const passes = await shortPasses({
+      target: prod.configuration,
+      image,
+      ledger: new Ledger(),
+      source: configurationOf('dev', source.origin),
+    });
     expect(whole).toBeGreaterThan(1);
     expect(bytesOf(passes)).toBe(layer.length + 2);
     await expectSame(prod.origin, digest, layer);
@@ -292,32 +297,35 @@ describe('REG-12', () => {
 });
 
 describe('a blob that nobody has hashed as a whole', () => {
-  test.each(['a registry', 'ECR'])('is checked by %s when it is complete; wrong bytes never are, and the next try is right', async (kind) => {
-    const isEcr = kind === 'ECR';
-    const prod: Place | EcrPlace = isEcr ? await startEcr('prod') : await startRegistry('prod');
-    const partBytes = isEcr ? 5 * MIB : PART;
-    const { layer, digest, image } = await publish(4 * partBytes);
-    const source = await startProxy(dev.origin);
-    let lies = true;
-    source.misbehave = (message, response) => {
-      const { range } = message.headers;
-      if (message.method !== 'GET' || !message.url!.endsWith(digest) || range === undefined || !lies) return false;
-      const from = Number(/\d+/.exec(range)![0]);
-      const size = layer.length;
-      response.writeHead(206, { 'content-length': size - from, 'content-range': `bytes ${from}-${size - 1}/${size}` });
-      response.end(Buffer.concat([Buffer.of(layer[from]! ^ 1), layer.subarray(from + 1)]));
-      return true;
-    };
-    const ledger = new Ledger();
-    const run = { target: prod.configuration, image, ledger, source: configurationOf('dev', source.origin), partBytes };
-    await pass({ ...run, deadline: 0 });
-    // Begins with a range, which lies; the whole is then read again without one, and hashed.
-    const copied = await pass(run);
-    expect(copied).toMatchObject({ done: true });
-    expect(copied.copiedBytes).toBeGreaterThan(layer.length);
-    lies = false;
-    await expectSame(prod.origin, digest, layer);
-  });
+  test.each(['a registry', 'ECR'])(
+    'is checked by %s when it is complete; wrong bytes never are, and the next try is right',
+    async (kind) => {
+      const isEcr = kind === 'ECR';
+      const prod: Place | EcrPlace = isEcr ? await startEcr('prod') : await startRegistry('prod');
+      const partBytes = isEcr ? 5 * MIB : PART;
+      const { layer, digest, image } = await publish(4 * partBytes);
+      const source = await startProxy(dev.origin);
+      let lies = true;
+      source.misbehave = (message, response) => {
+        const { range } = message.headers;
+        if (message.method !== 'GET' || !message.url!.endsWith(digest) || range === undefined || !lies) return false;
+        const from = Number(/\d+/.exec(range)![0]);
+        const size = layer.length;
+        response.writeHead(206, { 'content-length': size - from, 'content-range': `bytes ${from}-${size - 1}/${size}` });
+        response.end(Buffer.concat([Buffer.of(layer[from]! ^ 1), layer.subarray(from + 1)]));
+        return true;
+      };
+      const ledger = new Ledger();
+      const run = { target: prod.configuration, image, ledger, source: configurationOf('dev', source.origin), partBytes };
+      await pass({ ...run, deadline: 0 });
+      // Begins with a range, which lies; the whole is then read again without one, and hashed.
+      const copied = await pass(run);
+      expect(copied).toMatchObject({ done: true });
+      expect(copied.copiedBytes).toBeGreaterThan(layer.length);
+      lies = false;
+      await expectSame(prod.origin, digest, layer);
+    },
+  );
 
   test('and whose source lies throughout ends in DIGEST_MISMATCH', async () => {
     const prod = await startRegistry('prod');
