@@ -38,11 +38,9 @@ export class CopyPlace {
   smaller = '';
   readonly #folder: string;
   readonly #environment: NodeJS.ProcessEnv;
-  readonly #port: number;
 
   private constructor(folder: string, port: number) {
     this.#folder = folder;
-    this.#port = port;
     this.source = `http://127.0.0.1:${port + 1}`;
     this.target = `http://127.0.0.1:${port + 2}`;
     const path = `${process.env['PATH']}:${join(folder, 'bin')}`;

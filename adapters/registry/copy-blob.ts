@@ -20,11 +20,16 @@ export interface CopyPass {
 }
 
 export interface BlobProgress {
+  /** True when the registry itself said that it has the blob. */
+  mounted?: boolean;
   /** Bytes that were sent in this pass. */
   sent: number;
   /** False: the pass ended in the middle of the blob. */
   done: boolean;
 }
+
+/** Blobs up to this size are read whole: a stream costs more than it saves. */
+const IN_MEMORY_BYTES = 64 * 1024;
 
 /** Transfers of this process by target and digest. */
 const underWay = new Map<string, Promise<BlobProgress>>();
@@ -60,9 +65,18 @@ async function moveBlob(source: Repository, target: Repository, digest: string, 
   if (areNeighbours(source, target)) {
     opened = await retrying(() => beginUpload(target, digest, source.name));
     // Neighbours are mounted without asking first, so only now it shows whether the blob was there already.
-    if (opened === 'mounted' || (await target.blobSize(digest)) === size) return { sent: 0, done: true };
+    if (opened === 'mounted' || (await target.blobSize(digest)) === size) return { sent: 0, done: true, mounted: true };
   }
   if (size > pass.partBytes) return copyInParts(source, target, digest, size, pass);
+  if (size <= IN_MEMORY_BYTES) {
+    const bytes = await source.declaredBlob(digest, size);
+    await retrying(async () => {
+      const address = opened ?? (await beginUpload(target, digest));
+      opened = undefined;
+      await callRegistryOnce(target.access, { ...completion(target, address, digest), body: bytes });
+    });
+    return { sent: size, done: true };
+  }
   await retrying(async () => {
     const reader = new BlobReader(source, digest, size);
     const address = opened ?? (await beginUpload(target, digest));
@@ -103,16 +117,16 @@ async function send(target: Repository, address: string, digest: string, size: n
   try {
     const answer = await streamRegistry(
       target.access,
-      {
-        method: 'PUT',
-        path: withDigest(address, digest),
-        scope: target.scope(true),
-        headers: { 'content-type': 'application/octet-stream' },
-      },
+      completion(target, address, digest),
       { stream: body, length: size },
     );
     answer.body.resume();
   } finally {
     body.destroy();
   }
+}
+
+function completion(target: Repository, address: string, digest: string) {
+  const headers = { 'content-type': 'application/octet-stream' };
+  return { method: 'PUT', path: withDigest(address, digest), scope: target.scope(true), headers } as const;
 }

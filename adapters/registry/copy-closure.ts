@@ -35,7 +35,8 @@ export async function copyClosure(source: Repository, target: Repository, closur
     late ||= hasBegun && limits.isLate();
     if (late) return;
     hasBegun = true;
-    const { sent, done } = await copyBlob(source, target, digest, size, pass);
+    const { sent, done, mounted } = await copyBlob(source, target, digest, size, pass);
+    if (mounted) missing.blobs.delete(digest);
     hasSent = true;
     copiedBytes += sent;
     late ||= !done;
@@ -65,14 +66,14 @@ export interface Missing {
 
 /**
  * What the target lacks. What it has under a digest is read and compared, so that this is the verification of everything that is not copied. With
- * `mayMount`, blobs of manifests that are missing count as missing unasked: to mount one costs no more than to ask for it.
+ * `mounts`, blobs of manifests that are missing count as missing unasked: to mount one costs no more than to ask for it.
  */
-export async function missingAt(target: Repository, closure: Closure, mayMount = false): Promise<Missing> {
+export async function missingAt(target: Repository, closure: Closure, mounts = false): Promise<Missing> {
   const missing: Missing = { manifests: new Set(), blobs: new Map() };
   await inParallel(closure.manifests.values(), REQUESTS_AT_ONCE, async (entry) => {
     if (!(await isAt(target, entry))) missing.manifests.add(entry.digest);
   });
-  const asked = mayMount ? blobsOf(closure, missing.manifests) : undefined;
+  const asked = mounts ? blobsOf(closure, missing.manifests) : undefined;
   await inParallel(closure.blobs, REQUESTS_AT_ONCE, async ([digest, size]) => {
     const found = asked && !asked.has(digest) ? undefined : await target.blobSize(digest);
     if (found === undefined) missing.blobs.set(digest, size);

@@ -114,6 +114,19 @@ export class Repository {
     return answer.body;
   }
 
+  /** The same of a blob that a manifest declares with `size` bytes: more or fewer are a DIGEST_MISMATCH too. */
+  async declaredBlob(digest: string, size: number): Promise<Buffer> {
+    const wrong = (has: string) =>
+      new Fault('DIGEST_MISMATCH', `${digest} has ${has} bytes; its manifest declares ${size}`, {
+        hint: 'the source registry is not to be trusted with this artifact',
+      });
+    const bytes = await this.blob(digest, size).catch((error: unknown) => {
+      throw error instanceof Fault && error.code === 'LIMIT' ? wrong('more') : error;
+    });
+    if (bytes.length !== size) throw wrong(String(bytes.length));
+    return bytes;
+  }
+
   /**
    * The bytes of a blob of `size`, unchecked, from byte `from` on if the registry can do that: `start` is the first that comes. Faults: DIGEST_MISMATCH
    * when the registry declares another length, REGISTRY_REFUSED when it answers another range than was asked for.
