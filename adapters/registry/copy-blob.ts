@@ -20,8 +20,6 @@ export interface CopyPass {
 }
 
 export interface BlobProgress {
-  /** True when the registry itself said that it has the blob. */
-  mounted?: boolean;
   /** Bytes that were sent in this pass. */
   sent: number;
   /** False: the pass ended in the middle of the blob. */
@@ -65,7 +63,7 @@ async function moveBlob(source: Repository, target: Repository, digest: string, 
   if (areNeighbours(source, target)) {
     opened = await retrying(() => beginUpload(target, digest, source.name));
     // Neighbours are mounted without asking first, so only now it shows whether the blob was there already.
-    if (opened === 'mounted' || (await target.blobSize(digest)) === size) return { sent: 0, done: true, mounted: true };
+    if (opened === 'mounted' || (await target.blobSize(digest)) === size) return { sent: 0, done: true };
   }
   if (size > pass.partBytes) return copyInParts(source, target, digest, size, pass);
   if (size <= IN_MEMORY_BYTES) {
@@ -115,11 +113,7 @@ export async function pushBlob(target: Repository, digest: string, size: number,
 
 async function send(target: Repository, address: string, digest: string, size: number, body: Readable): Promise<void> {
   try {
-    const answer = await streamRegistry(
-      target.access,
-      completion(target, address, digest),
-      { stream: body, length: size },
-    );
+    const answer = await streamRegistry(target.access, completion(target, address, digest), { stream: body, length: size });
     answer.body.resume();
   } finally {
     body.destroy();

@@ -75,7 +75,7 @@ export interface UploadLedger {
 
 export interface RegistryWriter {
   /**
-   * Copies the closure of a digest (children, config, layers, referrers, cosign tags) and reads it back at the target.
+   * Copies the closure of a digest (children, config, layers, referrers, cosign tags). Reading it back is `compare` of the reader.
    * Stops between two blobs, or two parts of a large one, when `deadline` (real time, epoch ms) has come. `owner` names who copies: only the same goes
    * on with an upload that was not finished; without it nobody does. Faults: DIGEST_MISMATCH, LIMIT, FOREIGN_REALM, REGISTRY_REFUSED, UNAVAILABLE.
    */
