@@ -78,9 +78,9 @@ export function checkedUrl(text: string): { url: URL; allowed: boolean } {
     throw new Fault('EGRESS_REFUSED', `the address is refused: ${why}`, { hint: 'use a public https address' });
   };
   const authority = /^https?:\/\/([^/?#]+)/.exec(text)?.[1];
-  if (TRAP.test(text) || authority === undefined || !URL.canParse(text)) return refuse('it is not a plain http(s) address');
+  const url = TRAP.test(text) || authority === undefined ? null : parsed(text);
+  if (!url || authority === undefined) return refuse('it is not a plain http(s) address');
   if (authority.includes('@')) return refuse('it holds a user name or password');
-  const url = new URL(text);
   const host = authority.replace(/:\d*$/, '');
   if (host.toLowerCase() !== url.hostname) return refuse('its host is not spelled in the canonical form');
   const allowed = allowedOrigins().has(url.origin);
@@ -93,6 +93,14 @@ export function checkedUrl(text: string): { url: URL; allowed: boolean } {
     return refuse('its host is not a public name');
   }
   return { url, allowed };
+}
+
+function parsed(text: string): URL | null {
+  try {
+    return new URL(text);
+  } catch {
+    return null;
+  }
 }
 
 /** Resolves once for a connection and answers only if every address is public: the connection then uses exactly what was checked. */

@@ -109,6 +109,8 @@ class Throttled extends Fault {
 
 /** Path below the registry; a full URL must have its origin, so that no credential and no byte goes elsewhere. */
 function addressOf(access: RegistryAccess, path: string): string {
+  // What we ask for begins so; `//` would begin an address of another host.
+  if (path.startsWith('/v2/')) return `${access.origin}${path}`;
   const url = new URL(path, access.origin);
   if (url.origin !== access.origin)
     throw new Fault('REGISTRY_REFUSED', 'the registry names an address of another origin; nothing was sent there');

@@ -19,12 +19,16 @@ export interface CopyOptions {
 }
 
 const PART_BYTES = 32 * 1024 * 1024;
+/** Manifests that were copied last, so that tagging them needs no reading: what they hold is what their digest names. */
+const recent = new Map<string, ReceivedManifest>();
+const MOST_RECENT = 32;
 
 export function registryWriter({ partBytes = PART_BYTES, uploadsOf }: CopyOptions = {}): RegistryWriter {
   return {
     async copy(source, target, name, digest, deadline, owner) {
       const [from, to] = await Promise.all([openRepository(source, name), openRepository(target, name)]);
       const closure = await readClosure(from, digest);
+      remember(closure.manifests.get(digest)!);
       const uploads = owner === undefined ? undefined : uploadsOf?.(owner);
       return copyClosure(from, to, closure, { isLate: () => realNow() >= deadline, partBytes, ...(uploads && { uploads }) });
     },
@@ -54,8 +58,14 @@ export function registryWriter({ partBytes = PART_BYTES, uploadsOf }: CopyOption
   };
 }
 
+function remember(manifest: ReceivedManifest): void {
+  recent.delete(manifest.digest);
+  recent.set(manifest.digest, manifest);
+  for (const digest of [...recent.keys()].slice(0, -MOST_RECENT)) recent.delete(digest);
+}
+
 async function requireManifest(repository: Repository, digest: string): Promise<ReceivedManifest> {
-  const manifest = await repository.manifest(digest);
+  const manifest = recent.get(digest) ?? (await repository.manifest(digest));
   if (!manifest) throw new Fault('DIGEST_MISMATCH', `${digest} is not in the registry that is to tag it`, { hint: 'copy it again' });
   return manifest;
 }
