@@ -23,6 +23,9 @@ export interface ReceivedManifest {
   manifest: Manifest;
 }
 
+/** All tags of a repository. It may say that there is one which is not: the registry is asked for it then. */
+export type Tags = Pick<ReadonlySet<string>, 'has'>;
+
 export interface ReferrerList {
   listed: Descriptor[];
   hasApi: boolean;
@@ -159,7 +162,7 @@ export class Repository {
   }
 
   /** The same with where it comes from. `tags`: all tags of the repository, where they are known. */
-  async referrerList(digest: string, tags?: ReadonlySet<string>): Promise<ReferrerList> {
+  async referrerList(digest: string, tags?: Tags): Promise<ReferrerList> {
     if ((this.#access.withoutReferrersUntil ?? 0) > performance.now()) return this.#referrersByTag(digest, tags);
     const found: Descriptor[] = [];
     let path: string | undefined = `referrers/${digest}`;
@@ -177,19 +180,18 @@ export class Repository {
     return { listed: found, hasApi: true };
   }
 
-  async #referrersByTag(digest: string, tags: ReadonlySet<string> | undefined): Promise<ReferrerList> {
+  async #referrersByTag(digest: string, tags: Tags | undefined): Promise<ReferrerList> {
     const tag = fallbackTag(digest);
     const fallback = tags && !tags.has(tag) ? undefined : await this.manifest(tag);
     return { listed: fallback?.manifest.children ?? [], hasApi: false, ...(fallback && { fallback }) };
   }
 
   /** All tags, or undefined when there are too many for one page: then ask for each. */
-  async fewTags(): Promise<Set<string> | undefined> {
+  async fewTags(): Promise<Tags | undefined> {
     const answer = await this.#read('GET', 'tags/list?n=1000', { maxBytes: LARGEST_MANIFEST, expect: [404] });
     if (answer.status === 404) return new Set();
     if (answer.headers.link !== undefined) return undefined;
-    const tags = tagsOf(answer.body);
-    return tags && new Set(tags);
+    return tagsOf(answer.body.toString('latin1'));
   }
 
   #nextPage(link: string | string[] | undefined): string | undefined {
@@ -211,14 +213,11 @@ export class Repository {
   }
 }
 
-function tagsOf(body: Buffer): string[] | undefined {
-  try {
-    const { tags } = JSON.parse(body.toString('utf8')) as { tags?: unknown };
-    if (tags === null) return [];
-    return Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === 'string') : undefined;
-  } catch {
-    return undefined;
-  }
+/** Undefined when the answer is not a list of tags. `text` may hold thousands, of which a handful is asked for: it is searched, not read. */
+function tagsOf(text: string): Tags | undefined {
+  // A backslash would begin another spelling of a tag, which needs none.
+  if (!text.trimStart().startsWith('{') || !text.includes('"tags"') || text.includes('\\')) return undefined;
+  return { has: (tag) => text.includes(`"${tag}"`) };
 }
 
 /** Tag under which registries without a referrers API list them. */
