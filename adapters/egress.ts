@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { Fault } from '../core/errors.ts';
 import { checkedUrl, publicLookup } from './egress-address.ts';
-import { pooledHttp, pooledHttps } from './pooled-agents.ts';
+import { readingLarge } from './reading-large.ts';
 
 export interface EgressRequest {
   method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -58,9 +58,9 @@ const CREDENTIALS = new Set(['authorization', 'cookie', 'proxy-authorization']);
  */
 const POOL = { keepAlive: true, maxSockets: 32, maxFreeSockets: 32, timeout: SILENCE_MS, keepAliveMsecs: 15_000 } as const;
 const AGENTS = {
-  public: pooledHttps({ ...POOL, lookup: publicLookup }),
-  allowedHttps: pooledHttps(POOL),
-  allowedHttp: pooledHttp(POOL),
+  public: readingLarge(new https.Agent({ ...POOL, lookup: publicLookup })),
+  allowedHttps: readingLarge(new https.Agent(POOL)),
+  allowedHttp: readingLarge(new http.Agent(POOL)),
 };
 
 /** Sends a request and reads the whole answer. */

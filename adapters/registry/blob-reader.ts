@@ -2,7 +2,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Fault } from '../../core/errors.ts';
-import { CHUNK_BYTES } from '../pooled-agents.ts';
+import { CHUNK_BYTES } from '../reading-large.ts';
 import { ATTEMPTS, pauseBefore } from './registry-request.ts';
 import type { Repository } from './repository.ts';
 

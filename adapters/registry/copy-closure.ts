@@ -2,18 +2,17 @@
  * Brings a closure to the target, children first. Everything that is there already stays: a repetition sends nothing twice. What the target says of it
  * is read back by compare-copy.ts, apart from the copy: by then it has had to stay.
  */
-import { Fault } from '../../core/errors.ts';
 import { type Content, closureRoot } from '../../core/registry/closure-root.ts';
 import { OCI_INDEX } from '../../core/registry/manifest.ts';
 import type { CopyProgress } from '../../core/registry/ports.ts';
 import { areNeighbours, type CopyPass, copyBlob } from './copy-blob.ts';
 import { inParallel } from './in-parallel.ts';
+import { type Missing, missingAt } from './missing-at.ts';
 import { fallbackTag, type ReceivedManifest, type Repository } from './repository.ts';
 import { type Closure, type ClosureManifest, inPushOrder } from './source-closure.ts';
 
 /** More at once makes no copy faster once two cores are busy. */
 const BLOBS_AT_ONCE = 4;
-const REQUESTS_AT_ONCE = 8;
 
 /**
  * When the pass is late, the copy stops at the next blob, or part of a large one, and answers `done: false`. Something is sent in every pass, however
@@ -58,42 +57,6 @@ export async function copyClosure(source: Repository, target: Repository, closur
     blobs: closure.blobs.size,
     copiedBytes,
   };
-}
-
-export interface Missing {
-  manifests: Set<string>;
-  blobs: Map<string, number>;
-}
-
-/**
- * What the target lacks. What it has under a digest must be the same. With `mounts`, blobs of manifests that are missing count as missing unasked: to mount one costs no more than to ask for it.
- */
-export async function missingAt(target: Repository, closure: Closure, mounts = false): Promise<Missing> {
-  const missing: Missing = { manifests: new Set(), blobs: new Map() };
-  await inParallel(closure.manifests.values(), REQUESTS_AT_ONCE, async (entry) => {
-    if (!(await isAt(target, entry))) missing.manifests.add(entry.digest);
-  });
-  const asked = mounts ? blobsOf(closure, missing.manifests) : undefined;
-  await inParallel(closure.blobs, REQUESTS_AT_ONCE, async ([digest, size]) => {
-    const found = asked && !asked.has(digest) ? undefined : await target.blobSize(digest);
-    if (found === undefined) missing.blobs.set(digest, size);
-    else if (found !== size) throw mismatch(digest, `has ${found} bytes there instead of ${size}`);
-  });
-  return missing;
-}
-
-/** Blobs that a manifest names which is not among `missing`. */
-function blobsOf(closure: Closure, missing: ReadonlySet<string>): Set<string> {
-  const present = [...closure.manifests.values()].filter(({ digest }) => !missing.has(digest));
-  return new Set(
-    present.flatMap(({ manifest }) => [...(manifest.config ? [manifest.config] : []), ...manifest.layers].map(({ digest }) => digest)),
-  );
-}
-
-async function isAt(target: Repository, entry: ClosureManifest): Promise<boolean> {
-  const found = await target.manifest(entry.digest);
-  if (found && !found.bytes.equals(entry.bytes)) throw mismatch(entry.digest, 'has other bytes there');
-  return found !== undefined;
 }
 
 /**
@@ -168,10 +131,4 @@ function contentsOf(closure: Closure): Content[] {
     ...[...closure.manifests.values()].map(({ digest, bytes }) => ({ digest, size: bytes.length })),
     ...[...closure.blobs].map(([digest, size]) => ({ digest, size })),
   ];
-}
-
-function mismatch(digest: string, why: string): Fault {
-  return new Fault('DIGEST_MISMATCH', `${digest} ${why}: the target registry is not as it should be`, {
-    hint: 'nothing was tagged; check the target registry, then retry',
-  });
 }

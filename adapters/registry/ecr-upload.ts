@@ -40,7 +40,7 @@ export class EcrUpload implements PartedUpload {
   }
 
   static async begin(target: Repository, ecr: EcrRegistry, size: number, wanted: number): Promise<EcrUpload> {
-    const { InitiateLayerUploadCommand } = await import('@aws-sdk/client-ecr');
+    const { InitiateLayerUploadCommand } = await import('./ecr-client.ts');
     const initiate = () => ecr.client.send(new InitiateLayerUploadCommand({ registryId: ecr.account, repositoryName: target.name }));
     const { uploadId, partSize } = await initiate()
       .catch(async (error: unknown) => {
@@ -88,7 +88,7 @@ export class EcrUpload implements PartedUpload {
   }
 
   async #send(from: number, bytes: Buffer): Promise<void> {
-    const { UploadLayerPartCommand } = await import('@aws-sdk/client-ecr');
+    const { UploadLayerPartCommand } = await import('./ecr-client.ts');
     const command = new UploadLayerPartCommand({
       ...this.#upload,
       partFirstByte: from,
@@ -115,7 +115,7 @@ export class EcrUpload implements PartedUpload {
   }
 
   async complete(digest: string): Promise<void> {
-    const { CompleteLayerUploadCommand } = await import('@aws-sdk/client-ecr');
+    const { CompleteLayerUploadCommand } = await import('./ecr-client.ts');
     try {
       await this.#ecr.client.send(new CompleteLayerUploadCommand({ ...this.#upload, layerDigests: [digest] }));
     } catch (error) {

@@ -54,7 +54,7 @@ export function forgetAccess(): void {
 
 async function ecrAccess(account: string, region: string | undefined): Promise<RegistryAccess> {
   // Loaded here, so that who copies between other registries does not pay for it.
-  const { ECRClient } = await import('@aws-sdk/client-ecr');
+  const { ECRClient } = await import('./ecr-client.ts');
   // A registry of another region has its token there; nothing else of the client may differ from the environment.
   const client = new ECRClient(region === undefined ? {} : { region });
   const obtain = () => ecrToken(client, account);
@@ -77,7 +77,7 @@ async function ecrAccess(account: string, region: string | undefined): Promise<R
 }
 
 async function ecrToken(client: ECRClient, account: string) {
-  const { GetAuthorizationTokenCommand } = await import('@aws-sdk/client-ecr');
+  const { GetAuthorizationTokenCommand } = await import('./ecr-client.ts');
   try {
     const { authorizationData } = await client.send(new GetAuthorizationTokenCommand({ registryIds: [account] }));
     const { authorizationToken, expiresAt, proxyEndpoint } = authorizationData?.[0] ?? {};

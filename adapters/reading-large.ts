@@ -1,9 +1,8 @@
 /**
- * Connection pools that read in large pieces: each connection reads into a buffer of its own, and the HTTP parser copies out of it what belongs to a body.
+ * Makes a connection pool read in large pieces: each connection reads into a buffer of its own, and the HTTP parser copies out of it what belongs to a body.
  * A transfer so takes a quarter of the system calls and events, and allocates nothing for what a read did not fill.
  */
-import * as http from 'node:http';
-import * as https from 'node:https';
+import type * as http from 'node:http';
 import type { Socket, TcpSocketConnectOpts } from 'node:net';
 
 /** 256 KiB measured best: hashing and sockets gain nothing above it. */
@@ -16,15 +15,7 @@ interface Connecting {
   createConnection: Connect;
 }
 
-export function pooledHttp(options: http.AgentOptions): http.Agent {
-  return readingLarge(new http.Agent(options));
-}
-
-export function pooledHttps(options: https.AgentOptions): https.Agent {
-  return readingLarge(new https.Agent(options));
-}
-
-function readingLarge<Agent extends http.Agent>(agent: Agent): Agent {
+export function readingLarge<Agent extends http.Agent>(agent: Agent): Agent {
   const connecting = agent as unknown as Connecting;
   const connect = connecting.createConnection.bind(agent) as Connect;
   connecting.createConnection = (options, callback) => {
