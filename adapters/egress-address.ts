@@ -53,10 +53,17 @@ export function allowOrigin(origin: string): void {
   named.add(new URL(origin).origin);
 }
 
+let read: { text: string; named: number; origins: ReadonlySet<string> } | undefined;
+
 /** Origins of the environment variable ALLOWED_ORIGINS (comma-separated, or `none`): set by whoever deploys. */
 export function allowedOrigins(): ReadonlySet<string> {
-  const listed = (process.env['ALLOWED_ORIGINS'] ?? '').split(',').map((entry) => entry.trim());
-  return new Set([...named, ...listed.flatMap((entry) => (URL.canParse(entry) ? [new URL(entry).origin] : []))]);
+  const text = process.env['ALLOWED_ORIGINS'] ?? '';
+  if (read?.text !== text || read.named !== named.size) {
+    const listed = text.split(',').map((entry) => entry.trim());
+    const origins = new Set([...named, ...listed.flatMap((entry) => (URL.canParse(entry) ? [new URL(entry).origin] : []))]);
+    read = { text, named: named.size, origins };
+  }
+  return read.origins;
 }
 
 /** Characters that browsers and parsers drop, fold or read as a separator. */
@@ -71,9 +78,9 @@ export function checkedUrl(text: string): { url: URL; allowed: boolean } {
     throw new Fault('EGRESS_REFUSED', `the address is refused: ${why}`, { hint: 'use a public https address' });
   };
   const authority = /^https?:\/\/([^/?#]+)/.exec(text)?.[1];
-  if (TRAP.test(text) || authority === undefined || !URL.canParse(text)) return refuse('it is not a plain http(s) address');
+  const url = TRAP.test(text) || authority === undefined ? null : parsed(text);
+  if (!url || authority === undefined) return refuse('it is not a plain http(s) address');
   if (authority.includes('@')) return refuse('it holds a user name or password');
-  const url = new URL(text);
   const host = authority.replace(/:\d*$/, '');
   if (host.toLowerCase() !== url.hostname) return refuse('its host is not spelled in the canonical form');
   const allowed = allowedOrigins().has(url.origin);
@@ -86,6 +93,14 @@ export function checkedUrl(text: string): { url: URL; allowed: boolean } {
     return refuse('its host is not a public name');
   }
   return { url, allowed };
+}
+
+function parsed(text: string): URL | null {
+  try {
+    return new URL(text);
+  } catch {
+    return null;
+  }
 }
 
 /** Resolves once for a connection and answers only if every address is public: the connection then uses exactly what was checked. */

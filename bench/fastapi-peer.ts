@@ -10,8 +10,9 @@ export interface PeerCpu {
   approve: number;
 }
 
-/** Scripts of the peers; BENCH_PEERS names another place. */
-const SCRIPT = join(process.env['BENCH_PEERS'] ?? join(import.meta.dirname, '../../shared/bench'), 'rest/run.sh');
+/** Scripts of the peers; the variable names another place. */
+export const BENCH_PEERS = process.env['BENCH_PEERS'] ?? join(import.meta.dirname, '../../shared/bench');
+const SCRIPT = join(BENCH_PEERS, 'rest/run.sh');
 const SECONDS = 6;
 /** In memory where there is such a file system: the peer is not to pay for a disk. */
 const SCRATCH = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();

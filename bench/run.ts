@@ -1,23 +1,39 @@
 /**
- * `npm run bench [-- NAME] [--json]`: runs the benchmarks that exist. `--clients` and `--promotions` make the load of `approvals` smaller.
+ * `npm run bench [-- NAME] [--json]`: runs the benchmarks that exist. `--clients` and `--promotions` make the load of `approvals` smaller,
+ * `--rounds`, `--layer-mib` and `--tiny` that of `copy`.
  * Exit codes: 0 every target is met, 1 one is missed, 2 unknown name or option.
  */
 import { parseArgs } from 'node:util';
 import { approvals, LOAD } from './approvals.ts';
+import { COPY, type CopySize, copy } from './copy.ts';
 import { cost } from './cost.ts';
 import type { Benchmark, Figure } from './figure.ts';
 import type { LoadSize } from './load-run.ts';
 
-const BENCHMARKS: Readonly<Record<string, (load: LoadSize) => Promise<Benchmark>>> = { cost, approvals };
-const USAGE = `usage: npm run bench [-- NAME] [--json] [--clients ${LOAD.clients}] [--promotions ${LOAD.promotions}]\nbenchmarks: ${Object.keys(BENCHMARKS).join(', ')}`;
+const BENCHMARKS: Readonly<Record<string, (load: LoadSize & CopySize) => Promise<Benchmark>>> = { cost, approvals, copy };
+const USAGE = `usage: npm run bench [-- NAME] [--json] [--clients ${LOAD.clients}] [--promotions ${LOAD.promotions}] [--rounds ${COPY.rounds}] [--layer-mib ${COPY.layerMiB}] [--tiny ${COPY.tiny}]\nbenchmarks: ${Object.keys(BENCHMARKS).join(', ')}`;
 
-function readArguments(): { names: string[]; json: boolean; load: LoadSize } {
+const SIZES = {
+  clients: { type: 'string' },
+  promotions: { type: 'string' },
+  rounds: { type: 'string' },
+  'layer-mib': { type: 'string' },
+  tiny: { type: 'string' },
+} as const;
+
+function readArguments(): { names: string[]; json: boolean; load: LoadSize & CopySize } {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: { json: { type: 'boolean', default: false }, clients: { type: 'string' }, promotions: { type: 'string' } },
+      options: { json: { type: 'boolean', default: false }, ...SIZES },
     });
-    const load = { clients: count(values.clients, LOAD.clients), promotions: count(values.promotions, LOAD.promotions) };
+    const load = {
+      clients: count(values.clients, LOAD.clients),
+      promotions: count(values.promotions, LOAD.promotions),
+      rounds: count(values.rounds, COPY.rounds),
+      layerMiB: count(values['layer-mib'], COPY.layerMiB),
+      tiny: count(values.tiny, COPY.tiny),
+    };
     const unknown = positionals.filter((name) => !Object.hasOwn(BENCHMARKS, name));
     if (unknown.length > 0) throw new Error(`no benchmark is called ${unknown.join(', ')}`);
     return { names: positionals.length > 0 ? positionals : Object.keys(BENCHMARKS), json: values.json, load };

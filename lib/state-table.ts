@@ -28,6 +28,7 @@ export type KeyKind =
   | 'LIMIT'
   | 'WATCH'
   | 'GATERUN'
+  | 'UPLOAD'
   | 'DELEGATION'
   | 'REVIEW'
   | 'PAIR';

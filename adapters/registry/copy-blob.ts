@@ -1,23 +1,94 @@
 /** Moves one blob: mounted where both repositories lie in one registry, else streamed from source to target without touching a disk. */
-import { createHash } from 'node:crypto';
-import { pipeline, type Readable, Transform, type TransformCallback } from 'node:stream';
-import { Fault } from '../../core/errors.ts';
+import type { Readable } from 'node:stream';
+import type { UploadLedger } from '../../core/registry/ports.ts';
+import { BlobReader } from './blob-reader.ts';
+import { copyInParts } from './copy-parts.ts';
 import { callRegistryOnce, retrying, streamRegistry } from './registry-request.ts';
 import type { Repository } from './repository.ts';
+import { uploadAddress, withDigest } from './upload-address.ts';
 
-/** Chunks of this size keep sha256 and sockets busy without holding much: 256 KiB measured best. */
-const CHUNK_BYTES = 256 * 1024;
+/** What bounds one pass of a copy. */
+export interface CopyPass {
+  /** True when the pass is to end: asked before each blob and each part. */
+  isLate(): boolean;
+  /** Told after each part. */
+  sent?(): void;
+  /** Larger blobs go in parts, so that no more than this is ever sent again. Bytes. */
+  partBytes: number;
+  /** Where parted uploads are kept for the next pass or process. Absent: this process ends what it begins. */
+  uploads?: UploadLedger;
+}
 
-/** Copies `digest` of exactly `size` bytes; answers the bytes that were sent. Faults: DIGEST_MISMATCH, REGISTRY_REFUSED, UNAVAILABLE. */
-export async function copyBlob(source: Repository, target: Repository, digest: string, size: number): Promise<number> {
-  return retrying(async () => {
-    const started = await beginUpload(source, target, digest);
-    if (started === 'mounted') return 0;
+export interface BlobProgress {
+  /** Bytes that were sent in this pass. */
+  sent: number;
+  /** False: the pass ended in the middle of the blob. */
+  done: boolean;
+}
+
+/** Blobs up to this size are read whole: a stream costs more than it saves. */
+const IN_MEMORY_BYTES = 64 * 1024;
+
+/** Transfers of this process by target and digest. */
+const underWay = new Map<string, Promise<BlobProgress>>();
+
+/**
+ * Copies `digest` of exactly `size` bytes. Two copies at once that share a blob send it once: it costs less, and there are registries whose readers
+ * stumble over a blob that two are writing. Faults: DIGEST_MISMATCH, REGISTRY_REFUSED, UNAVAILABLE.
+ */
+export async function copyBlob(
+  source: Repository,
+  target: Repository,
+  digest: string,
+  size: number,
+  pass: CopyPass,
+): Promise<BlobProgress> {
+  const key = `${target.origin}/${target.name}@${digest}`;
+  for (let other = underWay.get(key); other; other = underWay.get(key)) {
+    await other.catch(() => undefined);
+    if ((await target.blobSize(digest)) === size) return { sent: 0, done: true };
+    if (pass.isLate()) return { sent: 0, done: false };
+  }
+  const moving = moveBlob(source, target, digest, size, pass);
+  underWay.set(key, moving);
+  try {
+    return await moving;
+  } finally {
+    underWay.delete(key);
+  }
+}
+
+async function moveBlob(source: Repository, target: Repository, digest: string, size: number, pass: CopyPass): Promise<BlobProgress> {
+  let opened: string | undefined;
+  if (areNeighbours(source, target)) {
+    opened = await retrying(() => beginUpload(target, digest, source.name));
     // Neighbours are mounted without asking first, so only now it shows whether the blob was there already.
-    if (areNeighbours(source, target) && (await target.blobSize(digest)) === size) return 0;
-    await upload(source, target, digest, size, started);
-    return size;
+    if (opened === 'mounted' || (await target.blobSize(digest)) === size) return { sent: 0, done: true };
+  }
+  if (size > pass.partBytes) return copyInParts(source, target, digest, size, pass);
+  if (size <= IN_MEMORY_BYTES) {
+    const bytes = await source.declaredBlob(digest, size);
+    await retrying(async () => {
+      const address = opened ?? (await beginUpload(target, digest));
+      opened = undefined;
+      await callRegistryOnce(target.access, { ...completion(target, address, digest), body: bytes });
+    });
+    return { sent: size, done: true };
+  }
+  await retrying(async () => {
+    const reader = new BlobReader(source, digest, size);
+    const address = opened ?? (await beginUpload(target, digest));
+    opened = undefined;
+    try {
+      await send(target, address, digest, size, reader.slice(size));
+    } catch (error) {
+      // Our own finding explains the broken upload better than what the target made of it.
+      throw reader.mismatch ?? error;
+    } finally {
+      reader.close();
+    }
   });
+  return { sent: size, done: true };
 }
 
 /** Two repositories of one registry: blobs are mounted between them. */
@@ -25,111 +96,31 @@ export function areNeighbours(source: Repository, target: Repository): boolean {
   return source.origin === target.origin && source.name !== target.name;
 }
 
-/** Opens an upload at the target and answers its address, or mounts the blob. */
-async function beginUpload(source: Repository, target: Repository, digest: string): Promise<string> {
-  const isNeighbour = areNeighbours(source, target);
-  const query = isNeighbour ? `?${new URLSearchParams({ mount: digest, from: source.name })}` : '';
-  const answer = await callRegistryOnce(target.access, {
-    method: 'POST',
-    path: target.path(`blobs/uploads/${query}`),
-    scope: target.scope(true),
-  });
-  if (isNeighbour && answer.status === 201) return 'mounted';
+/** Opens an upload at the target and answers its address, or mounts the blob from the repository `from`. */
+async function beginUpload(target: Repository, digest: string, from?: string): Promise<string> {
+  const query = from === undefined ? '' : `?${new URLSearchParams({ mount: digest, from })}`;
+  const path = target.path(`blobs/uploads/${query}`);
+  const answer = await callRegistryOnce(target.access, { method: 'POST', path, scope: target.scope(true) });
+  if (from !== undefined && answer.status === 201) return 'mounted';
   return uploadAddress(target, answer.headers.location);
-}
-
-/** `location` comes from the target: bytes and credentials go to its own origin, below its API, or nowhere. */
-function uploadAddress(target: Repository, location: string | undefined): string {
-  const refuse = (why: string): never => {
-    throw new Fault('REGISTRY_REFUSED', `the upload is refused: ${why}; nothing was sent there`);
-  };
-  const base = `${target.origin}${target.path('blobs/uploads/')}`;
-  if (location === undefined || !URL.canParse(location, base)) return refuse('the registry names no address for it');
-  if (/(?:^|\/)(?:\.|%2e){2}(?:\/|$)/i.test(location.split('?')[0]!)) return refuse('its address climbs out of its folder');
-  const url = new URL(location, base);
-  if (url.origin !== target.origin) return refuse('its address is on another origin');
-  if (!url.pathname.startsWith('/v2/')) return refuse('its address is outside the registry API');
-  return `${url.pathname}${url.search}`;
-}
-
-async function upload(source: Repository, target: Repository, digest: string, size: number, address: string): Promise<void> {
-  const blob = await source.openBlob(digest);
-  if (blob.length !== undefined && blob.length !== size) {
-    blob.body.destroy();
-    throw new Fault('DIGEST_MISMATCH', `${digest} is declared with ${size} bytes, but the source has ${blob.length}`);
-  }
-  await send(target, address, digest, size, blob.body);
 }
 
 /** Uploads a blob whose bytes `open` yields anew for each try, unless the target has it. */
 export async function pushBlob(target: Repository, digest: string, size: number, open: () => Readable): Promise<void> {
   if ((await target.blobSize(digest)) === size) return;
-  await retrying(async () => {
-    const answer = await callRegistryOnce(target.access, {
-      method: 'POST',
-      path: target.path('blobs/uploads/'),
-      scope: target.scope(true),
-    });
-    await send(target, uploadAddress(target, answer.headers.location), digest, size, open());
-  });
+  await retrying(async () => send(target, await beginUpload(target, digest), digest, size, open()));
 }
 
 async function send(target: Repository, address: string, digest: string, size: number, body: Readable): Promise<void> {
-  const checked = new CheckedBytes(digest, size);
-  pipeline(body, checked, () => {});
-  const path = `${address}${address.includes('?') ? '&' : '?'}digest=${encodeURIComponent(digest)}`;
   try {
-    const answer = await streamRegistry(
-      target.access,
-      { method: 'PUT', path, scope: target.scope(true), headers: { 'content-type': 'application/octet-stream' } },
-      { stream: checked, length: size },
-    );
+    const answer = await streamRegistry(target.access, completion(target, address, digest), { stream: body, length: size });
     answer.body.resume();
-  } catch (error) {
-    // Our own finding explains the broken upload better than what the target made of it.
-    throw checked.mismatch ?? error;
   } finally {
     body.destroy();
   }
 }
 
-/** Passes bytes on, hashing them. The last chunk goes on only when the whole has the declared size and digest: a wrong blob never completes. */
-class CheckedBytes extends Transform {
-  mismatch: Fault | undefined;
-  readonly #hash = createHash('sha256');
-  readonly #digest: string;
-  readonly #size: number;
-  #received = 0;
-  #held: Buffer | undefined;
-
-  constructor(digest: string, size: number) {
-    super({ readableHighWaterMark: CHUNK_BYTES, writableHighWaterMark: CHUNK_BYTES });
-    this.#digest = digest;
-    this.#size = size;
-  }
-
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    this.#received += chunk.length;
-    if (this.#received > this.#size) {
-      done(this.#refuse(`has more than the ${this.#size} bytes that its manifest declares`));
-      return;
-    }
-    this.#hash.update(chunk);
-    if (this.#held) this.push(this.#held);
-    this.#held = chunk;
-    done();
-  }
-
-  override _flush(done: TransformCallback): void {
-    if (this.#received !== this.#size) done(this.#refuse(`has ${this.#received} bytes; its manifest declares ${this.#size}`));
-    else if (`sha256:${this.#hash.digest('hex')}` !== this.#digest) done(this.#refuse('holds other bytes than its digest names'));
-    else done(null, this.#held);
-  }
-
-  #refuse(why: string): Fault {
-    this.mismatch = new Fault('DIGEST_MISMATCH', `${this.#digest} ${why}`, {
-      hint: 'the source registry is not to be trusted with this artifact',
-    });
-    return this.mismatch;
-  }
+function completion(target: Repository, address: string, digest: string) {
+  const headers = { 'content-type': 'application/octet-stream' };
+  return { method: 'PUT', path: withDigest(address, digest), scope: target.scope(true), headers } as const;
 }

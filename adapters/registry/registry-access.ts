@@ -5,6 +5,8 @@ import { Fault } from '../../core/errors.ts';
 import { egress } from '../egress.ts';
 import { allowedOrigins } from '../egress-address.ts';
 import { resolveReference } from '../references.ts';
+import type { EcrRegistry } from './ecr-upload.ts';
+import { paced } from './paced.ts';
 import { type RegistryToken, RenewedToken } from './renewed-token.ts';
 
 export interface RegistryAccess {
@@ -17,10 +19,18 @@ export interface RegistryAccess {
    * sense. Fault FOREIGN_REALM.
    */
   challenged(challenge: string | undefined, scope: string, refused: string | undefined): Promise<boolean>;
+  /** Real time (performance.now) until which the registry is taken not to have the referrers API, because it said so. */
+  withoutReferrersUntil?: number;
+  /** Resolves when the registry's quota allows the next manifest; shared by all copies of this process. Absent: no quota is known. */
+  turnForManifest?(): Promise<void>;
+  /** Present where the registry is ECR. */
+  ecr?: EcrRegistry;
 }
 
 /** A token is renewed this long before it ends. */
 const EARLY_MS = 5 * 60_000;
+/** ECR's default quota of PutImage, for account and region. */
+const ECR_MANIFESTS_PER_SECOND = 10;
 const LARGEST_TOKEN_ANSWER = 1024 * 1024;
 
 const opened = new Map<string, Promise<RegistryAccess>>();
@@ -44,7 +54,7 @@ export function forgetAccess(): void {
 
 async function ecrAccess(account: string, region: string | undefined): Promise<RegistryAccess> {
   // Loaded here, so that who copies between other registries does not pay for it.
-  const { ECRClient } = await import('@aws-sdk/client-ecr');
+  const { ECRClient } = await import('./ecr-client.ts');
   // A registry of another region has its token there; nothing else of the client may differ from the environment.
   const client = new ECRClient(region === undefined ? {} : { region });
   const obtain = () => ecrToken(client, account);
@@ -61,11 +71,13 @@ async function ecrAccess(account: string, region: string | undefined): Promise<R
       checkRealm(origin, challenge);
       return token.replace(refused, obtain);
     },
+    turnForManifest: paced(ECR_MANIFESTS_PER_SECOND),
+    ecr: { client, account },
   };
 }
 
 async function ecrToken(client: ECRClient, account: string) {
-  const { GetAuthorizationTokenCommand } = await import('@aws-sdk/client-ecr');
+  const { GetAuthorizationTokenCommand } = await import('./ecr-client.ts');
   try {
     const { authorizationData } = await client.send(new GetAuthorizationTokenCommand({ registryIds: [account] }));
     const { authorizationToken, expiresAt, proxyEndpoint } = authorizationData?.[0] ?? {};

@@ -4,8 +4,8 @@ import { type Descriptor, DIGEST, platformOf } from '../../core/registry/manifes
 import type { ArtifactFacts, RegistryReader } from '../../core/registry/ports.ts';
 import { tagCandidates } from '../../core/registry/version.ts';
 import { compareRegistries } from './compare-copy.ts';
-import { missingAt } from './copy-closure.ts';
 import { inParallel } from './in-parallel.ts';
+import { missingAt } from './missing-at.ts';
 import { openRepository, type ReceivedManifest, type Repository } from './repository.ts';
 import { readClosure } from './source-closure.ts';
 

@@ -17,6 +17,8 @@ export interface RegistryRequest {
   redirects?: number;
   /** Answers other than 2xx that the caller reads itself. */
   expect?: readonly number[];
+  /** Error code of a refusal that must be a mistake of the registry, because the caller has checked what it is about: it may pass. */
+  mistake?: string;
 }
 
 export interface RegistryAnswer {
@@ -32,7 +34,7 @@ export interface BlobAnswer {
 }
 
 /** 0.2 + 0.4 + 0.8 + 1.6 s: a hiccup; an outage is for the state machine's own retries. */
-const ATTEMPTS = 5;
+export const ATTEMPTS = 5;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 20_000;
 const LARGEST_ERROR = 64 * 1024;
@@ -85,11 +87,16 @@ export async function retrying<Result>(act: () => Promise<Result>): Promise<Resu
       return await act();
     } catch (error) {
       if (!(error instanceof Fault) || !error.retryable || attempt >= ATTEMPTS) throw error;
-      const pause = FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2);
-      const asked = error instanceof Throttled ? error.retryAfterMs : 0;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(LONGEST_PAUSE_MS, Math.max(pause, asked))));
+      await pauseBefore(attempt, error);
     }
   }
+}
+
+/** The pause after the failure number `attempt`, from 1. */
+export async function pauseBefore(attempt: number, error?: unknown): Promise<void> {
+  const pause = FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2);
+  const asked = error instanceof Throttled ? error.retryAfterMs : 0;
+  await new Promise((resolve) => setTimeout(resolve, Math.min(LONGEST_PAUSE_MS, Math.max(pause, asked))));
 }
 
 class Throttled extends Fault {
@@ -102,6 +109,8 @@ class Throttled extends Fault {
 
 /** Path below the registry; a full URL must have its origin, so that no credential and no byte goes elsewhere. */
 function addressOf(access: RegistryAccess, path: string): string {
+  // What we ask for begins so; `//` would begin an address of another host.
+  if (path.startsWith('/v2/')) return `${access.origin}${path}`;
   const url = new URL(path, access.origin);
   if (url.origin !== access.origin)
     throw new Fault('REGISTRY_REFUSED', 'the registry names an address of another origin; nothing was sent there');
@@ -142,7 +151,7 @@ function askedFor({ method, path, scope }: RegistryRequest): string {
 function refusalOf(request: RegistryRequest, status: number, headers: IncomingHttpHeaders, body: Buffer | undefined): Fault {
   const code = codeOf(body);
   const what = `${askedFor(request)}: ${status}${code === undefined ? '' : ` ${code}`}`;
-  if (status === 429 || status >= 500 || status === 408) {
+  if (status === 429 || status >= 500 || status === 408 || (code !== undefined && code === request.mistake)) {
     const seconds = Number(headers['retry-after']);
     return new Throttled(`the registry does not answer as it should (${what})`, Number.isFinite(seconds) ? seconds * 1000 : 0);
   }

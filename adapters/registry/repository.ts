@@ -23,6 +23,18 @@ export interface ReceivedManifest {
   manifest: Manifest;
 }
 
+/** All tags of a repository. It may say that there is one which is not: the registry is asked for it then. */
+export type Tags = Pick<ReadonlySet<string>, 'has'>;
+
+export interface ReferrerList {
+  listed: Descriptor[];
+  hasApi: boolean;
+  /** The index under the fallback tag, when they come from there. */
+  fallback?: ReceivedManifest;
+}
+
+/** A registry without the referrers API is asked again after so long: somebody may have updated it. */
+const REFERRERS_ASKED_MS = 60_000;
 /** Pages of a list that are read at most: 20 x 1,000 entries. A list that never ends is an attack. */
 const MOST_PAGES = 20;
 
@@ -75,12 +87,15 @@ export class Repository {
   }
 
   async putManifest(reference: string, bytes: Buffer, mediaType: string): Promise<{ subjectKnown: boolean }> {
+    await this.#access.turnForManifest?.();
     const answer = await callRegistry(this.#access, {
       method: 'PUT',
       path: this.path(`manifests/${reference}`),
       scope: this.scope(true),
       headers: { 'content-type': mediaType },
       body: bytes,
+      // The bytes are what their digest names. Registries that keep links in files say so while somebody else writes one.
+      mistake: 'DIGEST_INVALID',
     });
     return { subjectKnown: answer.headers['oci-subject'] !== undefined };
   }
@@ -102,39 +117,81 @@ export class Repository {
     return answer.body;
   }
 
-  /** The bytes of a blob, unchecked, with the length that the registry declares. */
-  async openBlob(digest: string): Promise<{ body: Readable; length: number | undefined }> {
+  /** The same of a blob that a manifest declares with `size` bytes: more or fewer are a DIGEST_MISMATCH too. */
+  async declaredBlob(digest: string, size: number): Promise<Buffer> {
+    const wrong = (has: string) =>
+      new Fault('DIGEST_MISMATCH', `${digest} has ${has} bytes; its manifest declares ${size}`, {
+        hint: 'the source registry is not to be trusted with this artifact',
+      });
+    const bytes = await this.blob(digest, size).catch((error: unknown) => {
+      throw error instanceof Fault && error.code === 'LIMIT' ? wrong('more') : error;
+    });
+    if (bytes.length !== size) throw wrong(String(bytes.length));
+    return bytes;
+  }
+
+  /**
+   * The bytes of a blob of `size`, unchecked, from byte `from` on if the registry can do that: `start` is the first that comes. Faults: DIGEST_MISMATCH
+   * when the registry declares another length, REGISTRY_REFUSED when it answers another range than was asked for.
+   */
+  async openBlob(digest: string, size: number, from = 0): Promise<{ body: Readable; start: number }> {
     const path = this.path(`blobs/${digest}`);
-    const answer = await streamRegistry(this.#access, { method: 'GET', path, scope: this.scope(), redirects: 3 });
+    const headers = from === 0 ? {} : { headers: { range: `bytes=${from}-` } };
+    const answer = await streamRegistry(this.#access, { method: 'GET', path, scope: this.scope(), redirects: 3, ...headers });
+    const refuse = (code: 'DIGEST_MISMATCH' | 'REGISTRY_REFUSED', why: string): never => {
+      answer.body.destroy();
+      throw new Fault(code, why, { hint: 'the source registry is not to be trusted with this artifact' });
+    };
+    const start = answer.status === 206 ? from : 0;
+    if (answer.status === 206) {
+      const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(answer.headers['content-range'] ?? '');
+      const isRight =
+        range && Number(range[1]) === from && Number(range[2]) === size - 1 && (range[3] === '*' || Number(range[3]) === size);
+      if (!isRight || from === 0)
+        return refuse('REGISTRY_REFUSED', `the registry answers another range of ${digest} than it was asked for`);
+    }
     const declared = answer.headers['content-length'];
-    return { body: answer.body, length: declared === undefined ? undefined : Number(declared) };
+    if (declared !== undefined && Number(declared) !== size - start)
+      return refuse('DIGEST_MISMATCH', `${digest} is declared with ${size} bytes, but the source has ${start + Number(declared)}`);
+    return { body: answer.body, start };
   }
 
   /** Manifests that name `digest` as their subject: by the referrers API, or by the fallback tag where there is none. */
   async referrers(digest: string): Promise<Descriptor[]> {
+    return (await this.referrerList(digest)).listed;
+  }
+
+  /** The same with where it comes from. `tags`: all tags of the repository, where they are known. */
+  async referrerList(digest: string, tags?: Tags): Promise<ReferrerList> {
+    if ((this.#access.withoutReferrersUntil ?? 0) > performance.now()) return this.#referrersByTag(digest, tags);
     const found: Descriptor[] = [];
     let path: string | undefined = `referrers/${digest}`;
     for (let page = 0; path !== undefined; page++) {
       if (page >= MOST_PAGES) throw new Fault('LIMIT', `the list of referrers of ${digest} has more than ${MOST_PAGES} pages`);
       const answer = await this.#read('GET', path, { maxBytes: LARGEST_MANIFEST, expect: [404] });
-      if (answer.status === 404) return this.#referrersByTag(digest);
+      if (answer.status === 404) {
+        // A registry that has the API answers an empty list.
+        this.#access.withoutReferrersUntil = performance.now() + REFERRERS_ASKED_MS;
+        return this.#referrersByTag(digest, tags);
+      }
       found.push(...readReferrers(answer.body));
       path = this.#nextPage(answer.headers.link);
     }
-    return found;
+    return { listed: found, hasApi: true };
   }
 
-  async #referrersByTag(digest: string): Promise<Descriptor[]> {
-    return (await this.manifest(fallbackTag(digest)))?.manifest.children ?? [];
+  async #referrersByTag(digest: string, tags: Tags | undefined): Promise<ReferrerList> {
+    const tag = fallbackTag(digest);
+    const fallback = tags && !tags.has(tag) ? undefined : await this.manifest(tag);
+    return { listed: fallback?.manifest.children ?? [], hasApi: false, ...(fallback && { fallback }) };
   }
 
   /** All tags, or undefined when there are too many for one page: then ask for each. */
-  async fewTags(): Promise<Set<string> | undefined> {
+  async fewTags(): Promise<Tags | undefined> {
     const answer = await this.#read('GET', 'tags/list?n=1000', { maxBytes: LARGEST_MANIFEST, expect: [404] });
     if (answer.status === 404) return new Set();
     if (answer.headers.link !== undefined) return undefined;
-    const tags = tagsOf(answer.body);
-    return tags && new Set(tags);
+    return tagsOf(answer.body.toString('latin1'));
   }
 
   #nextPage(link: string | string[] | undefined): string | undefined {
@@ -156,14 +213,11 @@ export class Repository {
   }
 }
 
-function tagsOf(body: Buffer): string[] | undefined {
-  try {
-    const { tags } = JSON.parse(body.toString('utf8')) as { tags?: unknown };
-    if (tags === null) return [];
-    return Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === 'string') : undefined;
-  } catch {
-    return undefined;
-  }
+/** Undefined when the answer is not a list of tags. `text` may hold thousands, of which a handful is asked for: it is searched, not read. */
+function tagsOf(text: string): Tags | undefined {
+  // A backslash would begin another spelling of a tag, which needs none.
+  if (!text.trimStart().startsWith('{') || !text.includes('"tags"') || text.includes('\\')) return undefined;
+  return { has: (tag) => text.includes(`"${tag}"`) };
 }
 
 /** Tag under which registries without a referrers API list them. */

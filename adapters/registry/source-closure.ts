@@ -15,6 +15,8 @@ export interface Closure {
   /** By digest. */
   manifests: Map<string, ClosureManifest>;
   blobs: Map<string, number>;
+  /** Indexes that list referrers at a source without the referrers API, by the digest of the subject. */
+  fallbacks: Map<string, ReceivedManifest>;
 }
 
 /** A release has tens of manifests; these bounds keep a hostile registry within a second and 32 MiB. */
@@ -30,7 +32,7 @@ const PARALLEL = 6;
 
 /** Reads the closure; refuses what leaves the limits, lacks a part or keeps its layers elsewhere. */
 export async function readClosure(source: Repository, digest: string): Promise<Closure> {
-  const closure: Closure = { manifests: new Map(), blobs: new Map() };
+  const closure: Closure = { manifests: new Map(), blobs: new Map(), fallbacks: new Map() };
   const tags = await source.fewTags();
   let manifestBytes = 0;
   let blobBytes = 0;
@@ -75,7 +77,9 @@ export async function readClosure(source: Repository, digest: string): Promise<C
     await inParallel(received.manifest.children, PARALLEL, (child) =>
       visit(child.digest, depth + 1, `${received.digest} names ${child.digest}`),
     );
-    await inParallel(await source.referrers(received.digest), PARALLEL, (referrer) => visitReferrer(received.digest, referrer, depth + 1));
+    const { listed, fallback } = await source.referrerList(received.digest, tags);
+    if (fallback) closure.fallbacks.set(received.digest, fallback);
+    await inParallel(listed, PARALLEL, (referrer) => visitReferrer(received.digest, referrer, depth + 1));
     await visitCosignTags(entry, depth + 1);
   };
 
@@ -93,10 +97,10 @@ export async function readClosure(source: Repository, digest: string): Promise<C
     for (const suffix of COSIGN_SUFFIXES) {
       const tag = `${fallbackTag(entry.digest)}${suffix}`;
       if (tags && !tags.has(tag)) continue;
-      const digest = await source.head(tag);
-      if (digest === undefined) continue;
-      await visit(digest, depth, `tag ${tag} names ${digest}`);
-      const named = closure.manifests.get(digest);
+      const received = await source.manifest(tag);
+      if (!received) continue;
+      await visit(received.digest, depth, `tag ${tag} names ${received.digest}`, received);
+      const named = closure.manifests.get(received.digest);
       if (named && !named.tags.includes(tag)) named.tags.push(tag);
     }
   };

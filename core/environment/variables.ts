@@ -30,6 +30,8 @@ export const VARIABLES = {
   ALLOWED_ORIGINS: 'ALLOWED_ORIGINS',
   /** Seconds after which a copy re-enters; optional, for scaled-down runs. */
   COPY_DEADLINE_SECONDS: 'COPY_DEADLINE_SECONDS',
+  /** Bytes above which a blob is copied in parts, and of each part; optional. */
+  COPY_PART_BYTES: 'COPY_PART_BYTES',
   /** CodeBuild project that runs command gates. */
   BUILD_PROJECT: 'BUILD_PROJECT',
 } as const;

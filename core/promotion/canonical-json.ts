@@ -1,5 +1,5 @@
 /** One spelling per value, so that equal plans have equal hashes. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
 
@@ -17,7 +17,7 @@ export function canonicalJson(value: Json): string {
 
 /** Lower-case hex SHA-256. */
 export function sha256Hex(bytes: string | Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hash('sha256', bytes, 'hex');
 }
 
 /** Hash of a value by its canonical form, as `sha256:<hex>`. */

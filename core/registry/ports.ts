@@ -57,10 +57,27 @@ export interface CopyProgress {
   copiedBytes?: number;
 }
 
+/** An upload of a large blob that is not complete. */
+export interface OpenUpload {
+  /** What the registry calls it: the address of the upload, or ECR's id. */
+  id: string;
+  /** Bytes that the registry acknowledged. It may have more when a process ended before it kept this. */
+  offset: number;
+}
+
+/** Remembers uploads of large blobs for whoever goes on with them: the next pass of a copy, or the next process after a kill. */
+export interface UploadLedger {
+  /** `key` names registry, repository and digest. */
+  find(key: string): Promise<OpenUpload | undefined>;
+  keep(key: string, upload: OpenUpload): Promise<void>;
+  forget(key: string): Promise<void>;
+}
+
 export interface RegistryWriter {
   /**
-   * Copies the closure of a digest (children, config, layers, referrers, cosign tags) and reads it back at the target.
-   * Stops between two blobs when `deadline` (real time, epoch ms) is near. Faults: DIGEST_MISMATCH, LIMIT, FOREIGN_REALM, REGISTRY_REFUSED, UNAVAILABLE.
+   * Copies the closure of a digest (children, config, layers, referrers, cosign tags). Reading it back is `compare` of the reader.
+   * Stops between two blobs, or two parts of a large one, when `deadline` (real time, epoch ms) has come. `owner` names who copies: only the same goes
+   * on with an upload that was not finished; without it nobody does. Faults: DIGEST_MISMATCH, LIMIT, FOREIGN_REALM, REGISTRY_REFUSED, UNAVAILABLE.
    */
   copy(
     source: RegistryConfiguration,
@@ -68,6 +85,7 @@ export interface RegistryWriter {
     repository: string,
     digest: string,
     deadline: number,
+    owner?: string,
   ): Promise<CopyProgress>;
   /** Creates a tag; the same digest again is no change; another digest is the fault TAG_IMMUTABLE. */
   tagOnce(registry: RegistryConfiguration, repository: string, tag: string, digest: string): Promise<void>;

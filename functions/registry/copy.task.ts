@@ -13,7 +13,7 @@ import type { NextStep, RunEvent } from '../kit/task.ts';
 import { overRegistries, recordOf, registryNamed, throwRequired } from './each-registry.ts';
 import { heldPromotion, wayOf } from './held-promotion.ts';
 
-/** Of the function's 900 s, 300 s are left for the blobs that are under way when the deadline comes. */
+/** Of the function's 900 s, 300 s are left for the parts that are under way when the deadline comes, and for their retries. */
 const DEADLINE_SECONDS = 600;
 
 export interface CopyWorld {
@@ -38,7 +38,7 @@ export function copy({ writer, reader, seconds = DEADLINE_SECONDS }: CopyWorld) 
     const source = await registryNamed(registries.source);
 
     const passes = await overRegistries<Pass>(await recordOf(held), ['pending', 'failed'], async (name) => {
-      const { done, copiedBytes = 0 } = await writer.copy(source, await registryNamed(name), artifact, digest, deadline);
+      const { done, copiedBytes = 0 } = await writer.copy(source, await registryNamed(name), artifact, digest, deadline, event.requestId);
       return { bytes: copiedBytes, done };
     });
     const copied = await commit(event, (promotion, record) => recordPass(promotion, record, passes.results));

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { forgetAccess } from '../../../adapters/registry/registry-access.ts';
 import type { RegistryConfiguration } from '../../../core/environment/configuration.ts';
 import type { RegistryOptions } from '../../../local/registry/registry-server.ts';
-import { openTestRegistry, type TestRegistry } from '../../local/registry/open-test-registry.ts';
+import { openTestEcr, type TestEcr } from '../../local/ecr/open-test-ecr.ts';
+import { COPIER, openTestRegistry, type TestRegistry } from '../../local/registry/open-test-registry.ts';
 
 export const REPOSITORY = 'payment-api';
 
@@ -22,6 +23,31 @@ export async function startRegistry(name: string, options: Partial<RegistryOptio
   open.push(() => registry.dispose());
   allow(registry.origin);
   return { registry, origin: registry.origin, configuration: configurationOf(name, registry.origin) };
+}
+
+export interface EcrPlace {
+  ecr: TestEcr;
+  configuration: RegistryConfiguration;
+  origin: string;
+}
+
+const ACCOUNT = '333333333333';
+
+/** Starts an ECR with the deviations of the real one, to which the product finds by AWS_ENDPOINT_URL. */
+export async function startEcr(name: string): Promise<EcrPlace> {
+  const ecr = await openTestEcr({
+    caller: COPIER,
+    registries: [{ name, account: ACCOUNT, anonymous: 'read', trustedRolePattern: COPIER.roleArn!, ecrUploads: true }],
+  });
+  const variables = { AWS_ENDPOINT_URL: ecr.endpoint, AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' };
+  Object.assign(process.env, variables);
+  open.push(async () => {
+    for (const variable of Object.keys(variables)) delete process.env[variable];
+    await ecr.dispose();
+  });
+  const origin = `http://${ecr.ecr.origins[name]}`;
+  allow(origin);
+  return { ecr, origin, configuration: { name, account: ACCOUNT, prefix: '' } };
 }
 
 export function configurationOf(name: string, origin: string, prefix = ''): RegistryConfiguration {
