@@ -817,6 +817,9 @@ describe('REG-20 a token that ends in the middle of a copy', () => {
     const copying = writer.copy(dev.configuration, configurationOf('prod', target.origin), REPOSITORY, image.digest, realNow() + 60_000);
     expect(await copying).toMatchObject({ done: true });
     expect(ended).toBe(2);
+    // Reading back comes after the copy, with the token for reading, which has ended too.
+    const behind = configurationOf('prod', target.origin);
+    expect(await compareRegistries(dev.configuration, behind, REPOSITORY, image.digest)).toMatchObject({ complete: true });
     expect(issued).toBe(4);
   });
 });
