@@ -147,8 +147,12 @@ export class Repository {
       const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(answer.headers['content-range'] ?? '');
       const isRight =
         range && Number(range[1]) === from && Number(range[2]) === size - 1 && (range[3] === '*' || Number(range[3]) === size);
-      if (!isRight || from === 0)
-        return refuse('REGISTRY_REFUSED', `the registry answers another range of ${digest} than it was asked for`);
+      if (!isRight || from === 0) {
+        if (from === 0) return refuse('REGISTRY_REFUSED', `the registry answers a part of ${digest} that it was not asked for`);
+        // It cannot resume rightly: the whole is asked for, and what was read already is hashed and left out.
+        answer.body.destroy();
+        return this.openBlob(digest, size);
+      }
     }
     const declared = answer.headers['content-length'];
     if (declared !== undefined && Number(declared) !== size - start)
