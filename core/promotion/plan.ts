@@ -51,7 +51,7 @@ export interface Plan {
   registries: { source: string; targets: string[]; require?: RequiredRegistries };
   tags: string[];
   rollout: RolloutPlan;
-  /** Digest that runs in the target environment now, restored when the rollout fails. */
+  /** Digest that runs in the target environment when it is planned. What runs when the rollout begins is restored when it fails. */
   rollbackTarget: string | null;
   scheduledDate: string | null;
   policyHash: string;

@@ -125,7 +125,7 @@ function moveOf({ promotion, plan, current }: DecisionPageFacts): Html {
     : html`<b>nothing recorded</b>`;
   const isOther = plan.rollbackTarget !== null && plan.rollbackTarget !== current?.digest;
   const back = isOther
-    ? html`<p class="hint">If the rollout fails, it returns to <code>${plan.rollbackTarget!}</code>, which is not what runs now.</p>`
+    ? html`<p class="hint">It was planned when <code>${plan.rollbackTarget!}</code> ran there. If the rollout fails, what runs when it begins is restored.</p>`
     : NO_HTML;
   if (promotion.kind === 'repair') {
     return html`<div class="note"><p>Nothing that runs in ${promotion.to} changes: what its registries lack of <b>${promotion.artifact} ${promotion.releaseVersion}</b> is copied again. ${digestOf(promotion.digest)}</p></div>`;

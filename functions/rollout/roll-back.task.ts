@@ -31,7 +31,11 @@ export function rollBack(world: RolloutWorld) {
     if (!promotion || promotion.attempt !== event.attempt || isFinal(promotion.phase)) return endOf(promotion);
     if (promotion.phase === 'promoting') promotion = await begin(world, promotion, event.failure);
     if (promotion.phase !== 'rolling_back') return { next: 'end' };
-    const plan = await approvedPlan(world, promotion);
+    const record = await world.environments.get(promotion.to, promotion.artifact);
+    const approved = await approvedPlan(world, promotion);
+    // What the environment holds until a rollout ends well is what ran when this one began: a promotion that waited behind another one was planned
+    // when something older ran.
+    const plan = { ...approved, rollbackTarget: record?.current?.digest ?? approved.rollbackTarget };
     const holder = await holdingLock(world, promotion);
     const at = () => world.clock.now().toISOString();
     // No step was begun: the cluster was never touched.
@@ -39,7 +43,7 @@ export function rollBack(world: RolloutWorld) {
     const unhealthy = touched ? await restore(world, await placeOf(world, plan, holder), plan) : undefined;
     const ended =
       unhealthy === undefined
-        ? endRollback(promotion, at(), plan.rollbackTarget, await world.environments.get(promotion.to, promotion.artifact))
+        ? endRollback(promotion, at(), plan.rollbackTarget, record)
         : fail(promotion, at(), { code: 'STABLE_UNHEALTHY', message: unhealthy, step: 'rollback' }, { touched: true, holds: true });
     const after = await world.promotions.commit(ended);
     await world.environments.wakeWaiters(promotion.to, promotion.artifact);

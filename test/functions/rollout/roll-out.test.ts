@@ -110,6 +110,14 @@ describe('CAN-01: a version that fails', () => {
     expect(lab.commits.map(({ event }) => event.type).slice(-2)).toEqual(['rollback.started', 'rollback.finished']);
   });
 
+  it('is rolled back to what ran when it began, not to what ran when it was planned', async () => {
+    await open({ weights: [100], healthy: 'false', rollbackTarget: `sha256:${'0'.repeat(64)}` });
+    const digest = lab.images.before.slice(lab.images.before.indexOf('sha256:'));
+    lab.environment.current = { version: '1.0.0', digest, requestId: 'PR-2026-0000', at: '2026-01-01T00:00:00.000Z' };
+    expect(await lab.run()).toEqual(['roll-back', 'rolled-back']);
+    expect((await lab.workload()).stable).toEqual({ image: lab.images.before, ...RESTORED });
+  });
+
   it('is rolled back to what the Deployment had when nothing was recorded there', async () => {
     await open({ weights: [100], healthy: 'false', rollbackTarget: null });
     expect(await lab.run()).toEqual(['roll-back', 'rolled-back']);

@@ -45,7 +45,8 @@ export interface LabOptions {
   weights?: number[];
   bakeSeconds?: number;
   strategy?: 'direct' | 'canary';
-  rollbackTarget?: 'running' | null;
+  /** Digest of the plan; absent: what runs. */
+  rollbackTarget?: string | null;
   /** What a metrics service is asked after each bake, and what it answers. */
   metrics?: MetricCheck[];
   measured?: (query: string) => MetricAnswer;
@@ -89,7 +90,8 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
 
   const digest = after.slice(after.indexOf('sha256:'));
   const weights = options.weights ?? [10, 50, 100];
-  const plan = makePlan(digest, options.rollbackTarget === null ? null : before.slice(before.indexOf('sha256:')), {
+  const running = before.slice(before.indexOf('sha256:'));
+  const plan = makePlan(digest, options.rollbackTarget === undefined ? running : options.rollbackTarget, {
     strategy: options.strategy ?? 'canary',
     weights,
     bakeSeconds: options.bakeSeconds ?? 5,
