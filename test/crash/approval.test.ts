@@ -103,19 +103,19 @@ it('CRASH-01: a run that was begun is not begun again, killed before that was re
 it('CRASH-02: a decision that was committed but not answered stands, and repeating it answers 200 and writes no second event', async () => {
   const path = await pending(cloud, 'staging', VERSIONS[3], { name: TOOL });
   const since = await cloud.now();
-  await cloud.fault({ service: 'dynamodb', operation: 'Query', delayMs: 1_500 });
+  await cloud.fault({ service: 'dynamodb', operation: 'PutItem', delayMs: 3_000 });
   let answered = false;
-  const decision = cloud.api('POST', `${path}/approve`, { as: 'cpi', body: {} }).then(
+  const decision = cloud.api('POST', `${path}/approve`, { as: 'cpi', body: {}, headers: { 'idempotency-key': 'crash-02-approve' } }).then(
     () => {
       answered = true;
     },
     () => undefined,
   );
-  // The function reads the request again after its commit, before it answers.
-  await cloud.seen('a read after the commit', since, (calls) => {
+  // With a key, the function keeps its answer after the commit, before it sends it.
+  await cloud.seen('the answer that is kept after the commit', since, (calls) => {
     const own = calls.filter((call) => /decide/i.test(call.function ?? '') && call.service === 'dynamodb');
     const commit = own.findIndex(is('dynamodb', 'TransactWriteItems'));
-    return commit >= 0 && own.slice(commit + 1).some(is('dynamodb', 'Query'));
+    return commit >= 0 && own.slice(commit + 1).some(is('dynamodb', 'PutItem'));
   });
   await cloud.kill();
   await decision;
