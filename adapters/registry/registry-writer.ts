@@ -12,13 +12,13 @@ export function realNow(): number {
 }
 
 export interface CopyOptions {
-  /** Larger blobs go in parts; bytes. Default 32 MiB: below a second at 50 MB/s, and a request for each is not felt. */
+  /** Larger blobs go in parts; bytes. Default 64 MiB: 1.3 s at 50 MB/s, which a kill may cost, and most layers go in one request. */
   partBytes?: number;
   /** Where uploads of one owner are kept for the next pass or process. */
   uploadsOf?(owner: string): UploadLedger;
 }
 
-const PART_BYTES = 32 * 1024 * 1024;
+const PART_BYTES = 64 * 1024 * 1024;
 /** Manifests that were copied last, so that tagging them needs no reading: what they hold is what their digest names. */
 const recent = new Map<string, ReceivedManifest>();
 const MOST_RECENT = 32;

@@ -1,6 +1,6 @@
 /**
  * Lambda `copy`: the tasks that write to registries. COPY_DEADLINE_SECONDS shortens one pass of the copy (default 600), COPY_PART_BYTES the parts of large
- * blobs (default 32 MiB).
+ * blobs (default 64 MiB).
  */
 import { compareRegistries } from '../../adapters/registry/compare-copy.ts';
 import { registryWriter } from '../../adapters/registry/registry-writer.ts';
