@@ -1,27 +1,23 @@
 /** `POST /v1/requests/{env}`: asks for a promotion. */
-import { artifactOf } from '../../core/environment/configuration.ts';
 import { refuseHeldVersion } from '../../core/environment/held.ts';
 import { Refusal } from '../../core/errors.ts';
-import { afterChange } from '../../core/promotion/aggregate.ts';
-import { create as createPromotion, refusePastDate } from '../../core/promotion/create.ts';
+import { refusePastDate } from '../../core/promotion/create.ts';
 import { specOf } from '../../core/promotion/make-plan.ts';
 import { planHashOf } from '../../core/promotion/plan.ts';
 import type { RequestBody } from '../../core/promotion/request-body.ts';
 import type { RegistryReader } from '../../core/registry/ports.ts';
-import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
-import { approversNow, clock, promotions } from '../kit/state.ts';
-import { commitNew } from './commit-new.ts';
+import { clock } from '../kit/state.ts';
+import { answerNew } from './answer-new.ts';
 import { draftPlan, findArtifact } from './draft-plan.ts';
 import { type PreviewRow, readPreview } from './preview-row.ts';
-import { renderRequest } from './render-request.ts';
 
 export function create(registries: RegistryReader): TwoPhaseHandler<unknown, RequestBody> {
   return { find: findArtifact, handle: (call) => createNow(call, registries) };
 }
 
 async function createNow(call: HttpCall<RequestBody>, registries: RegistryReader): Promise<HttpAnswer> {
-  const { body, caller, configuration } = call;
+  const { body, caller } = call;
   refusePastDate(body.request.scheduledDate, clock.now());
   const { plan, environment } = await draftPlan(call, registries, caller.actor.key);
   await requirePreview(call, planHashOf(plan));
@@ -38,25 +34,12 @@ async function createNow(call: HttpCall<RequestBody>, registries: RegistryReader
     };
   }
   if (plan.kind === 'promote') refuseHeldVersion(environment, plan, caller.actor);
-  const project = artifactOf(configuration, plan.artifact)?.project;
-  const now = clock.now();
-  const id = await promotions.nextId(now.getUTCFullYear());
-  const change = createPromotion({
-    id,
+  return answerNew(call, {
     plan,
     spec: specOf(body, plan.from, plan.to),
     requestedVersion: body.target.version,
-    now,
-    ...actingOf(call),
     ...(body.previewRef === undefined ? {} : { previewRef: body.previewRef }),
-    ...(project === undefined ? {} : { project }),
   });
-  const [promotion, approvers] = await Promise.all([commitNew(change), approversNow()]);
-  return {
-    status: 201,
-    headers: { location: `/v1/requests/${plan.to}/${promotion.id}` },
-    body: renderRequest({ ...afterChange(change, promotion), decisions: [], approvers, caller }),
-  };
 }
 
 /** The preview that the environment demands or the caller names must be young and equal to what would happen now. */

@@ -1,19 +1,14 @@
 /** `POST /v1/environments/{env}/rollback/preview` and `/rollback`: the way back to an earlier version, on request. */
 import { confirmationOf } from '../../core/approval/link-token.ts';
-import { artifactOf } from '../../core/environment/configuration.ts';
 import { refuseHeldVersion } from '../../core/environment/held.ts';
 import { Refusal } from '../../core/errors.ts';
 import type { GateRunner } from '../../core/gate/ports.ts';
-import { afterChange } from '../../core/promotion/aggregate.ts';
-import { create } from '../../core/promotion/create.ts';
 import { planHashOf, stepsOf } from '../../core/promotion/plan.ts';
 import type { RegistryReader } from '../../core/registry/ports.ts';
-import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
-import { approversNow, clock, promotions } from '../kit/state.ts';
-import { commitNew } from '../promotion/commit-new.ts';
+import { approversNow } from '../kit/state.ts';
+import { answerNew } from '../promotion/answer-new.ts';
 import { approvalsOf, tryGates } from '../promotion/preview.http.ts';
-import { renderRequest } from '../promotion/render-request.ts';
 import { draftRollback, findRollback, type RollbackBody, type RollbackDraft, type RollbackPreviewBody } from './draft-rollback.ts';
 
 export function previewRollback(registries: RegistryReader, gates: GateRunner): TwoPhaseHandler<unknown, RollbackPreviewBody> {
@@ -54,7 +49,7 @@ async function previewNow(call: HttpCall<RollbackPreviewBody>, registries: Regis
 }
 
 async function createNow(call: HttpCall<RollbackBody>, registries: RegistryReader): Promise<HttpAnswer> {
-  const { body, caller, configuration } = call;
+  const { body, caller } = call;
   const draft = await draftRollback(call, registries);
   const { plan, spec } = draft;
   const seen = body.planHash;
@@ -62,23 +57,7 @@ async function createNow(call: HttpCall<RollbackBody>, registries: RegistryReade
     throw new Refusal('PLAN_CHANGED', 'what would happen now is not what the preview showed', { hint: 'make a new preview and compare' });
   refuseHeldVersion(draft.record, plan, caller.actor);
   refuseUnconfirmed(draft, body.confirm);
-  const project = artifactOf(configuration, plan.artifact)?.project;
-  const now = clock.now();
-  const change = create({
-    id: await promotions.nextId(now.getUTCFullYear()),
-    plan,
-    spec,
-    requestedVersion: body.to,
-    now,
-    ...actingOf(call),
-    ...(project === undefined ? {} : { project }),
-  });
-  const [promotion, approvers] = await Promise.all([commitNew(change), approversNow()]);
-  return {
-    status: 201,
-    headers: { location: `/v1/requests/${plan.to}/${promotion.id}` },
-    body: renderRequest({ ...afterChange(change, promotion), decisions: [], approvers, caller }),
-  };
+  return answerNew(call, { plan, spec, requestedVersion: body.to });
 }
 
 function needsConfirmation({ impact }: RollbackDraft): boolean {
