@@ -1,7 +1,8 @@
 /** The OpenAPI 3.1 description, made from the route table. It is written at build time; no function carries it. */
 import * as z from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
-import { ANSWERS, problemAnswer, problemCode } from './answers.ts';
+import { ANSWERS } from './answers.ts';
+import { problemAnswer, problemCode } from './kit/answer.ts';
 import { statusOf } from './kit/problem.ts';
 import type { ProblemCode } from './kit/problem-codes.ts';
 import { EXAMPLES } from './openapi-examples.ts';

@@ -8,11 +8,11 @@ import { VERBS, type Verb } from '../../core/access/verb.ts';
 import type { Configuration } from '../../core/environment/configuration.ts';
 import { Refusal } from '../../core/errors.ts';
 import type { Json } from '../../core/promotion/canonical-json.ts';
+import type { tokenBody, tokenQuery } from '../access/routes.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
 import { pageOf } from '../kit/page.ts';
 import { clock, people, table } from '../kit/state.ts';
-import type { tokenBody, tokenQuery } from '../routes.ts';
 
 const DAY_MS = 86_400_000;
 const tokens = apiTokens(table, clock);

@@ -24,6 +24,7 @@ import { Fault, Refusal, type RefusalCode } from '../../core/errors.ts';
 import { approvalMessage, escapeSlack, noticeMessage } from '../../core/notification/slack-message.ts';
 import { moveOf } from '../../core/promotion/move.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
+import { approveBody, rejectBody } from '../approval/routes.ts';
 import { checkSchema } from '../kit/check-schema.ts';
 import type { HttpAnswer, HttpCall, HttpHandler } from '../kit/http.ts';
 import { once } from '../kit/idempotency.ts';
@@ -33,7 +34,6 @@ import { readJson } from '../kit/read-json.ts';
 import { countFailure } from '../kit/sign-in-limit.ts';
 import { clock, people, promotions, table } from '../kit/state.ts';
 import { type KnownRequest, known } from '../promotion/find-request.ts';
-import { approveBody, rejectBody } from '../routes.ts';
 import { decideRequest, refuseDecider } from './decide-request.ts';
 
 const SIGNING_SECRET = 'secret:greenlight/slack-signing-secret';

@@ -4,11 +4,12 @@ import type * as z from 'zod';
 import { delegate, maySeeDelegation, refuseRevoking } from '../../core/approval/delegate.ts';
 import { type Delegation, isActive } from '../../core/approval/delegation.ts';
 import { Refusal } from '../../core/errors.ts';
+import type { delegationBody } from '../approval/routes.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
 import { pageOf } from '../kit/page.ts';
+import type { pageQuery } from '../kit/route.ts';
 import { clock, delegations } from '../kit/state.ts';
-import type { delegationBody, pageQuery } from '../routes.ts';
 
 export async function listDelegations({ caller, query }: HttpCall<unknown, z.infer<typeof pageQuery>>): Promise<HttpAnswer> {
   const seen = (await delegations.recent()).filter((delegation) => maySeeDelegation(delegation, caller.actor, caller.membership));

@@ -9,13 +9,13 @@ import { Refusal } from '../../core/errors.ts';
 import { refuseBreakGlass, refuseUnneeded, requesterMembership } from '../../core/gate/break-glass.ts';
 import { stateOf } from '../../core/promotion/phase.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
+import type { inboxQuery } from '../approval/routes.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
 import { approversNow, clock, promotions } from '../kit/state.ts';
 import { type DecisionBasis, planAndDecisions } from '../promotion/find-request.ts';
 import { listOpenRequests } from '../promotion/list-requests.ts';
 import { renderSummary } from '../promotion/render-request.ts';
-import type { inboxQuery } from '../routes.ts';
 
 type InboxCall = HttpCall<unknown, z.infer<typeof inboxQuery>>;
 

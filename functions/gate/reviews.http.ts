@@ -3,11 +3,11 @@ import type * as z from 'zod';
 import { belongsToTenant, mayUse } from '../../core/access/membership.ts';
 import { Refusal } from '../../core/errors.ts';
 import { closeReview as close, type Review, type ReviewOutcome, refuseReviewer, statusOfReview } from '../../core/gate/review.ts';
+import type { reviewQuery } from '../gate/routes.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
 import { pageOf } from '../kit/page.ts';
 import { clock, reviews } from '../kit/state.ts';
-import type { reviewQuery } from '../routes.ts';
 
 export async function listReviews(call: HttpCall<unknown, z.infer<typeof reviewQuery>>): Promise<HttpAnswer> {
   const { status, ...paging } = call.query;

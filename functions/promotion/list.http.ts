@@ -8,8 +8,9 @@ import { PHASES, type Phase, phasesOf } from '../../core/promotion/phase.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
+import type { pageQuery } from '../kit/route.ts';
 import { clock, promotions } from '../kit/state.ts';
-import type { listQuery, pageQuery } from '../routes.ts';
+import type { listQuery } from '../promotion/routes.ts';
 import { planAndDecisions } from './find-request.ts';
 import { listRequests } from './list-requests.ts';
 

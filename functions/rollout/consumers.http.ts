@@ -9,7 +9,7 @@ import { actingOf } from '../kit/acting.ts';
 import type { Caller, HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
 import { pageOf } from '../kit/page.ts';
 import { clock, table } from '../kit/state.ts';
-import type { consumerBody, consumerQuery } from '../routes.ts';
+import type { consumerBody, consumerQuery } from '../rollout/routes.ts';
 
 const consumers = consumerRows(table, clock);
 

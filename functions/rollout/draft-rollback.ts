@@ -23,7 +23,7 @@ import { migrationsOf } from '../../core/rollout/migrations.ts';
 import { rollbackTarget, undoneVersions } from '../../core/rollout/rollback-target.ts';
 import type { HttpCall } from '../kit/http.ts';
 import { clock, environments, promotions, table } from '../kit/state.ts';
-import type { rollbackBody, rollbackPreviewBody } from '../routes.ts';
+import type { rollbackBody, rollbackPreviewBody } from '../rollout/routes.ts';
 
 export type RollbackBody = z.infer<typeof rollbackBody>;
 export type RollbackPreviewBody = z.infer<typeof rollbackPreviewBody>;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { rollbackBody } from '../../functions/routes.ts';
+import { rollbackBody } from '../../functions/rollout/routes.ts';
 import { greenlight, type RunOptions, requestOf, type ScriptedApi, scriptApi } from './command-line.ts';
 
 let api: ScriptedApi | undefined;

@@ -1,0 +1,59 @@
+/** Shapes of what the feature environment answers. */
+import * as z from 'zod';
+import { PHASES } from '../../core/promotion/phase.ts';
+import { digest, instant, occupant } from '../kit/answer.ts';
+
+const place = {
+  artifact: z.string(),
+  tenant: z.string(),
+  current: occupant.nullable(),
+  previous: occupant.nullable(),
+  health: z.enum(['healthy', 'warning', 'failed', 'unknown']),
+  rolledBack: occupant.optional(),
+  held: z.array(occupant),
+  flags: z.strictObject({ frozen: z.boolean(), locked: z.boolean(), out_of_date: z.boolean(), drifted: z.boolean() }),
+  watch: z
+    .strictObject({
+      checkedAt: instant,
+      drift: z.discriminatedUnion('status', [
+        z.strictObject({ status: z.literal('none') }),
+        z.strictObject({ status: z.literal('drifted'), expected: digest, running: z.array(digest), since: instant }),
+        z.strictObject({ status: z.literal('unknown'), why: z.string() }),
+      ]),
+      rollback: z.strictObject({
+        ready: z.boolean(),
+        lastSeconds: z.number().optional(),
+        waysBack: z.array(
+          z.strictObject({
+            purpose: z.enum(['current', 'previous']),
+            version: z.string(),
+            digest,
+            ready: z.boolean(),
+            problems: z.array(z.string()),
+          }),
+        ),
+      }),
+    })
+    .optional(),
+  pending: z.array(z.strictObject({ id: z.string(), version: z.string(), phase: z.enum(PHASES), createdAt: instant })),
+};
+const tier = z.enum(['standard', 'production']);
+const past = z.strictObject({
+  version: z.string(),
+  digest,
+  requestId: z.string(),
+  at: instant,
+  outcome: z.enum(['succeeded', 'rolled_back', 'failed', 'adopted']),
+  kind: z.enum(['rollback', 'repair']).optional(),
+  replaced: z.string().optional(),
+  seconds: z.number().optional(),
+});
+
+export const ENVIRONMENT_ANSWERS = {
+  EnvironmentList: z
+    .strictObject({ items: z.array(z.strictObject({ environment: z.string(), tier, artifacts: z.array(z.strictObject(place)) })) })
+    .meta({ id: 'EnvironmentList' }),
+  Environment: z
+    .strictObject({ environment: z.string(), tier, artifacts: z.array(z.strictObject({ ...place, history: z.array(past) })) })
+    .meta({ id: 'Environment' }),
+} as const;
