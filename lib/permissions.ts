@@ -62,7 +62,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     APITOKENS: ['get', 'query', 'put', 'delete'],
     CONSUMER: ['get', 'query', 'put', 'delete'],
   },
-  hooks: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'], LIMIT: ['get', 'update'] },
+  hooks: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'], CALLBACK: ['put'], LIMIT: ['get', 'update'] },
   public: { ...SIGNED_IN, SESSION: ['get', 'put', 'delete'], LOGIN: ['get', 'put', 'delete'] },
   gates: { ...CHANGE, REQ: ['get', 'query', 'put'], TOKEN: ['put'], GATERUN: ['put'], ENV: ['get'] },
   build: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'] },

@@ -28,6 +28,7 @@ export type KeyKind =
   | 'LIMIT'
   | 'WATCH'
   | 'GATERUN'
+  | 'CALLBACK'
   | 'UPLOAD'
   | 'DELEGATION'
   | 'REVIEW'

@@ -23,6 +23,7 @@
  * | PERSON#<key>            | PERSON                      | first act of a person | pseudonym, name, address (erasable) |
  * | IDEMPOTENCY#<key>       | KEY                         | request (TTL)         | answer to a repeated write |
  * | GATERUN#<run or build> | RUN                         | gates (TTL); read by hooks, build | which gate of which attempt a run belongs to |
+ * | CALLBACK#<sha256>      | MESSAGE                     | hooks (TTL)           | the run that a signed callback without a run id was accepted for |
  * | UPLOAD#<request id>     | <registry>/<repository>@<digest> | copy (TTL)       | how far the upload of a large blob is |
  * | DELEGATION#0            | <id>                        | decide (TTL)          | who stands in for whom, and when |
  * | REVIEW#0                | <id>                        | request; reconcile    | reviews of waivers; `closed` and `remindedAt` are set later |
@@ -69,6 +70,7 @@ export const previewKey = (ref: string): string => `PREVIEW#${ref}`;
 export const personKey = (key: string): string => `PERSON#${key}`;
 export const idempotencyKey = (hash: string): string => `IDEMPOTENCY#${hash}`;
 export const gateRunKey = (id: string): string => `GATERUN#${id}`;
+export const callbackMessageKey = (hash: string): string => `CALLBACK#${hash}`;
 export const uploadKey = (requestId: string): string => `UPLOAD#${requestId}`;
 export const DELEGATIONS = 'DELEGATION#0';
 export const REVIEWS = 'REVIEW#0';

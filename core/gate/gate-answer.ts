@@ -11,8 +11,8 @@ const answer = {
 
 /** Answer of a synchronous gate; members beyond these are its own affair. */
 export const gateAnswerSchema = z.object(answer);
-/** Body of a callback: nothing else may stand there. */
-export const gateCallbackSchema = z.strictObject(answer);
+/** Body of a callback: nothing else may stand there. `runId` says which run it answers, so that it answers no other. */
+export const gateCallbackSchema = z.strictObject({ ...answer, runId: z.string().min(1).max(200).optional() });
 
 /** The texts come from outside and are cleaned here. */
 export function outcomeOf({ status, message, resolution }: z.output<typeof gateAnswerSchema>): GateOutcome {

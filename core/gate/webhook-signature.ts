@@ -30,13 +30,20 @@ export function signMessage(secret: string, id: string, now: Date, body: Buffer)
   };
 }
 
+type ReceivedHeaders = Readonly<Record<string, string | undefined>>;
+
 /** True when the message is ours to believe. All arguments but `secret` and `now` are attacker-controlled. */
-export function isSignedMessage(secret: string, headers: Readonly<Record<string, string | undefined>>, body: Buffer, now: Date): boolean {
+export function isSignedMessage(secret: string, headers: ReceivedHeaders, body: Buffer, now: Date): boolean {
+  return signatureOf(secret, headers, body, now) !== undefined;
+}
+
+/** The signature of a message that is ours to believe, as it has to be: the same message has the same one, however often and wherever it is sent. */
+export function signatureOf(secret: string, headers: ReceivedHeaders, body: Buffer, now: Date): string | undefined {
   const { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signatures } = headers;
-  if (!id || !timestamp || !signatures || !/^[0-9]{1,12}$/.test(timestamp)) return false;
-  if (Math.abs(now.getTime() / 1000 - Number(timestamp)) > TOLERANCE_SECONDS) return false;
+  if (!id || !timestamp || !signatures || !/^[0-9]{1,12}$/.test(timestamp)) return undefined;
+  if (Math.abs(now.getTime() / 1000 - Number(timestamp)) > TOLERANCE_SECONDS) return undefined;
   const expected = macOf(secret, id, timestamp, body);
-  return signatures
+  const isRight = signatures
     .split(' ')
     .slice(0, MOST_SIGNATURES)
     .some((entry) => {
@@ -44,4 +51,5 @@ export function isSignedMessage(secret: string, headers: Readonly<Record<string,
       const given = Buffer.from(value, 'base64');
       return version === 'v1' && given.length === expected.length && timingSafeEqual(given, expected);
     });
+  return isRight ? expected.toString('base64') : undefined;
 }

@@ -49,7 +49,7 @@ interface Signing {
 function post(
   path: string,
   body: unknown,
-  { secret = SECRET, at = 0, id = 'message-1', headers = {}, sent }: Signing = {},
+  { secret = SECRET, at = 0, id = `message-${count}`, headers = {}, sent }: Signing = {},
 ): Promise<Answer> {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const signed = { ...signMessage(secret, id, seconds(at), Buffer.from(text)), ...headers };
@@ -115,8 +115,11 @@ describe('the answer of a gate', () => {
 
   it('HOOK-01: is believed within five minutes either way, and by one of several signatures', async () => {
     await begin();
-    const good = signMessage(SECRET, 'message-1', new Date(), Buffer.from('{"status":"passed"}'))['webhook-signature'];
-    expect(outcome(await post(path(), { status: 'passed' }, { headers: { 'webhook-signature': `v1,AAAA v2,x ${good}` } }))).toBe('200');
+    const messageId = `good-${count}`;
+    const good = signMessage(SECRET, messageId, new Date(), Buffer.from('{"status":"passed"}'))['webhook-signature'];
+    expect(
+      outcome(await post(path(), { status: 'passed' }, { id: messageId, headers: { 'webhook-signature': `v1,AAAA v2,x ${good}` } })),
+    ).toBe('200');
     for (const at of [-290, 290]) expect((await post(path(), { status: 'passed' }, { at })).json.repeated).toBe(true);
   });
 
@@ -129,6 +132,44 @@ describe('the answer of a gate', () => {
     expect(answers.filter(({ json }) => !json.repeated)).toHaveLength(1);
     expect(await eventsOf(world, id, 'gate.finished')).toBe(1);
     expect(await eventsOf(world, id, 'gate.refused')).toBe(0);
+  });
+
+  describe('captured and sent to another run of the same secret', () => {
+    let other: string;
+    beforeEach(async () => {
+      await begin();
+      other = `other-of-${runId}`;
+      const another = await createRequest(world);
+      await gateRunRows(world.state.table).keep({ runId: other, requestId: another, attempt: 1, gate: 'policy' }, new Date());
+    });
+
+    it.each<[string, () => { id?: string; body: object }]>([
+      ['with the run as webhook-id', () => ({ id: other, body: { status: 'passed' } })],
+      ['with the run in its body', () => ({ body: { status: 'passed', runId: other } })],
+      ['with the run in its body, and this one as webhook-id', () => ({ id: runId, body: { status: 'passed', runId: other } })],
+    ])('HOOK-01: %s is 401, whichever comes first', async (_how, message) => {
+      const { id: messageId, body } = message();
+      const before = await effects(world);
+      const answer = await post(path(), body, messageId === undefined ? {} : { id: messageId });
+      expect(outcome(answer)).toBe('401 BAD_SIGNATURE');
+      expect(await result()).toBeUndefined();
+      expect(await effects(world)).toBe(before);
+    });
+
+    it('HOOK-01: naming neither is accepted for the first run only', async () => {
+      const [messageId, at] = [`captured-${count}`, new Date()];
+      const body = '{"status":"passed"}';
+      const headers = { ...signMessage(SECRET, messageId, at, Buffer.from(body)) };
+      const send = (run: string) => world.call('POST', path(run), { body, headers, sourceIp: `203.0.113.${count++ % 250}` });
+      expect(outcome(await send(runId))).toBe('200');
+      expect(outcome(await send(other))).toBe('401 BAD_SIGNATURE');
+      expect((await send(runId)).json).toEqual({ accepted: true, repeated: true });
+    });
+
+    it('its own answer is taken by either', async () => {
+      expect(outcome(await post(path(), { status: 'passed' }, { id: runId }))).toBe('200');
+      expect((await post(path(), { status: 'passed', runId })).json.repeated).toBe(true);
+    });
   });
 
   it('HOOK-01: unsigned is 401 whatever its query says', async () => {

@@ -12,6 +12,7 @@ let world: World;
 let id: string;
 let runId: string;
 let count = 0;
+let messages = 0;
 
 beforeAll(async () => {
   mockClient(SecretsManagerClient).on(GetSecretValueCommand).resolves({ SecretString: 'hmac secret' });
@@ -31,7 +32,7 @@ beforeEach(async () => {
 
 function answer(body: unknown, options: { secret?: string; at?: Date; runId?: string; sourceIp?: string } = {}) {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  const headers = { ...signMessage(options.secret ?? 'hmac secret', 'message-1', options.at ?? new Date(), Buffer.from(text)) };
+  const headers = { ...signMessage(options.secret ?? 'hmac secret', `message-${++messages}`, options.at ?? new Date(), Buffer.from(text)) };
   const sourceIp = options.sourceIp ?? '10.0.0.1';
   return world.call('POST', `/v1/hooks/gates/${options.runId ?? runId}`, { body: text, headers, sourceIp });
 }
