@@ -3,6 +3,7 @@ import { DescribeClusterCommand, EKSClient } from '@aws-sdk/client-eks';
 import type { ClusterConfiguration } from '../../core/environment/configuration.ts';
 import { Fault } from '../../core/errors.ts';
 import type { Cluster, ConnectCluster } from '../../core/rollout/ports.ts';
+import type { Gateway, HttpRoute } from '../../core/rollout/route.ts';
 import type { Deployment, Pod, Service } from '../../core/rollout/workload.ts';
 import { checkedUrl, publicLookup } from '../egress-address.ts';
 import { resolveReference } from '../references.ts';
@@ -63,21 +64,27 @@ export function clusterAt(server: ApiServer): Cluster {
     if (answer.status !== 200) throw refusedBy(`${what}: ${messageOfStatus(answer)}`);
     return answer.body as Body;
   };
+  const patch = async <Body>(path: string, contentType: string, body: unknown, what: string): Promise<Body | undefined> => {
+    const answer = await send({ method: 'PATCH', path: `${path}?fieldManager=greenlight&fieldValidation=Strict`, contentType, body });
+    if (answer.status === 409) return undefined;
+    if (answer.status !== 200) throw refusedBy(`${what}: ${messageOfStatus(answer)}`);
+    return answer.body as Body;
+  };
+  const gateways = (kind: string, namespace: string, name: string) =>
+    `/apis/gateway.networking.k8s.io/v1/namespaces/${segment(namespace)}/${kind}/${segment(name)}`;
   const deployments = (namespace: string, name: string) => `/apis/apps/v1/namespaces/${segment(namespace)}/deployments/${segment(name)}`;
   return {
     deployment: (namespace, name) =>
       read<Deployment>({ method: 'GET', path: deployments(namespace, name) }, `Deployment ${namespace}/${name}`),
-    async patchDeployment(namespace, name, patch) {
-      const answer = await send({
-        method: 'PATCH',
-        path: `${deployments(namespace, name)}?fieldManager=greenlight&fieldValidation=Strict`,
-        contentType: 'application/strategic-merge-patch+json',
-        body: patch,
-      });
-      if (answer.status === 409) return undefined;
-      if (answer.status !== 200) throw refusedBy(`Deployment ${namespace}/${name}: ${messageOfStatus(answer)}`);
-      return answer.body as Deployment;
-    },
+    patchDeployment: (namespace, name, body) =>
+      patch<Deployment>(deployments(namespace, name), 'application/strategic-merge-patch+json', body, `Deployment ${namespace}/${name}`),
+    httpRoute: (namespace, name) =>
+      read<HttpRoute>({ method: 'GET', path: gateways('httproutes', namespace, name) }, `HTTPRoute ${namespace}/${name}`),
+    // Custom resources take no strategic merge patch.
+    patchHttpRoute: (namespace, name, body) =>
+      patch<HttpRoute>(gateways('httproutes', namespace, name), 'application/merge-patch+json', body, `HTTPRoute ${namespace}/${name}`),
+    gateway: (namespace, name) =>
+      read<Gateway>({ method: 'GET', path: gateways('gateways', namespace, name) }, `Gateway ${namespace}/${name}`),
     async labelled(namespace, label) {
       const path = `/apis/apps/v1/namespaces/${segment(namespace)}/deployments?limit=500&labelSelector=${encodeURIComponent(label)}`;
       return (await read<{ items?: Deployment[] }>({ method: 'GET', path }, `Deployments of ${namespace}`)).items ?? [];

@@ -101,6 +101,8 @@ const KNOWN_KEYS = [
   'kind',
   'project',
   'rollout',
+  'provider',
+  'gateway',
   'execute',
   'preview',
   'claims',

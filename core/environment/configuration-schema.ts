@@ -57,7 +57,11 @@ const reminders = z.strictObject({
 
 const rollout = z.union([
   z.literal('direct'),
-  z.strictObject({ canary: z.array(z.number().int().min(1).max(100)).min(1).max(10), bake: duration.default(0) }),
+  z.strictObject({
+    canary: z.array(z.number().int().min(1).max(100)).min(1).max(10),
+    bake: duration.default(0),
+    provider: z.enum(['replicas', 'gateway']).optional(),
+  }),
 ]);
 
 /** How a version that is live is left again: for all environments under `promotion`, for one under the environment. */
@@ -219,6 +223,7 @@ const workload = z.strictObject({
   smoke: z.array(smoke).max(20).default([]),
   smoke_origin: z.string().max(300).optional(),
   metrics: z.array(metric).max(20).optional(),
+  gateway: z.strictObject({ route: name.optional(), stable: name.optional(), canary: name.optional() }).optional(),
 });
 
 /** A data product or service that builds on an artifact. */

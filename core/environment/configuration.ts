@@ -5,6 +5,7 @@ import type { GateDefinition } from '../gate/definition.ts';
 import type { TargetType } from '../promotion/promotion.ts';
 import type { RequiredRegistries } from '../registry/target.ts';
 import type { ConfiguredConsumer } from '../rollout/consumer.ts';
+import type { RouteSplit } from '../rollout/route.ts';
 
 /** A reference to a value kept elsewhere: `ssm:/name` or `secret:name`. Secrets never stand in the configuration. */
 export type Reference = string;
@@ -67,6 +68,8 @@ export interface WorkloadConfiguration {
   metrics?: MetricCheck[];
   /** Where smoke checks go; absent: the address of the Service's load balancer. */
   smokeOrigin?: string;
+  /** Names of the route and of the Services behind it that are not the usual ones. */
+  gateway?: Partial<RouteSplit>;
 }
 
 export interface ArtifactConfiguration {
@@ -81,6 +84,8 @@ export interface ArtifactConfiguration {
 
 export interface RolloutConfiguration {
   strategy: 'direct' | 'canary';
+  /** What makes a weight of a canary: the weights of a Gateway API route; absent: whole pods. */
+  provider?: 'gateway';
   weights: number[];
   bakeSeconds: number;
   /** Whether the workload's smoke checks judge each step; readiness and the digest of the pods always do. */

@@ -2,6 +2,7 @@
 import { DEFAULT_ROLES } from '../access/verb.ts';
 import { type ConfiguredStage, isHuman } from '../approval/stage.ts';
 import { contentHash, type Json } from '../promotion/canonical-json.ts';
+import type { RouteSplit } from '../rollout/route.ts';
 import type {
   ArtifactConfiguration,
   AutomatedApproverConfiguration,
@@ -290,6 +291,7 @@ function artifactsOf(file: ConfigurationFile): Record<string, ArtifactConfigurat
                   ...(contains === undefined ? {} : { contains }),
                   ...(bearer ? { bearer } : {}),
                 })),
+                ...(workload.gateway ? { gateway: workload.gateway as Partial<RouteSplit> } : {}),
                 ...(workload.smoke_origin ? { smokeOrigin: workload.smoke_origin } : {}),
                 ...(workload.metrics
                   ? {
@@ -377,6 +379,8 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
     if (value > longest) refuse([...at, 'break_glass'], `${what} may take at most ${longest / DAY} days`);
     return value;
   };
+  // What splits the traffic is a property of the environment: its rollbacks are split as its promotions are.
+  const provider = typeof environment.rollout === 'object' ? environment.rollout.provider : undefined;
   const rolloutFrom = (rollout: NonNullable<FileEnvironment['rollout']>, key: string): EnvironmentConfiguration['rollout'] => {
     const weights = rollout === 'direct' ? [100] : rollout.canary;
     if (weights.at(-1) !== 100 || weights.some((weight, index) => index > 0 && weight <= weights[index - 1]!)) {
@@ -384,6 +388,7 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
     }
     return {
       strategy: rollout === 'direct' ? 'direct' : 'canary',
+      ...(rollout !== 'direct' && (rollout.provider ?? provider) === 'gateway' ? { provider: 'gateway' } : {}),
       weights,
       bakeSeconds: rollout === 'direct' ? 0 : seconds(rollout.bake, 0, key),
       smoke: environment.smoke ?? true,

@@ -7,12 +7,14 @@ import {
   type EnvironmentConfiguration,
   environmentBefore,
   type RolloutConfiguration,
+  type WorkloadConfiguration,
 } from '../environment/configuration.ts';
 import type { EnvironmentRecord, Occupant } from '../environment/environment.ts';
 import { Refusal } from '../errors.ts';
 import type { ResolvedVersion } from '../registry/ports.ts';
 import { chooseRegistries } from '../registry/target.ts';
 import { environmentTag, latestTag } from '../registry/version.ts';
+import { routeSplitOf } from '../rollout/route.ts';
 import { contentHash, type Json } from './canonical-json.ts';
 import type { Plan, PlannedGate, RolloutPlan } from './plan.ts';
 import type { PromotionSpec } from './promotion.ts';
@@ -92,7 +94,7 @@ export function makePlan(facts: PlanFacts): Plan {
       ...(kind === 'promote' || environment?.current?.digest === version.digest ? [latestTag(to)] : []),
     ],
     // A repair changes what registries hold, never what runs.
-    rollout: kind === 'repair' ? NO_ROLLOUT : rolloutOf(target, artifact.workload?.name, target.rollout),
+    rollout: kind === 'repair' ? NO_ROLLOUT : rolloutOf(target, artifact.workload, target.rollout),
     rollbackTarget: kind === 'repair' ? null : (environment?.current?.digest ?? null),
     scheduledDate: spec.request.scheduledDate,
     policyHash: configuration.hash,
@@ -112,10 +114,15 @@ function refuseUnknownRepair({ version, to, repaired }: PlanFacts): void {
 }
 
 /** How the workload is moved: `how` is what the environment says of promotions or of rollbacks. */
-export function rolloutOf(environment: EnvironmentConfiguration, workload: string | undefined, how: RolloutConfiguration): RolloutPlan {
+export function rolloutOf(
+  environment: EnvironmentConfiguration,
+  workload: WorkloadConfiguration | undefined,
+  { provider, ...how }: RolloutConfiguration,
+): RolloutPlan {
   const { cluster, namespace } = environment;
   if (workload === undefined || cluster === undefined) return NO_ROLLOUT;
-  return { ...how, cluster, namespace, workload };
+  const traffic = provider === 'gateway' ? { traffic: routeSplitOf(workload) } : {};
+  return { ...how, cluster, namespace, workload: workload.name, ...traffic };
 }
 
 /** The gates by name, each bound to its definition. */

@@ -53,7 +53,7 @@ export function makeRollback(facts: RollbackFacts): { plan: Plan; spec: Promotio
     // The way back never waits for a copy that serves disaster recovery.
     registries: { source: environment.registries[0]!, targets: environment.registries, require: 'primary' },
     tags: [latestTag(name)],
-    rollout: rolloutOf(environment, artifact.workload?.name, rollout),
+    rollout: rolloutOf(environment, artifact.workload, rollout),
     // The way back of the way back.
     rollbackTarget: current.digest,
     scheduledDate: null,

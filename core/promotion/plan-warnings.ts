@@ -35,7 +35,7 @@ export function warningsOf(plan: Plan, spec: PromotionSpec, facts: WarningFacts)
 
 /** Whole pods only: `weight` percent of the replicas, rounded up, may be far from the weight. */
 function unreachableWeights(plan: Plan, replicas: number | undefined): string[] {
-  if (plan.rollout.strategy !== 'canary' || !replicas) return [];
+  if (plan.rollout.strategy !== 'canary' || plan.rollout.traffic || !replicas) return [];
   return plan.rollout.weights
     .filter((weight) => (weight * replicas) % 100 !== 0)
     .map((weight) => {

@@ -2,6 +2,7 @@
 import type { ApprovalStage } from '../approval/stage.ts';
 import type { GateType } from '../gate/gate.ts';
 import type { RequiredRegistries } from '../registry/target.ts';
+import type { RouteSplit } from '../rollout/route.ts';
 import { contentHash, type Json } from './canonical-json.ts';
 import type { PromotionKind } from './promotion.ts';
 
@@ -27,6 +28,8 @@ export interface RolloutPlan {
   cluster?: string;
   namespace?: string;
   workload?: string;
+  /** The Gateway API route that carries the weights of a canary; absent: the share of the pods is the share of the traffic. */
+  traffic?: RouteSplit;
 }
 
 /** Everything whose change must void an approval, and nothing else: gate results, times and prices are not part of it. */

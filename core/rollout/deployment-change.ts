@@ -1,9 +1,9 @@
 /**
- * How a Deployment may be written: under the fence of the environment's lock, under the resourceVersion that was read, and never over somebody
- * else's edit. Annotations of the Deployment (not of its pods) hold who wrote last and which generation that made.
+ * How a Deployment (or a route) may be written: under the fence of the environment's lock, under the resourceVersion that was read, and never over somebody
+ * else's edit. Annotations of the object (not of pods) hold who wrote last and which generation that made.
  */
 import { Fault } from '../errors.ts';
-import { type Deployment, type DeploymentPatch, imageOf, wantedReplicas } from './workload.ts';
+import { type Deployment, type DeploymentPatch, imageOf, type ObjectMeta, wantedReplicas } from './workload.ts';
 
 export const FENCE = 'greenlight.dev/fence';
 export const REQUEST = 'greenlight.dev/request';
@@ -40,58 +40,74 @@ export function decideDeployment(deployment: Deployment, wanted: WantedSpec, hol
       hint: 'name it in the catalog: workload.container',
     });
   }
-  checkFence(deployment, holder);
-  const ours = isOurs(deployment, holder);
   const isSo = image === wanted.image && wantedReplicas(deployment) === wanted.replicas;
-  if (ours && !back && metadata.annotations?.[WAY] === 'back') throw new Fault('LOCK_LOST', `the way back of ${metadata.name} has begun`);
-  if (ours && isSo && back) return { kind: 'is-so' };
-  if (ours) checkUnedited(deployment, holder);
-  if (ours && isSo) return { kind: 'is-so' };
-  const generation = (metadata.generation ?? 0) + (isSo ? 0 : 1);
-  const before = ours ? metadata.annotations?.[BEFORE] : image;
+  const annotations = notesOf(deployment, isSo, holder, back);
+  if (annotations === undefined) return { kind: 'is-so' };
+  const before = isOurs(deployment, holder) ? metadata.annotations?.[BEFORE] : image;
   return {
     kind: 'patch',
     patch: {
-      metadata: {
-        resourceVersion: metadata.resourceVersion,
-        annotations: {
-          [FENCE]: String(holder.fence),
-          [REQUEST]: holder.requestId,
-          [GENERATION]: String(generation),
-          [WAY]: back ? 'back' : 'forward',
-          [BEFORE]: before ?? image,
-        },
-      },
+      metadata: { resourceVersion: metadata.resourceVersion, annotations: { ...annotations, [BEFORE]: before ?? image } },
       spec: { replicas: wanted.replicas, template: { spec: { containers: [{ name: wanted.container, image: wanted.image }] } } },
     },
   };
 }
 
+/** What has fences and generations: Deployments and routes. */
+export interface Written {
+  kind?: string;
+  metadata: ObjectMeta;
+}
+
+/**
+ * Annotations that a write of the object carries; undefined when it is as wanted and ours already. `isSo`: its spec is as wanted, so a write does not
+ * count up its generation. Throws as `decideDeployment` does.
+ */
+export function notesOf(object: Written, isSo: boolean, holder: Holder, back: boolean): Record<string, string> | undefined {
+  const { metadata } = object;
+  checkFence(object, holder);
+  const ours = isOurs(object, holder);
+  if (ours && !back && metadata.annotations?.[WAY] === 'back') throw new Fault('LOCK_LOST', `the way back of ${metadata.name} has begun`);
+  if (ours && isSo && back) return undefined;
+  if (ours) checkUnedited(object, holder);
+  if (ours && isSo) return undefined;
+  return {
+    [FENCE]: String(holder.fence),
+    [REQUEST]: holder.requestId,
+    [GENERATION]: String((metadata.generation ?? 0) + (isSo ? 0 : 1)),
+    [WAY]: back ? 'back' : 'forward',
+  };
+}
+
 /** The fence of whoever wrote last must not be above ours: a run that lost its lock and does not know it yet must not write. */
-export function checkFence(deployment: Deployment, holder: Holder): void {
-  const fence = Number(deployment.metadata.annotations?.[FENCE] ?? 0);
-  // Annotations can be written by whoever may edit the Deployment: what is no number is an edit like any other.
+export function checkFence(object: Written, holder: Holder): void {
+  const fence = Number(object.metadata.annotations?.[FENCE] ?? 0);
+  // Annotations can be written by whoever may edit the object: what is no number is an edit like any other.
   if (Number.isFinite(fence) && fence <= holder.fence) return;
-  throw new Fault('LOCK_LOST', `Deployment ${deployment.metadata.name} was written under a later fence`, {
-    hint: `if the state table was made anew, remove the annotation ${FENCE} from the Deployment`,
+  throw new Fault('LOCK_LOST', `${nameOf(object)} was written under a later fence`, {
+    hint: `if the state table was made anew, remove the annotation ${FENCE} from it`,
   });
 }
 
-/** Has this holder written the Deployment already? */
-export function isOurs(deployment: Deployment, holder: Holder): boolean {
-  const annotations = deployment.metadata.annotations ?? {};
+/** Has this holder written the object already? */
+export function isOurs(object: Written, holder: Holder): boolean {
+  const annotations = object.metadata.annotations ?? {};
   return annotations[FENCE] === String(holder.fence) && annotations[REQUEST] === holder.requestId;
 }
 
 /** Throws CLUSTER_CONFLICT when the spec is not as our last write left it. */
-export function checkUnedited(deployment: Deployment, holder: Holder): void {
-  const { metadata } = deployment;
-  if (!isOurs(deployment, holder) || metadata.annotations?.[GENERATION] === String(metadata.generation ?? 0)) return;
-  throw conflict(deployment);
+export function checkUnedited(object: Written, holder: Holder): void {
+  const { metadata } = object;
+  if (!isOurs(object, holder) || metadata.annotations?.[GENERATION] === String(metadata.generation ?? 0)) return;
+  throw conflict(object);
 }
 
-export function conflict(deployment: Deployment): Fault {
-  return new Fault('CLUSTER_CONFLICT', `somebody else changed Deployment ${deployment.metadata.name} during the rollout`, {
-    hint: 'nothing was overwritten: look at both Deployments, then start a new promotion or restore the old image by hand',
+export function conflict(object: Written): Fault {
+  return new Fault('CLUSTER_CONFLICT', `somebody else changed ${nameOf(object)} during the rollout`, {
+    hint: 'nothing was overwritten: look at both Deployments and the route, then start a new promotion or restore the old version by hand',
   });
+}
+
+function nameOf({ kind = 'Deployment', metadata }: Written): string {
+  return `${kind} ${metadata.name}`;
 }

@@ -1,6 +1,7 @@
 /** What the rollout needs of the world. */
 import type { ClusterConfiguration, MetricCheck, SmokeCheck } from '../environment/configuration.ts';
 import type { MetricAnswer } from './metric.ts';
+import type { Gateway, HttpRoute, RoutePatch } from './route.ts';
 import type { SmokeAnswer } from './smoke.ts';
 import type { Deployment, DeploymentPatch, Pod, Service } from './workload.ts';
 
@@ -14,6 +15,10 @@ export interface Cluster {
   patchDeployment(namespace: string, name: string, patch: DeploymentPatch): Promise<Deployment | undefined>;
   /** Deployments that have the label, whatever its value. */
   labelled(namespace: string, label: string): Promise<Deployment[]>;
+  httpRoute(namespace: string, name: string): Promise<HttpRoute>;
+  /** JSON merge patch under the resourceVersion that it names. Undefined when the route has changed since it was read (409). */
+  patchHttpRoute(namespace: string, name: string, patch: RoutePatch): Promise<HttpRoute | undefined>;
+  gateway(namespace: string, name: string): Promise<Gateway>;
   service(namespace: string, name: string): Promise<Service>;
   /** Pods that have all these labels. */
   pods(namespace: string, labels: Record<string, string>): Promise<Pod[]>;

@@ -1,6 +1,6 @@
 /** What the rollout reads of the Kubernetes API: the members of `apps/v1` and `v1` objects that it uses, as the API spells them. */
 
-interface ObjectMeta {
+export interface ObjectMeta {
   name: string;
   namespace?: string;
   resourceVersion: string;
@@ -16,6 +16,7 @@ interface Container {
 }
 
 export interface Deployment {
+  kind?: string;
   metadata: ObjectMeta;
   spec: {
     replicas?: number;

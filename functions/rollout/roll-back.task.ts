@@ -11,6 +11,7 @@ import { abortedSteps } from '../../core/rollout/step.ts';
 import { imageToRestore } from '../../core/rollout/way-back.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
 import { type CaughtFailure, readFailure } from '../promotion/read-failure.ts';
+import { awaitAccepted, restoreRoute } from './move-route.ts';
 import { awaitReady, look, moveDeployment } from './move-workload.ts';
 import { approvedPlan, holdingLock, type Place, placeOf, type RolloutWorld } from './rollout-world.ts';
 import { runSmoke } from './run-smoke.ts';
@@ -72,18 +73,23 @@ async function begin(world: RolloutWorld, promotion: Promotion, caught: CaughtFa
  * healthy never blocks the way: the canary is removed all the same. Answers why stable is not healthy, or undefined.
  */
 async function restore(world: RolloutWorld, place: Place, plan: Plan): Promise<string | undefined> {
-  const { cluster, namespace, workload, holder, stable, canary } = place;
+  const { cluster, namespace, workload, holder, stable, canary, traffic } = place;
+  // The quickest part first: behind a route stable has its full strength, at least until the last weight.
+  const lost = traffic && (await restoreRoute(place, traffic));
   const image = imageToRestore(await cluster.deployment(namespace, stable), workload.container, plan, holder);
   if (image === undefined) throw new Fault('CLUSTER_REFUSED', `Deployment ${stable} has no container ${workload.container}`);
   await moveDeployment(place, stable, { image, replicas: workload.replicas, back: true });
   const wanted = { image, digest: digestOf(image), replicas: workload.replicas };
   const { readiness } = await awaitReady(world.stopwatch, STABLE_SECONDS, () => look(place, stable, wanted, true));
   if (plan.rollout.strategy === 'canary') {
+    // A canary that a Gateway still sends to must not go; one that never takes the route must not keep it for ever.
+    if (traffic && lost === undefined) await awaitAccepted(world.stopwatch, CANARY_SECONDS, place, traffic);
     const before = imageToRestore(await cluster.deployment(namespace, canary), workload.container, plan, holder) ?? image;
     await moveDeployment(place, canary, { image: before, replicas: 0, back: true });
     await awaitReady(world.stopwatch, CANARY_SECONDS, () => look(place, canary, { image: before, digest: undefined, replicas: 0 }, true));
   }
   if (readiness.state === 'failed') return readiness.message;
+  if (lost !== undefined) return lost;
   return smokeOfStable(world, place);
 }
 

@@ -13,6 +13,7 @@ import type { Clock, PromotionStore } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { Holder } from '../../core/rollout/deployment-change.ts';
 import type { Cluster, ConnectCluster, MetricSource, SmokeProbe, Stopwatch } from '../../core/rollout/ports.ts';
+import type { RouteSplit } from '../../core/rollout/route.ts';
 
 export interface RolloutWorld {
   promotions: Pick<PromotionStore, 'head' | 'plan' | 'commit'>;
@@ -33,6 +34,8 @@ export interface Place {
   holder: Holder;
   stable: string;
   canary: string;
+  /** Absent: the share of the pods is the share of the traffic. */
+  traffic?: RouteSplit;
 }
 
 /** The stored plan, if it is the approved one. Everything a rollout does comes from it. */
@@ -68,6 +71,7 @@ export async function placeOf(world: RolloutWorld, plan: Plan, holder: Holder): 
     holder,
     stable: `${workload.name}-stable`,
     canary: `${workload.name}-canary`,
+    ...(plan.rollout.traffic ? { traffic: plan.rollout.traffic } : {}),
   };
 }
 

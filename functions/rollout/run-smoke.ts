@@ -1,6 +1,7 @@
 /** Runs the smoke checks of a workload through its own front door, often enough to meet the pods of the new version. */
 import type { SmokeCheck } from '../../core/environment/configuration.ts';
 import type { SmokeProbe } from '../../core/rollout/ports.ts';
+import { gatewayOf, originOfRoute } from '../../core/rollout/route.ts';
 import { judgeSmoke, lostAllowed, requestsFor } from '../../core/rollout/smoke.ts';
 import type { Service } from '../../core/rollout/workload.ts';
 import type { Place } from './rollout-world.ts';
@@ -13,7 +14,7 @@ export async function runSmoke(place: Place, probe: SmokeProbe, weight: number):
   const { smoke } = place.workload;
   if (smoke.length === 0) return undefined;
   const origin = await smokeOrigin(place);
-  if (origin === undefined) return `Service ${place.workload.name} has no load balancer address yet`;
+  if (origin === undefined) return `${place.traffic ? 'the Gateway' : `Service ${place.workload.name}`} has no load balancer address yet`;
   // One check after the other: mixed, a load balancer that takes pods in turn would meet the same check with the same pods.
   for (const check of smoke) {
     const reason = await runCheck(probe, origin, check, requestsFor(weight));
@@ -38,8 +39,13 @@ async function runCheck(probe: SmokeProbe, origin: string, check: SmokeCheck, re
   return failure;
 }
 
-async function smokeOrigin({ cluster, namespace, workload }: Place): Promise<string | undefined> {
+async function smokeOrigin({ cluster, namespace, workload, traffic }: Place): Promise<string | undefined> {
   if (workload.smokeOrigin !== undefined) return workload.smokeOrigin.replace(/\/+$/, '');
+  if (traffic) {
+    const route = await cluster.httpRoute(namespace, traffic.route);
+    const parent = gatewayOf(route);
+    return parent && originOfRoute(route, await cluster.gateway(parent.namespace ?? namespace, parent.name));
+  }
   return originOf(await cluster.service(namespace, workload.name));
 }
 

@@ -19,6 +19,7 @@ import type { SignatureGate } from '../../core/gate/definition.ts';
 import type { Clock } from '../../core/promotion/ports.ts';
 import { digestOf, runningDigest } from '../../core/rollout/image.ts';
 import type { ConnectCluster } from '../../core/rollout/ports.ts';
+import { canaryShare, routeSplitOf } from '../../core/rollout/route.ts';
 import { imageOf, isReady, wantedReplicas } from '../../core/rollout/workload.ts';
 import { log } from '../kit/log.ts';
 
@@ -144,7 +145,10 @@ async function lookAtDrift(
       .filter((digest): digest is string => digest !== undefined);
     const canary = await api.deployment(environment.namespace, `${workload.name}-canary`).then(wantedReplicas, () => 0);
     const digests = [...new Set([...(wanted === undefined ? [] : [wanted]), ...running])];
-    return driftOf(record.current!.digest, { running: digests, canary }, before, at);
+    // A route that still sends to the canary is a canary that no promotion owns, whether pods are behind it or not.
+    const split = environment.rollout.provider === 'gateway' ? routeSplitOf(workload) : undefined;
+    const share = split === undefined ? 0 : canaryShare(await api.httpRoute(environment.namespace, split.route), split);
+    return driftOf(record.current!.digest, { running: digests, canary: share === 0 ? canary : Math.max(1, canary) }, before, at);
   } catch (error) {
     return { status: 'unknown', why: messageOf(error) };
   }

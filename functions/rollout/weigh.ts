@@ -4,8 +4,10 @@ import type { Plan } from '../../core/promotion/plan.ts';
 import { withDigest } from '../../core/rollout/image.ts';
 import { fillQuery, judgeMetric } from '../../core/rollout/metric.ts';
 import { achievedWeight, splitOf } from '../../core/rollout/replicas.ts';
+import { canaryShare, checkRoute } from '../../core/rollout/route.ts';
 import type { StepMeasure } from '../../core/rollout/step.ts';
 import { imageOf, isReady } from '../../core/rollout/workload.ts';
+import { awaitAccepted, lookAtRoute, moveRoute } from './move-route.ts';
 import { awaitReady, look, moveDeployment, type Seen } from './move-workload.ts';
 import type { Place, RolloutWorld } from './rollout-world.ts';
 import { runSmoke } from './run-smoke.ts';
@@ -35,16 +37,21 @@ export async function reachWeight(moving: Moving, weight: number, seconds: numbe
   const split = splitOf(weight, place.workload.replicas);
   const end = world.stopwatch.nowMs() + seconds * 1000;
   const left = () => Math.max(0, (end - world.stopwatch.nowMs()) / 1000);
+  if (place.traffic) checkRoute(await lookAtRoute(place, place.traffic), place.traffic);
   if (weight < 100) {
     await moveDeployment(place, place.canary, { image, replicas: split.canary });
     await becomeReady(moving, place.canary, image, split.canary, left());
     const stable = await place.cluster.deployment(place.namespace, place.stable);
     const stableImage = imageOf(stable, place.workload.container) ?? image;
-    await moveDeployment(place, place.stable, { image: stableImage, replicas: split.stable });
-    await becomeReady(moving, place.stable, stableImage, split.stable, left(), false);
+    // Behind a route stable keeps its full strength, so that going back is a matter of weights; written all the same, for its fence.
+    const stableReplicas = place.traffic ? place.workload.replicas : split.stable;
+    await moveDeployment(place, place.stable, { image: stableImage, replicas: stableReplicas });
+    await becomeReady(moving, place.stable, stableImage, stableReplicas, left(), false);
+    await weighRoute(moving, weight, left());
   } else {
     await moveDeployment(place, place.stable, { image, replicas: split.stable });
     await becomeReady(moving, place.stable, image, split.stable, left());
+    await weighRoute(moving, 0, left());
     if (moving.plan.rollout.strategy === 'canary') {
       const canary = await place.cluster.deployment(place.namespace, place.canary);
       const canaryImage = imageOf(canary, place.workload.container) ?? image;
@@ -53,6 +60,14 @@ export async function reachWeight(moving: Moving, weight: number, seconds: numbe
     }
   }
   return measureAndSmoke(moving, weight, image);
+}
+
+/** The route sends `canaryWeight` percent to the canary, and every Gateway has taken that. */
+async function weighRoute({ world, place }: Moving, canaryWeight: number, seconds: number): Promise<void> {
+  if (!place.traffic) return;
+  await moveRoute(place, place.traffic, canaryWeight);
+  const reason = await awaitAccepted(world.stopwatch, seconds, place, place.traffic, () => refuseAborted(world, place));
+  if (reason !== undefined) throw new RolloutFailure('ROLLOUT_TIMEOUT', `not taken after ${Math.round(seconds)} s: ${reason}`);
 }
 
 /** Looks at a weight again after its bake: nothing restarted, nothing edited, the checks still pass. */
@@ -113,18 +128,27 @@ async function refuseAborted({ promotions }: RolloutWorld, { holder }: Place): P
 }
 
 async function measureAndSmoke(moving: Moving, weight: number, image: string): Promise<StepMeasure> {
-  const { place, plan, world } = moving;
+  const { place, world } = moving;
   const split = splitOf(weight, place.workload.replicas);
   const name = weight < 100 ? place.canary : place.stable;
   const replicas = weight < 100 ? split.canary : split.stable;
   // Ready already: a moment's grace for a look that meets a pod in the middle of its probe.
   const updated = await becomeReady(moving, name, image, replicas, 5);
-  const other = plan.rollout.strategy === 'direct' ? [] : await otherPods(place, weight < 100 ? place.stable : place.canary);
-  const ready = (pods: Seen['pods']) => pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && isReady(pod)).length;
-  const achieved = achievedWeight({ updated: ready(updated.pods), other: ready(other) });
+  const achieved = await achievedShare(moving, weight, updated.pods);
   const reason = await runSmoke(place, world.probe, achieved);
   if (reason !== undefined) throw new RolloutFailure('SMOKE_FAILED', reason);
   return { achievedWeight: achieved, restarts: updated.readiness.state === 'ready' ? updated.readiness.restarts : 0 };
+}
+
+/** What a route says it sends where counts; otherwise a Service shares by pods. */
+async function achievedShare({ place, plan }: Moving, weight: number, updated: Seen['pods']): Promise<number> {
+  if (place.traffic) {
+    const share = canaryShare(await lookAtRoute(place, place.traffic), place.traffic);
+    return weight < 100 ? share : 100 - share;
+  }
+  const other = plan.rollout.strategy === 'direct' ? [] : await otherPods(place, weight < 100 ? place.stable : place.canary);
+  const ready = (pods: Seen['pods']) => pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && isReady(pod)).length;
+  return achievedWeight({ updated: ready(updated), other: ready(other) });
 }
 
 async function otherPods(place: Place, name: string): Promise<Seen['pods']> {

@@ -21,6 +21,12 @@ export function bootstrapObjects(): Draft[] {
       metadata: { name },
     })),
     node(),
+    {
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'GatewayClass',
+      metadata: { name: 'local' },
+      spec: { controllerName: 'local-cloud/gateway' },
+    },
     clusterRole('cluster-admin', [
       { apiGroups: ['*'], resources: ['*'], verbs: ['*'] },
       { nonResourceURLs: ['*'], verbs: ['*'] },
@@ -105,6 +111,7 @@ function workloadRules(verbs: string[]): object[] {
     { apiGroups: [''], resources: ['namespaces'], verbs: READ },
     { apiGroups: ['apps'], resources: APPS, verbs },
     { apiGroups: ['networking.k8s.io'], resources: ['ingresses'], verbs },
+    { apiGroups: ['gateway.networking.k8s.io'], resources: ['gateways', 'httproutes'], verbs },
     { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: READ },
     { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs },
   ];

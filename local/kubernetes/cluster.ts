@@ -11,6 +11,7 @@ import { bootstrapObjects, nodeStatus } from './bootstrap-objects.ts';
 import { DeploymentController } from './controllers/deployment-controller.ts';
 import { EndpointsController } from './controllers/endpoints-controller.ts';
 import { GarbageCollector } from './controllers/garbage-collector.ts';
+import { GatewayController } from './controllers/gateway-controller.ts';
 import { LoadBalancers } from './controllers/load-balancer.ts';
 import { ReplicaSetController } from './controllers/replica-set-controller.ts';
 import { type KubeObject, kubeTime } from './kube-object.ts';
@@ -65,12 +66,9 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
     new GarbageCollector(api, onError),
     node,
   ];
-  const balancers = new LoadBalancers({
-    api,
-    listeners,
-    serve: (pod, port, request, response) => node.serve(pod, port, request, response),
-    onError,
-  });
+  const serve: NodeAgent['serve'] = (pod, port, request, response) => node.serve(pod, port, request, response);
+  const balancers = new LoadBalancers({ api, listeners, serve, onError });
+  const gateways = new GatewayController({ api, listeners, serve, onError });
   ensure(api, bootstrapObjects());
   const listening = await listeners.listen(`kubernetes-${options.name}`, (request, response) => void server.handle(request, response), {
     tls: options.tls,
@@ -82,11 +80,13 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
       applyManifests(api, options.manifests ?? []);
       for (const controller of controllers) controller.start();
       await balancers.settle();
+      await gateways.settle();
     },
     apps: () => balancers.addresses(),
     async close() {
       for (const controller of controllers) controller.close();
       await balancers.close();
+      await gateways.close();
       listening.server.close();
       listening.server.closeAllConnections();
       store.close();

@@ -3,6 +3,7 @@
  * The models lack the list merge keys (`x-kubernetes-patch-merge-key`); those stand here.
  */
 import * as client from '@kubernetes/client-node';
+import { GATEWAY_MODELS } from './gateway-models.ts';
 
 export interface FieldType {
   /** `object`: fields of a named model; `map`: free keys; `list`; `any`: anything; else a scalar. */
@@ -27,11 +28,25 @@ const fieldsByModel = new Map<string, Map<string, FieldType>>();
 export function fieldsOf(model: string): Map<string, FieldType> | undefined {
   const known = fieldsByModel.get(model);
   if (known) return known;
+  const custom = GATEWAY_MODELS[model];
+  if (custom !== undefined) {
+    const fields = new Map(custom.split(' ').map((field) => [field.split(':')[0]!, customType(field.split(':')[1]!)]));
+    fieldsByModel.set(model, fields);
+    return fields;
+  }
   const attributes = (client as unknown as Record<string, { attributeTypeMap?: Attribute[] } | undefined>)[model]?.attributeTypeMap;
   if (!attributes) return undefined;
   const fields = new Map(attributes.map((attribute) => [attribute.baseName, fieldType(attribute.type, attribute.format)]));
   fieldsByModel.set(model, fields);
   return fields;
+}
+
+function customType(type: string): FieldType {
+  if (type.startsWith('[]')) return { form: 'list', of: customType(type.slice(2)) };
+  if (type.startsWith('{}')) return { form: 'map', of: customType(type.slice(2)) };
+  if (type === 'int32' || type === 'int64') return { form: 'number', format: type };
+  if (type === 'string') return { form: 'string', format: '' };
+  return { form: 'object', model: type };
 }
 
 function fieldType(type: string, format: string): FieldType {
@@ -76,6 +91,12 @@ const MERGE_KEYS: Record<string, string[]> = {
   'V1NodeStatus.addresses': ['type'],
   'V1NodeSpec.podCIDRs': [],
   'V1ServiceAccount.secrets': ['name'],
+  'GatewaySpec.listeners': ['name'],
+  'GatewayStatus.listeners': ['name'],
+  'GatewayStatus.conditions': ['type'],
+  'GatewayListenerStatus.conditions': ['type'],
+  'GatewayClassStatus.conditions': ['type'],
+  'HTTPRouteParentStatus.conditions': ['type'],
 };
 
 /** Merge keys of a list field; undefined: the list is one value and is replaced as a whole. */

@@ -12,6 +12,8 @@ export interface ResourceKind {
   subresources: ('status' | 'scale')[];
   /** True where the API counts `metadata.generation` on changes of the spec. */
   generation: boolean;
+  /** A custom resource: it takes no strategic merge patch, and wrong types in it are 422 instead of 400. */
+  custom: boolean;
   /** False for review kinds, which are answered and not kept. */
   stored: boolean;
   inAll: boolean;
@@ -32,6 +34,7 @@ function kind(group: string, version: string, name: string, plural: string, opti
     shortNames: [],
     subresources: [],
     generation: false,
+    custom: false,
     stored: true,
     inAll: false,
     schema: `V1${name}`,
@@ -100,6 +103,20 @@ export const INGRESSES = kind('networking.k8s.io', 'v1', 'Ingress', 'ingresses',
 export const LEASES = kind('coordination.k8s.io', 'v1', 'Lease', 'leases');
 export const ENDPOINT_SLICES = kind('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices');
 
+const GATEWAY = { custom: true, generation: true, subresources: ['status'] as ['status'] };
+export const GATEWAY_CLASSES = kind('gateway.networking.k8s.io', 'v1', 'GatewayClass', 'gatewayclasses', {
+  ...GATEWAY,
+  ...CLUSTER,
+  shortNames: ['gc'],
+  schema: 'GatewayClass',
+});
+export const GATEWAYS = kind('gateway.networking.k8s.io', 'v1', 'Gateway', 'gateways', {
+  ...GATEWAY,
+  shortNames: ['gtw'],
+  schema: 'Gateway',
+});
+export const HTTP_ROUTES = kind('gateway.networking.k8s.io', 'v1', 'HTTPRoute', 'httproutes', { ...GATEWAY, schema: 'HTTPRoute' });
+
 export const RESOURCE_KINDS: readonly ResourceKind[] = [
   NAMESPACES,
   PODS,
@@ -121,6 +138,9 @@ export const RESOURCE_KINDS: readonly ResourceKind[] = [
   INGRESSES,
   LEASES,
   ENDPOINT_SLICES,
+  GATEWAY_CLASSES,
+  GATEWAYS,
+  HTTP_ROUTES,
 ];
 
 /** `apps/v1`, or `v1` for the core group. */

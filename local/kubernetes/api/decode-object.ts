@@ -1,5 +1,5 @@
 /** Checks what a client sent against the schema: wrong types are refused, unknown fields are dropped and reported, as the real decoder does. */
-import { badRequest } from '../kube-error.ts';
+import { badRequest, invalid } from '../kube-error.ts';
 import type { Fields, KubeObject } from '../kube-object.ts';
 import { type FieldType, fieldsOf } from '../object-schema.ts';
 import { groupVersion, type ResourceKind } from '../resource-kinds.ts';
@@ -98,6 +98,11 @@ function isRecord(value: unknown): value is Fields {
 
 function wrongType(walk: Walk, value: unknown, path: string, model: string, wanted: string) {
   const { kind } = walk;
+  if (kind.custom) {
+    const type = { list: 'array', map: 'object', bool: 'boolean', int32: 'integer', int64: 'integer' }[wanted] ?? wanted;
+    const message = `Invalid value: "${typeof value}": ${path} in body must be of type ${/^[A-Z]/.test(type) ? 'object' : type}: "${typeof value}"`;
+    return invalid(kind, '', [{ reason: 'FieldValueTypeInvalid', message, field: path }]);
+  }
   const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
   const field = `${model.replace(/^(Core)?V\d(alpha\d|beta\d)?/, '')}.${path}`;
   return badRequest(

@@ -31,6 +31,13 @@ const DEFAULTS: Record<string, (object: KubeObject) => void> = {
     for (const rule of (object.spec?.rules ?? []) as Fields[])
       for (const path of rule.http?.paths ?? []) path.pathType ??= 'ImplementationSpecific';
   },
+  HTTPRoute: (object) => defaultRoute(specOf(object)),
+  Gateway: (object) => {
+    for (const listener of (object.spec?.listeners ?? []) as Fields[]) {
+      listener.allowedRoutes ??= {};
+      listener.allowedRoutes.namespaces = { from: 'Same', ...listener.allowedRoutes.namespaces };
+    }
+  },
   RoleBinding: defaultBinding,
   ClusterRoleBinding: defaultBinding,
 };
@@ -45,6 +52,24 @@ function defaultBinding(object: KubeObject): void {
   ref.apiGroup ||= 'rbac.authorization.k8s.io';
   for (const subject of (object.subjects ?? []) as Fields[]) {
     subject.apiGroup ||= subject.kind === 'ServiceAccount' ? undefined : 'rbac.authorization.k8s.io';
+  }
+}
+
+/** Defaults of the custom resource's schema. */
+function defaultRoute(spec: Fields): void {
+  for (const parent of (spec.parentRefs ?? []) as Fields[]) {
+    parent.group ??= 'gateway.networking.k8s.io';
+    parent.kind ??= 'Gateway';
+  }
+  spec.rules ??= [{}];
+  for (const rule of spec.rules as Fields[]) {
+    rule.matches ??= [{}];
+    for (const match of rule.matches as Fields[]) match.path = { type: 'PathPrefix', value: '/', ...match.path };
+    for (const ref of (rule.backendRefs ?? []) as Fields[]) {
+      ref.group ??= '';
+      ref.kind ??= 'Service';
+      ref.weight ??= 1;
+    }
   }
 }
 

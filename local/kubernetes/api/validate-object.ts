@@ -4,6 +4,7 @@ import { type Fields, type KubeObject, sameJson } from '../kube-object.ts';
 import type { ResourceKind } from '../resource-kinds.ts';
 import { matchLabelSelector } from '../selectors.ts';
 import { LABEL, LABEL_MESSAGE, Problems } from './field-problems.ts';
+import { validateGateway, validateRoute } from './validate-gateway.ts';
 import { validatePodSpec, validatePodUpdate } from './validate-pod-spec.ts';
 
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -75,6 +76,8 @@ const KINDS: Record<string, (problems: Problems, object: KubeObject, before?: Ku
     if (before) validatePodUpdate(problems, object, before);
   },
   Service: validateService,
+  HTTPRoute: validateRoute,
+  Gateway: validateGateway,
   ConfigMap: (problems, object, before) => {
     if (!before?.immutable) return;
     if (!object.immutable) problems.forbidden('immutable', 'field is immutable when `immutable` is set');

@@ -34,6 +34,9 @@ const PATCH_TYPES = [
   'application/apply-patch+yaml',
 ];
 
+/** Custom resources have no struct tags that a strategic merge could follow. */
+const CUSTOM_PATCH_TYPES = PATCH_TYPES.filter((type) => !type.includes('strategic'));
+
 /** Creates, replaces or patches. Every error is a `KubeError`. */
 export function write(context: WriteContext): Written {
   const { info } = context;
@@ -59,6 +62,7 @@ function patch(context: WriteContext, before: KubeObject | undefined): Written {
   const { info, body } = context;
   if (body.contentType === 'application/apply-patch+yaml') return apply(context, before);
   if (!before) throw notFound(info.resource, info.name!);
+  if (info.resource.custom && body.contentType === 'application/strategic-merge-patch+json') throw unsupportedPatch(CUSTOM_PATCH_TYPES);
   const patched = patchValue(info.resource.schema, before, body);
   return save(context, decode(context, patched));
 }
@@ -153,8 +157,8 @@ function options({ query, userAgent, info }: WriteContext): WriteOptions {
   };
 }
 
-function unsupportedPatch(): KubeError {
-  const list = PATCH_TYPES.join(', ');
+function unsupportedPatch(types = PATCH_TYPES): KubeError {
+  const list = types.join(', ');
   return new KubeError(
     415,
     'UnsupportedMediaType',

@@ -14,7 +14,17 @@ import { createEks, type Eks } from '../../../local/eks/eks.ts';
 import { Kernel } from '../../../local/kernel.ts';
 import { createSts } from '../../../local/sts/sts.ts';
 
-const FILES = ['namespace', 'resource-quota', 'access-role', 'service', 'stable-deployment', 'canary-deployment', 'ingress'];
+const FILES = [
+  'namespace',
+  'resource-quota',
+  'access-role',
+  'service',
+  'stable-deployment',
+  'canary-deployment',
+  'ingress',
+  'gateway',
+  'http-route',
+];
 const manifests = FILES.flatMap((name) =>
   parseAllDocuments(readFileSync(join(import.meta.dirname, `../../../kubernetes/production/${name}.yaml`), 'utf8')).map(
     (document) => document.toJS() as object,
@@ -106,9 +116,20 @@ it('C64: the role of the access entry may do what a rollout does, and nothing el
   expect(await cluster.patchDeployment('prod', 'payment-api-stable', patch)).toBeUndefined();
   expect((await cluster.service('prod', 'payment-api')).spec.ports?.[0]?.port).toBe(80);
   expect(await cluster.pods('prod', { app: 'none' })).toEqual([]);
+  const route = await cluster.httpRoute('prod', 'payment-api');
+  const { spec, metadata } = route;
+  const rules = spec.rules!.map((rule) => ({ ...rule, backendRefs: rule.backendRefs!.map((ref, index) => ({ ...ref, weight: index })) }));
+  const weighed = {
+    metadata: { resourceVersion: metadata.resourceVersion, annotations: { 'greenlight.dev/fence': '1' } },
+    spec: { rules },
+  };
+  expect(await cluster.patchHttpRoute('prod', 'payment-api', weighed)).toMatchObject({ metadata: { generation: 2 } });
+  expect(await cluster.patchHttpRoute('prod', 'payment-api', weighed)).toBeUndefined();
+  expect((await cluster.gateway('prod', 'front')).spec.listeners?.[0]?.port).toBe(443);
   const refused = expect.objectContaining({ name: 'CLUSTER_REFUSED' });
   await expect(cluster.deployment('prod', 'other-stable')).rejects.toEqual(refused);
   await expect(cluster.service('prod', 'other')).rejects.toEqual(refused);
+  await expect(cluster.httpRoute('prod', 'other')).rejects.toEqual(refused);
   await expect(cluster.pods('kube-system', { app: 'x' })).rejects.toEqual(refused);
   await expect(cluster.pods('prod', {})).rejects.toEqual(refused);
 });

@@ -273,6 +273,7 @@ describe('the way back on request', () => {
     const own = of('approval_teams: [security], approval_timeout: 1h, gates: [], rollout: { canary: [50, 100], bake: 10s }', all).rollback;
     expect(own).toMatchObject({ approvals: [{ rules: [{ team: 'security' }] }], gates: [], approvalTimeoutSeconds: 3_600 });
     expect(own.rollout).toMatchObject({ strategy: 'canary', weights: [50, 100], bakeSeconds: 10 });
+    expect(own.rollout.provider).toBeUndefined();
   });
 
   it('needs nobody only where the file says so, and says what that means for production', () => {

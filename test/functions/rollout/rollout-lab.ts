@@ -1,4 +1,5 @@
 /** A promotion in front of a real (local) cluster with the demo's workload: state in memory, everything else as it runs. */
+import { type AddressInfo, createServer } from 'node:net';
 import { vi } from 'vitest';
 import { clusterAt } from '../../../adapters/rollout/cluster.ts';
 import { smokeProbe } from '../../../adapters/rollout/smoke-probe.ts';
@@ -11,6 +12,7 @@ import { VersionConflict } from '../../../core/promotion/ports.ts';
 import type { Promotion } from '../../../core/promotion/promotion.ts';
 import type { MetricAnswer } from '../../../core/rollout/metric.ts';
 import type { Cluster } from '../../../core/rollout/ports.ts';
+import { routeSplitOf } from '../../../core/rollout/route.ts';
 import type { NextStep } from '../../../functions/kit/task.ts';
 import { rollBack } from '../../../functions/rollout/roll-back.task.ts';
 import { rollOut } from '../../../functions/rollout/roll-out.task.ts';
@@ -47,6 +49,9 @@ export interface LabOptions {
   strategy?: 'direct' | 'canary';
   /** Digest of the plan; absent: what runs. */
   rollbackTarget?: string | null;
+  /** A Gateway and an HTTPRoute split the traffic, and what is changed of the route before it is created. */
+  gateway?: boolean;
+  editRoute?: (route: Fields) => void;
   /** What a metrics service is asked after each bake, and what it answers. */
   metrics?: MetricCheck[];
   measured?: (query: string) => MetricAnswer;
@@ -73,6 +78,10 @@ export interface Lab {
   editByHand(name: string, spec: Fields): Promise<void>;
   /** Fewest ready pods that were seen by a poll every few milliseconds. */
   fewestReady(): number;
+  /** The route as it is now, and its weights by Service. */
+  route(): Promise<Fields>;
+  weights(): Promise<Record<string, number>>;
+  patchRoute(patch: Fields): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -99,7 +108,9 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     cluster: 'demo',
     namespace: 'prod',
     workload: 'payment-api',
+    ...(options.gateway ? { traffic: routeSplitOf({ name: 'payment-api' }) } : {}),
   });
+  const front = options.gateway ? await setUpGateway(cluster, options.editRoute) : undefined;
   let head = makeHead(plan);
   let seconds = 0;
   const commits: PromotionChange[] = [];
@@ -145,7 +156,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     metrics: async (_check, query) => options.measured?.(query) ?? { kind: 'none', reason: 'nobody measures here' },
     stopwatch: { nowMs: () => performance.now(), sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 30))) },
   };
-  const origin = await until(async () => cluster.eks.apps()['prod/payment-api']);
+  const origin = front ?? (await until(async () => cluster.eks.apps()['prod/payment-api']));
   process.env['ALLOWED_ORIGINS'] = origin;
 
   let fewest = Number.POSITIVE_INFINITY;
@@ -195,6 +206,15 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
       if (answer.status !== 200) throw new Error(JSON.stringify(answer.body));
     },
     fewestReady: () => fewest,
+    route: async () => (await cluster.call('GET', ROUTE)).body,
+    async weights() {
+      const { body } = await cluster.call('GET', ROUTE);
+      return Object.fromEntries((body.spec.rules[0].backendRefs as Fields[]).map(({ name, weight }) => [name, weight]));
+    },
+    async patchRoute(patch) {
+      const answer = await cluster.call('PATCH', ROUTE, patch, { contentType: 'application/merge-patch+json' });
+      if (answer.status !== 200) throw new Error(JSON.stringify(answer.body));
+    },
     async close() {
       clearInterval(watcher);
       await cluster.dispose();
@@ -215,6 +235,53 @@ async function setUp(cluster: TestCluster, image: string): Promise<void> {
   await create(DEPLOYMENTS, deployment('payment-api-stable', image, REPLICAS, { strategy }));
   await create(DEPLOYMENTS, deployment('payment-api-canary', image, 0, { strategy }));
   await rolledOut(cluster, 'payment-api-stable');
+}
+
+const GATEWAY_API = '/apis/gateway.networking.k8s.io/v1/namespaces/prod';
+const ROUTE = `${GATEWAY_API}/httproutes/payment-api`;
+
+/** Answers the origin of the Gateway. */
+async function setUpGateway(cluster: TestCluster, edit: (route: Fields) => void = () => undefined): Promise<string> {
+  const create = async (path: string, body: Fields) => {
+    const answer = await cluster.call('POST', path, body);
+    if (answer.status !== 201) throw new Error(JSON.stringify(answer.body));
+  };
+  const port = await freePort();
+  const apiVersion = 'gateway.networking.k8s.io/v1';
+  for (const name of ['payment-api-stable', 'payment-api-canary']) {
+    const spec = { selector: { app: 'payment-api', track: name }, ports: [{ port: 80, targetPort: 8080 }] };
+    await create('/api/v1/namespaces/prod/services', { apiVersion: 'v1', kind: 'Service', metadata: { name }, spec });
+  }
+  const listeners = [{ name: 'http', port, protocol: 'HTTP' }];
+  await create(`${GATEWAY_API}/gateways`, {
+    apiVersion,
+    kind: 'Gateway',
+    metadata: { name: 'front' },
+    spec: { gatewayClassName: 'local', listeners },
+  });
+  const backendRefs = [
+    { name: 'payment-api-stable', port: 80, weight: 100 },
+    { name: 'payment-api-canary', port: 80, weight: 0 },
+  ];
+  const route: Fields = {
+    apiVersion,
+    kind: 'HTTPRoute',
+    metadata: { name: 'payment-api' },
+    spec: { parentRefs: [{ name: 'front' }], rules: [{ backendRefs }] },
+  };
+  edit(route);
+  await create(`${GATEWAY_API}/httproutes`, route);
+  return `http://127.0.0.1:${port}`;
+}
+
+function freePort(): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
 }
 
 async function readyPods(cluster: TestCluster): Promise<number> {

@@ -49,6 +49,58 @@ describe('requests', () => {
   });
 });
 
+describe('routes of the Gateway API', () => {
+  const ROUTES = '/apis/gateway.networking.k8s.io/v1/namespaces/prod/httproutes';
+  const route = (name: string, refs: Fields[], more: Fields = {}) => ({
+    metadata: { name },
+    spec: { parentRefs: [{ name: 'front' }], rules: [{ backendRefs: refs }], ...more },
+  });
+
+  it('have the defaults of their schema, and count generations of the spec alone', async () => {
+    const { status, body } = await cluster.call('POST', ROUTES, route('one', [{ name: 'a', port: 80 }]));
+    expect(status).toBe(201);
+    expect(body).toMatchObject({
+      metadata: { generation: 1 },
+      spec: {
+        parentRefs: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'front' }],
+        rules: [
+          {
+            matches: [{ path: { type: 'PathPrefix', value: '/' } }],
+            backendRefs: [{ group: '', kind: 'Service', name: 'a', port: 80, weight: 1 }],
+          },
+        ],
+      },
+    });
+    const noted = await cluster.call('PATCH', `${ROUTES}/one`, { metadata: { annotations: { a: 'b' } } }, MERGE);
+    expect(noted.body.metadata.generation).toBe(1);
+    const refs = [{ name: 'a', port: 80, weight: 5 }];
+    const weighed = await cluster.call('PATCH', `${ROUTES}/one`, { spec: { rules: [{ backendRefs: refs }] } }, MERGE);
+    expect(weighed.body.metadata.generation).toBe(2);
+  });
+
+  it('take no strategic merge patch, and no version that is old', async () => {
+    await cluster.call('POST', ROUTES, route('two', [{ name: 'a', port: 80 }]));
+    expect(await cluster.call('PATCH', `${ROUTES}/two`, { spec: { hostnames: ['a.example.com'] } }, STRATEGIC)).toMatchObject({
+      status: 415,
+      body: { reason: 'UnsupportedMediaType' },
+    });
+    const old = { metadata: { resourceVersion: '1' }, spec: { hostnames: ['a.example.com'] } };
+    expect(await cluster.call('PATCH', `${ROUTES}/two`, old, MERGE)).toMatchObject({ status: 409, body: { reason: 'Conflict' } });
+  });
+
+  it.each([
+    ['a weight below zero', route('x', [{ name: 'a', port: 80, weight: -1 }]), 422, 'spec.rules[0].backendRefs[0].weight'],
+    ['a weight above a million', route('x', [{ name: 'a', port: 80, weight: 1_000_001 }]), 422, 'less than or equal to 1000000'],
+    ['a weight in words', route('x', [{ name: 'a', port: 80, weight: 'half' }]), 422, 'must be of type integer'],
+    ['a Service without its port', route('x', [{ name: 'a' }]), 422, 'Must have port for Service reference'],
+    ['no rules', route('x', [], { rules: [] }), 422, 'at least 1 items'],
+    ['an unknown field, when asked to be strict', route('x', [], { weights: 1 }), 400, 'unknown field "spec.weights"'],
+  ])('refuse %s', async (_what, body, status, message) => {
+    const answer = await cluster.call('POST', `${ROUTES}?fieldValidation=Strict`, body);
+    expect([answer.status, answer.body.message]).toEqual([status, expect.stringContaining(message)]);
+  });
+});
+
 describe('creation', () => {
   it('fills in defaults, identity and versions', async () => {
     const { status, body } = await cluster.call('POST', DEPLOYMENTS, deployment('defaults', IMAGE));
