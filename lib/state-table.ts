@@ -20,6 +20,7 @@ export type KeyKind =
   | 'IDEMPOTENCY'
   | 'COUNTER'
   | 'LOG'
+  | 'AUDIT'
   | 'SESSION'
   | 'APITOKEN'
   | 'APITOKENS'

@@ -21,6 +21,7 @@
  * | PIN#<artifact>#<digest> | HEAD                        | request, decide, run, adopt; whoever deletes | who relies on a digest, or that it goes |
  * | PREVIEW#<ref>           | PREVIEW                     | request (TTL)         | a plan not yet requested |
  * | PERSON#<key>            | PERSON                      | first act of a person | pseudonym, name, address (erasable) |
+ * | PERSON#<pseudonym>      | PSEUDONYM                   | first act of a person | whose pseudonym it is (erasable) |
  * | IDEMPOTENCY#<key>       | KEY                         | request (TTL)         | answer to a repeated write |
  * | GATERUN#<run or build> | RUN                         | gates (TTL); read by hooks, build | which gate of which attempt a run belongs to |
  * | CALLBACK#<sha256>      | MESSAGE                     | hooks (TTL)           | the run that a signed callback without a run id was accepted for |
@@ -30,6 +31,9 @@
  * | PAIR#<approver>         | <requester>                 | decide (TTL)          | who has approved whose requests lately |
  * | COUNTER#<name>          | COUNTER                     | request               | human ids |
  * | LOG#head                | HEAD                        | sealer                | size, frontier, checkpoint |
+ * | AUDIT#POSITION, AUDIT#BATCH | HEAD, <start>         | audit, attest         | how far the search rows are; where each batch of the log begins |
+ * | AUDIT#EVENT#<event id>  | EVENT                       | audit, attest         | where an event stands in the log |
+ * | AUDIT#<T, A, N or U>#<tenant>[#<artifact, environment or pseudonym>] | <ts>#<index> | audit, attest | events by tenant, artifact, environment, actor |
  * | APITOKEN#<sha256>       | TOKEN                       | operate (TTL); read by every group behind a bearer token | whose API token that is, its scope and its end |
  * | APITOKENS#<owner key>   | <id>, LIST                  | operate (TTL)         | an owner's API tokens without their hash; its version |
  * | APITOKENS#<id>          | OWNER                       | operate (TTL)         | whose token has that id |
@@ -81,6 +85,12 @@ export const pairKey = (approver: string): string => `PAIR#${approver}`;
 export const openKey = (tenant: string): string => `OPEN#${tenant}`;
 export const counterKey = (name: string): string => `COUNTER#${name}`;
 export const LOG_HEAD = 'LOG#head';
+export const AUDIT_POSITION = 'AUDIT#POSITION';
+export const AUDIT_BATCHES = 'AUDIT#BATCH';
+export const auditEventKey = (eventId: string): string => `AUDIT#EVENT#${eventId}`;
+/** Events of a tenant (T), or of it by artifact (A), environment (N) or pseudonym of the actor (U). */
+export const auditKey = (by: 'T' | 'A' | 'N' | 'U', tenant: string, value?: string): string =>
+  `AUDIT#${by}#${tenant}${value === undefined ? '' : `#${value}`}`;
 export const listingKey = (environment: string, tenant: string): string => `LIST#${environment}#${tenant}`;
 export const sessionKey = (hash: string): string => `SESSION#${hash}`;
 export const loginKey = (state: string): string => `LOGIN#${state}`;

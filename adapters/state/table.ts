@@ -40,6 +40,8 @@ export interface QueryOptions {
   pk: string;
   /** Sort keys that begin so. */
   prefix?: string;
+  /** Sort keys from the first to the second, both included. Not together with `prefix`. */
+  between?: readonly [string, string];
   index?: 'LISTING' | 'OPEN';
   /** Newest first. */
   descending?: boolean;
@@ -87,15 +89,20 @@ export function openTable(name: string = requiredVariable('TABLE_NAME'), client 
         new QueryCommand({
           TableName: name,
           ...(options.index ? { IndexName: options.index } : { ConsistentRead: true }),
-          KeyConditionExpression: options.prefix === undefined ? '#pk = :pk' : '#pk = :pk AND begins_with(#sk, :prefix)',
+          KeyConditionExpression: keyCondition(options),
           ...(options.filter ? { FilterExpression: options.filter.expression } : {}),
           ExpressionAttributeNames: {
             '#pk': partition,
-            ...(options.prefix === undefined ? {} : { '#sk': sort }),
+            ...(options.prefix === undefined && options.between === undefined ? {} : { '#sk': sort }),
             ...options.filter?.names,
           },
           ExpressionAttributeValues: marshall(
-            { ':pk': options.pk, ...(options.prefix === undefined ? {} : { ':prefix': options.prefix }), ...options.filter?.values },
+            {
+              ':pk': options.pk,
+              ...(options.prefix === undefined ? {} : { ':prefix': options.prefix }),
+              ...(options.between === undefined ? {} : { ':low': options.between[0], ':high': options.between[1] }),
+              ...options.filter?.values,
+            },
             MARSHALL,
           ),
           ScanIndexForward: !options.descending,
@@ -164,6 +171,11 @@ function quietClient(): DynamoDBClient {
   const client = new DynamoDBClient(CLIENT);
   client.middlewareStack.remove('loggerMiddleware');
   return client;
+}
+
+function keyCondition({ prefix, between }: QueryOptions): string {
+  if (between !== undefined) return '#pk = :pk AND #sk BETWEEN :low AND :high';
+  return prefix === undefined ? '#pk = :pk' : '#pk = :pk AND begins_with(#sk, :prefix)';
 }
 
 function conditionOf(condition: Condition | undefined) {

@@ -1,0 +1,206 @@
+/**
+ * Search rows of the sealed log: derived, so they may be written twice, late, or again from nothing. Each event has a row under its id, its tenant, its
+ * artifact, its environment and its actor; a row tells the index, so that whatever is found can be proven.
+ */
+import { batchName, linesOf } from '../../core/audit/layout.ts';
+import { entryOf, type LogEntry } from '../../core/audit/log-entry.ts';
+import { Fault } from '../../core/errors.ts';
+import { AUDIT_BATCHES, AUDIT_POSITION, auditEventKey, auditKey, HEAD } from '../state/keys.ts';
+import { type Condition, type Item, type Table, type Write, WriteConflict } from '../state/table.ts';
+import type { AuditVault } from './audit-vault.ts';
+
+/** Where an event stands. */
+export interface Place {
+  index: number;
+  /** First index of the batch that holds it. */
+  batch: number;
+  tenant: string;
+  rid: string;
+}
+
+export interface LogSearch {
+  /** Rows of one tenant; the narrowest of the three decides which are read, the others filter. */
+  tenant: string;
+  actor?: string;
+  artifact?: string;
+  environment?: string;
+  type?: string;
+  /** ISO, both included. */
+  from?: string;
+  to?: string;
+  limit: number;
+  /** Position of the last entry that was given out. */
+  after?: string;
+}
+
+export interface LogIndex {
+  /** Indexes what is sealed up to `size` and not indexed yet; answers how far it came. */
+  catchUp(size: number, inTime: () => boolean): Promise<number>;
+  /** Newest first. `more`: the position to go on from. */
+  search(query: LogSearch): Promise<{ entries: LogEntry[]; more?: string }>;
+  /** Undefined: no such event is indexed. */
+  placeOf(eventId: string): Promise<Place | undefined>;
+  /** First indexes of the batches that hold the lines from `start` to before `end`, in order. */
+  batchesBetween(start: number, end: number): Promise<number[]>;
+  /** Writes rows again from `start` on where they are not what the log says; answers what it saw, and where to go on. */
+  rebuild(start: number, size: number, inTime: () => boolean): Promise<{ checked: number; repaired: number; next: number }>;
+}
+
+/** Rows per transaction: DynamoDB takes 100, and each of up to 4 MB. */
+const ROWS_AT_ONCE = 90;
+/** Facts of an event that are longer stay in the line alone. */
+const LONGEST_DATA = 1_000;
+const DIGITS = 16;
+const padded = (index: number): string => String(index).padStart(DIGITS, '0');
+const positionOf = ({ ts, index }: Pick<LogEntry, 'ts' | 'index'>): string => `${ts}#${padded(index)}`;
+
+export function logIndex(table: Table, vault: Pick<AuditVault, 'read'>): LogIndex {
+  const linesFrom = async (start: number): Promise<Buffer[]> => {
+    const batch = await vault.read(batchName(start));
+    const lines = batch && linesOf(batch);
+    if (!lines) throw new Fault('UNAVAILABLE', `the log has no batch ${start}`, { hint: 'verify the log: greenlight audit verify' });
+    return lines;
+  };
+  const index: LogIndex = {
+    async catchUp(size, inTime) {
+      let done = Number((await table.get(AUDIT_POSITION, HEAD))?.['size'] ?? 0);
+      while (done < size && inTime()) {
+        const lines = await linesFrom(done);
+        await write(table, rowsOf(lines, done));
+        done += lines.length;
+        await advance(table, done);
+      }
+      return done;
+    },
+    async search(query) {
+      const { entries, last } = await readEntries(table, query);
+      return { entries, ...(last === undefined ? {} : { more: last }) };
+    },
+    async placeOf(eventId) {
+      const row = await table.get(auditEventKey(eventId), 'EVENT');
+      return row && { index: Number(row['index']), batch: Number(row['batch']), tenant: String(row['tenant']), rid: String(row['rid']) };
+    },
+    async batchesBetween(start, end) {
+      const from = await table.query({ pk: AUDIT_BATCHES, between: [padded(0), padded(start)], descending: true, limit: 1 });
+      const first = from.items[0];
+      if (!first) return [];
+      const rest = await table.all({ pk: AUDIT_BATCHES, between: [padded(start + 1), padded(Math.max(start + 1, end - 1))] });
+      return [first, ...rest].map((row) => Number(row['SK'])).filter((at) => at < end);
+    },
+    async rebuild(start, size, inTime) {
+      let [next, checked, repaired] = [start, 0, 0];
+      while (next < size && inTime()) {
+        const lines = await linesFrom(next);
+        const rows = rowsOf(lines, next);
+        const stored = await Promise.all(rows.map((row) => table.get(String(row['PK']), String(row['SK']))));
+        const wrong = rows.filter((row, at) => JSON.stringify(sorted(row)) !== JSON.stringify(sorted(stored[at] ?? {})));
+        await write(table, wrong);
+        checked += rows.length;
+        repaired += wrong.length;
+        next += lines.length;
+      }
+      if (next >= size) await advance(table, size);
+      return { checked, repaired, next };
+    },
+  };
+  return index;
+}
+
+function rowsOf(lines: readonly Buffer[], start: number): Item[] {
+  const rows: Item[] = [{ PK: AUDIT_BATCHES, SK: padded(start), count: lines.length }];
+  for (const [offset, line] of lines.entries()) {
+    const entry = entryOf(line, start + offset);
+    if (!entry) continue;
+    const { tenant, artifact, to, actor, id, rid, index } = entry;
+    const body = JSON.stringify(entry.data).length > LONGEST_DATA ? { ...entry, data: {} } : entry;
+    const keys = [
+      auditKey('T', tenant),
+      ...(artifact === null ? [] : [auditKey('A', tenant, artifact)]),
+      ...(to === null ? [] : [auditKey('N', tenant, to)]),
+      ...(actor.id === '' ? [] : [auditKey('U', tenant, actor.id)]),
+    ];
+    rows.push({ PK: auditEventKey(id), SK: 'EVENT', index, batch: start, tenant, rid });
+    const facts = { type: entry.type, artifact, environment: to, actor: actor.id, body };
+    for (const PK of keys) rows.push({ PK, SK: positionOf(entry), ...facts });
+  }
+  return rows;
+}
+
+async function write(table: Table, rows: readonly Item[]): Promise<void> {
+  for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
+    const writes = rows.slice(from, from + ROWS_AT_ONCE).map((put): Write => ({ put }));
+    try {
+      await table.transact(writes);
+    } catch (error) {
+      // Somebody writes the same rows just now: what they hold follows from the log alone, so one after the other is as good.
+      if (!(error instanceof WriteConflict)) throw error;
+      for (const { put } of writes as { put: Item }[]) await table.put(put);
+    }
+  }
+}
+
+/** The position only grows: who came later with less has nothing to say. */
+async function advance(table: Table, size: number): Promise<void> {
+  try {
+    await table.put(
+      { PK: AUDIT_POSITION, SK: HEAD, size },
+      { expression: 'attribute_not_exists(PK) OR #size < :size', names: { '#size': 'size' }, values: { ':size': size } },
+    );
+  } catch (error) {
+    if (!(error instanceof WriteConflict)) throw error;
+  }
+}
+
+async function readEntries(table: Table, query: LogSearch): Promise<{ entries: LogEntry[]; last?: string }> {
+  const { tenant, actor, artifact, environment, limit } = query;
+  const pk =
+    actor !== undefined
+      ? auditKey('U', tenant, actor)
+      : artifact !== undefined
+        ? auditKey('A', tenant, artifact)
+        : environment !== undefined
+          ? auditKey('N', tenant, environment)
+          : auditKey('T', tenant);
+  const low = `${query.from ?? ''}#`;
+  const high = query.after ?? `${query.to ?? '9'}#~`;
+  if (low > high) return { entries: [] };
+  const filter = filterOf(query);
+  const entries: LogEntry[] = [];
+  let startKey: Item | undefined = query.after === undefined ? undefined : { PK: pk, SK: query.after };
+  do {
+    const page = await table.query({
+      pk,
+      between: [low, high],
+      descending: true,
+      limit: limit + 1 - entries.length,
+      ...(filter ? { filter } : {}),
+      ...(startKey ? { startKey } : {}),
+    });
+    entries.push(...page.items.map((item) => item['body'] as LogEntry));
+    startKey = page.lastKey;
+  } while (startKey && entries.length <= limit);
+  if (entries.length <= limit) return { entries };
+  const kept = entries.slice(0, limit);
+  return { entries: kept, last: positionOf(kept.at(-1)!) };
+}
+
+function filterOf({ artifact, environment, type }: LogSearch): Condition | undefined {
+  const wanted = Object.entries({ artifact, environment, type }).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  if (wanted.length === 0) return undefined;
+  return {
+    expression: wanted.map(([name]) => `#f_${name} = :f_${name}`).join(' AND '),
+    names: Object.fromEntries(wanted.map(([name]) => [`#f_${name}`, name])),
+    values: Object.fromEntries(wanted.map(([name, value]) => [`:f_${name}`, value])),
+  };
+}
+
+/** The same value with its members in order, so that two can be compared. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([left], [right]) => (left < right ? -1 : 1))
+      .map(([name, member]) => [name, sorted(member)]),
+  );
+}
