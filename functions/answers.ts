@@ -2,6 +2,7 @@
 import type * as z from 'zod';
 import { ACCESS_ANSWERS } from './access/answers.ts';
 import { APPROVAL_ANSWERS } from './approval/answers.ts';
+import { AUDIT_ANSWERS } from './audit/answers.ts';
 import { ENVIRONMENT_ANSWERS } from './environment/answers.ts';
 import { GATE_ANSWERS } from './gate/answers.ts';
 import { KIT_ANSWERS } from './kit/answer.ts';
@@ -19,6 +20,7 @@ const SHAPES = {
   ...REGISTRY_ANSWERS,
   ...APPROVAL_ANSWERS,
   ...GATE_ANSWERS,
+  ...AUDIT_ANSWERS,
 } as const satisfies Record<string, z.ZodType>;
 
 export type AnswerName = keyof typeof SHAPES;

@@ -4,6 +4,7 @@
  */
 import { ACCESS_ROUTES } from './access/routes.ts';
 import { APPROVAL_ROUTES } from './approval/routes.ts';
+import { AUDIT_ROUTES } from './audit/routes.ts';
 import { ENVIRONMENT_ROUTES } from './environment/routes.ts';
 import { GATE_ROUTES } from './gate/routes.ts';
 import type { Route } from './kit/route.ts';
@@ -21,4 +22,5 @@ export const ROUTES: readonly Route[] = [
   ...REGISTRY_ROUTES,
   ...APPROVAL_ROUTES,
   ...GATE_ROUTES,
+  ...AUDIT_ROUTES,
 ];

@@ -64,7 +64,7 @@ export class ControlPlaneStack extends Stack {
     // Keys: cursors and form values are made and checked by the same functions; links are issued and verified by different ones.
     const cookieKey = state.macKeys.cookie.keyArn;
     const cookieUse = new PolicyStatement({ actions: ['kms:GenerateMac', 'kms:VerifyMac'], resources: [cookieKey] });
-    for (const name of ['read', 'decide', 'operate', 'public'] as const) give(name, { COOKIE_KEY: cookieKey }, cookieUse);
+    for (const name of ['read', 'decide', 'operate', 'audit', 'public'] as const) give(name, { COOKIE_KEY: cookieKey }, cookieUse);
     const linkKeys = JSON.stringify(Object.fromEntries(Object.entries(state.macKeys.links).map(([kid, { keyArn }]) => [kid, keyArn])));
     give('deliver', {
       LINK_KEYS: linkKeys,
@@ -100,11 +100,9 @@ export class ControlPlaneStack extends Stack {
     events.onBuildFinished(commandGates.project.projectName, groups.build);
 
     // The log.
-    give('seal', {
-      LOG_BUCKET: state.vault.bucket.bucketName,
-      LOG_ORIGIN: `greenlight.${Aws.ACCOUNT_ID}.${Aws.REGION}/audit`,
-      LOG_KEY: state.vault.signingKey.keyArn,
-    });
+    const logPlace = { LOG_BUCKET: state.vault.bucket.bucketName, LOG_ORIGIN: `greenlight.${Aws.ACCOUNT_ID}.${Aws.REGION}/audit` };
+    give('seal', { ...logPlace, LOG_KEY: state.vault.signingKey.keyArn });
+    give('audit', logPlace, ...state.vault.reading());
     give(
       'begin',
       { SEALER_FUNCTION: groups.seal.lambda.functionName },
@@ -131,6 +129,7 @@ export class ControlPlaneStack extends Stack {
       request: groups.request,
       decide: groups.decide,
       operate: groups.operate,
+      audit: groups.audit,
       hooks: groups.hooks,
       public: groups.public,
     });

@@ -20,6 +20,12 @@ export const FUNCTIONS = {
     description: 'The one writer of decisions: REST, mailed link and Slack',
   },
   operate: { entry: 'functions/operate.group.ts', timeout: 29, memory: 256, description: 'Makes and revokes credentials of programs' },
+  audit: {
+    entry: 'functions/audit.group.ts',
+    timeout: 29,
+    memory: 512,
+    description: 'Searches the sealed log and answers proofs, exports and receipts',
+  },
   hooks: { entry: 'functions/hooks.group.ts', timeout: 29, memory: 256, description: 'Takes signed results of gates' },
   public: {
     entry: 'functions/public.group.ts',

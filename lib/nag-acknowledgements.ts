@@ -84,9 +84,11 @@ function spell(resource: unknown): string {
     Ref,
     'Fn::GetAtt': attribute,
     'Fn::Join': join,
-  } = resource as { Ref?: string; 'Fn::GetAtt'?: string[]; 'Fn::Join'?: [string, unknown[]] };
+    'Fn::ImportValue': imported,
+  } = resource as { Ref?: string; 'Fn::GetAtt'?: string[]; 'Fn::Join'?: [string, unknown[]]; 'Fn::ImportValue'?: string };
   if (Ref !== undefined) return `<${Ref}>`;
   if (attribute !== undefined) return `<${attribute.join('.')}>`;
+  if (imported !== undefined) return imported;
   if (join !== undefined) return join[1].map(spell).join(join[0]);
   return JSON.stringify(resource);
 }

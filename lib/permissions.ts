@@ -10,6 +10,8 @@ const SIGNED_IN = { SESSION: ['get'], APITOKEN: ['get'], PERSON: ['get', 'put'],
 const APPROVERS = { DELEGATION: ['query'] } as const satisfies TableGrants;
 /** What every function needs that begins, edits or ends a request: its pin on the digest goes with that. */
 const PINS = { PIN: ['update'] } as const satisfies TableGrants;
+/** Rows that follow from the sealed log: whoever reads them writes what is missing. */
+const SEARCH_ROWS = { AUDIT: ['get', 'query', 'put'] } as const satisfies TableGrants;
 /** Answers to repeated writes. */
 const IDEMPOTENT = { IDEMPOTENCY: ['get', 'put', 'update', 'delete'] } as const satisfies TableGrants;
 
@@ -62,6 +64,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     APITOKENS: ['get', 'query', 'put', 'delete'],
     CONSUMER: ['get', 'query', 'put', 'delete'],
   },
+  audit: { ...SIGNED_IN, ...IDEMPOTENT, ...SEARCH_ROWS, LOG: ['get'] },
   hooks: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'], CALLBACK: ['put'], LIMIT: ['get', 'update'] },
   public: { ...SIGNED_IN, SESSION: ['get', 'put', 'delete'], LOGIN: ['get', 'put', 'delete'] },
   gates: { ...CHANGE, REQ: ['get', 'query', 'put'], TOKEN: ['put'], GATERUN: ['put'], ENV: ['get'] },

@@ -5,7 +5,7 @@
 import { batchName, linesOf } from '../../core/audit/layout.ts';
 import { entryOf, type LogEntry } from '../../core/audit/log-entry.ts';
 import { Fault } from '../../core/errors.ts';
-import { AUDIT_BATCHES, AUDIT_POSITION, auditEventKey, auditKey, HEAD } from '../state/keys.ts';
+import { AUDIT_BATCHES, AUDIT_POSITION, AUDIT_TENANTS, auditEventKey, auditKey, HEAD } from '../state/keys.ts';
 import { type Condition, type Item, type Table, type Write, WriteConflict } from '../state/table.ts';
 import type { AuditVault } from './audit-vault.ts';
 
@@ -38,6 +38,8 @@ export interface LogIndex {
   catchUp(size: number, inTime: () => boolean): Promise<number>;
   /** Newest first. `more`: the position to go on from. */
   search(query: LogSearch): Promise<{ entries: LogEntry[]; more?: string }>;
+  /** Every tenant that the log knows of; empty: events of the log itself. */
+  tenants(): Promise<string[]>;
   /** Undefined: no such event is indexed. */
   placeOf(eventId: string): Promise<Place | undefined>;
   /** First indexes of the batches that hold the lines from `start` to before `end`, in order. */
@@ -61,7 +63,7 @@ export function logIndex(table: Table, vault: Pick<AuditVault, 'read'>): LogInde
     if (!lines) throw new Fault('UNAVAILABLE', `the log has no batch ${start}`, { hint: 'verify the log: greenlight audit verify' });
     return lines;
   };
-  const index: LogIndex = {
+  return {
     async catchUp(size, inTime) {
       let done = Number((await table.get(AUDIT_POSITION, HEAD))?.['size'] ?? 0);
       while (done < size && inTime()) {
@@ -75,6 +77,9 @@ export function logIndex(table: Table, vault: Pick<AuditVault, 'read'>): LogInde
     async search(query) {
       const { entries, last } = await readEntries(table, query);
       return { entries, ...(last === undefined ? {} : { more: last }) };
+    },
+    async tenants() {
+      return (await table.all({ pk: AUDIT_TENANTS })).map((row) => String(row['tenant']));
     },
     async placeOf(eventId) {
       const row = await table.get(auditEventKey(eventId), 'EVENT');
@@ -103,16 +108,17 @@ export function logIndex(table: Table, vault: Pick<AuditVault, 'read'>): LogInde
       return { checked, repaired, next };
     },
   };
-  return index;
 }
 
 function rowsOf(lines: readonly Buffer[], start: number): Item[] {
   const rows: Item[] = [{ PK: AUDIT_BATCHES, SK: padded(start), count: lines.length }];
+  const tenants = new Set<string>();
   for (const [offset, line] of lines.entries()) {
     const entry = entryOf(line, start + offset);
     if (!entry) continue;
     const { tenant, artifact, to, actor, id, rid, index } = entry;
     const body = JSON.stringify(entry.data).length > LONGEST_DATA ? { ...entry, data: {} } : entry;
+    tenants.add(tenant);
     const keys = [
       auditKey('T', tenant),
       ...(artifact === null ? [] : [auditKey('A', tenant, artifact)]),
@@ -123,7 +129,8 @@ function rowsOf(lines: readonly Buffer[], start: number): Item[] {
     const facts = { type: entry.type, artifact, environment: to, actor: actor.id, body };
     for (const PK of keys) rows.push({ PK, SK: positionOf(entry), ...facts });
   }
-  return rows;
+  // A sort key is never empty.
+  return [...rows, ...[...tenants].map((tenant) => ({ PK: AUDIT_TENANTS, SK: `T#${tenant}`, tenant }))];
 }
 
 async function write(table: Table, rows: readonly Item[]): Promise<void> {

@@ -31,7 +31,7 @@
  * | PAIR#<approver>         | <requester>                 | decide (TTL)          | who has approved whose requests lately |
  * | COUNTER#<name>          | COUNTER                     | request               | human ids |
  * | LOG#head                | HEAD                        | sealer                | size, frontier, checkpoint |
- * | AUDIT#POSITION, AUDIT#BATCH | HEAD, <start>         | audit, attest         | how far the search rows are; where each batch of the log begins |
+ * | AUDIT#POSITION, AUDIT#BATCH, AUDIT#TENANT | HEAD, <start>, T#<tenant> | audit, attest | how far the search rows are; where batches begin; whose events there are |
  * | AUDIT#EVENT#<event id>  | EVENT                       | audit, attest         | where an event stands in the log |
  * | AUDIT#<T, A, N or U>#<tenant>[#<artifact, environment or pseudonym>] | <ts>#<index> | audit, attest | events by tenant, artifact, environment, actor |
  * | APITOKEN#<sha256>       | TOKEN                       | operate (TTL); read by every group behind a bearer token | whose API token that is, its scope and its end |
@@ -87,6 +87,7 @@ export const counterKey = (name: string): string => `COUNTER#${name}`;
 export const LOG_HEAD = 'LOG#head';
 export const AUDIT_POSITION = 'AUDIT#POSITION';
 export const AUDIT_BATCHES = 'AUDIT#BATCH';
+export const AUDIT_TENANTS = 'AUDIT#TENANT';
 export const auditEventKey = (eventId: string): string => `AUDIT#EVENT#${eventId}`;
 /** Events of a tenant (T), or of it by artifact (A), environment (N) or pseudonym of the actor (U). */
 export const auditKey = (by: 'T' | 'A' | 'N' | 'U', tenant: string, value?: string): string =>

@@ -59,5 +59,20 @@ export function summaryOf({ type, rid, artifact, from, to, data }: LogEntry): st
 
 /** Facts that people look for; hashes and counters are in the line itself. */
 const SHOWN: ReadonlySet<string> = new Set([
-  ...['gate', 'status', 'decision', 'step', 'phase', 'outcome', 'code', 'version', 'kind', 'registries', 'reason', 'waitingOn', 'tag', 'count'],
+  ...[
+    'gate',
+    'status',
+    'decision',
+    'step',
+    'phase',
+    'outcome',
+    'code',
+    'version',
+    'kind',
+    'registries',
+    'reason',
+    'waitingOn',
+    'tag',
+    'count',
+  ],
 ]);

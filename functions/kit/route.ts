@@ -4,7 +4,7 @@ import type { Verb } from '../../core/access/verb.ts';
 import type { AnswerName } from '../answers.ts';
 
 /** Lambda that serves a route: one per set of permissions. */
-export type FunctionGroup = 'read' | 'request' | 'decide' | 'operate' | 'hooks' | 'public';
+export type FunctionGroup = 'read' | 'request' | 'decide' | 'operate' | 'audit' | 'hooks' | 'public';
 
 /** How the caller proves who it is. `link` and `hmac` are checked by their handlers over the raw input. */
 export type RouteAuth = 'bearer' | 'public' | 'link' | 'hmac';
@@ -28,7 +28,7 @@ export interface Route {
   /** For people only: a robot is refused with HUMAN_REQUIRED. */
   people?: true;
   /** What path or body name: another tenant's is as unknown as one that does not exist. */
-  names?: 'request' | 'artifact' | 'review' | 'delegation' | 'token' | 'tenant' | 'consumer';
+  names?: 'request' | 'artifact' | 'review' | 'delegation' | 'token' | 'tenant' | 'consumer' | 'event' | 'export';
   summary: string;
   body?: z.ZodType;
   /** The body may be absent. */

@@ -22,6 +22,7 @@ import { createKms } from '../../local/kms/kms.ts';
 import { trustCertificate } from '../../local/lambda/trust-certificate.ts';
 import type { LocalService, ResourceRequest, ServiceRequest } from '../../local/service.ts';
 import { makeContext } from '../local/context.ts';
+import { startS3 } from '../local/s3/s3-server.ts';
 
 export const ORIGIN = 'http://127.0.0.1:4700';
 export const DIGEST = `sha256:${'a'.repeat(64)}`;
@@ -73,6 +74,8 @@ export interface World {
     labels: Record<string, Record<string, string> | Error>;
   };
   gates: { status: 'passed' | 'failed'; delayMs: number };
+  /** Runs the sealer, which moves what is pending into the log. */
+  seal(): Promise<{ sealed: number; size: number }>;
   close(): Promise<void>;
 }
 
@@ -122,6 +125,7 @@ export async function startWorld(
     return key.attributes?.['Arn'] ?? key.ref;
   };
   const cookieKey = await arnOfKey('Cookie');
+  const log = await startLog(kms);
   const linkKeys = { k1: await arnOfKey('Link'), k2: await arnOfKey('Link2') };
 
   const parsed = readConfiguration(readFileSync(join(import.meta.dirname, '../../greenlight.yaml'), 'utf8'));
@@ -161,6 +165,7 @@ export async function startWorld(
     COOKIE_KEY: cookieKey,
     LINK_KEYS: JSON.stringify(linkKeys),
     LINK_KEY_ID: 'k1',
+    ...log.variables,
     ALLOWED_ORIGINS: [issuer.origin, ...configuration.ci.map((entry) => new URL(entry.issuer).origin)].join(),
   });
 
@@ -195,6 +200,7 @@ export async function startWorld(
     awsCalls,
     registry,
     gates,
+    seal: async () => (await import('../../functions/audit/seal.job.ts')).handler(),
     token,
     sign: async (claims, type = ACCESS_TOKEN_TYPE) => (await SigningKeys.open(issuerFolder)).sign(claims, { algorithm: 'RS256', type }),
     async codeFor(address, subject) {
@@ -253,6 +259,7 @@ export async function startWorld(
       await issuer.close();
       server.close();
       await dynamodb.close?.();
+      await log.close();
       await context.dispose();
     },
   };
@@ -304,6 +311,7 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
     read: await load('read'),
     decide: await load('decide'),
     operate: await load('operate'),
+    audit: await load('audit'),
     hooks: await load('hooks'),
     public: await load('public'),
     request: httpHandler('request', {
@@ -317,6 +325,30 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
       previewRollback: previewRollback(reader, runner),
       createRollback: createRollback(reader),
     }) as unknown as Handler,
+  };
+}
+
+/** The locked bucket of the log and the key that signs it. */
+async function startLog(kms: LocalService): Promise<{ variables: Record<string, string>; close(): Promise<void> }> {
+  const server = await startS3();
+  await declare(server.service, 'AWS::S3::Bucket', {
+    BucketName: 'log',
+    VersioningConfiguration: { Status: 'Enabled' },
+    ObjectLockEnabled: true,
+    ObjectLockConfiguration: { ObjectLockEnabled: 'Enabled', Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 731 } } },
+  });
+  const key = await declare(kms, 'AWS::KMS::Key', { KeySpec: 'ECC_NIST_EDWARDS25519', KeyUsage: 'SIGN_VERIFY' }, 'LogKey');
+  return {
+    variables: {
+      AWS_ENDPOINT_URL_S3: server.origin,
+      LOG_BUCKET: 'log',
+      LOG_ORIGIN: 'greenlight.000000000000.eu-central-1/audit',
+      LOG_KEY: key.attributes?.['Arn'] ?? key.ref,
+    },
+    async close() {
+      await server.service.close?.();
+      await server.context.dispose();
+    },
   };
 }
 

@@ -1,0 +1,40 @@
+/** Shapes of what the feature audit answers. */
+import * as z from 'zod';
+import { instant, listOf } from '../kit/answer.ts';
+
+const event = z
+  .strictObject({
+    index: z.int().meta({ description: 'Place in the log, from 0' }),
+    id: z.string(),
+    type: z.string(),
+    at: instant,
+    tenant: z.string(),
+    requestId: z.string().meta({ description: 'Request, or a pseudo request such as `sys:log`' }),
+    actor: z.strictObject({
+      id: z.string().meta({ description: 'Pseudonym, as the log holds it' }),
+      email: z.string().nullable().meta({ description: 'From the erasable directory: null when nobody is known, or no more' }),
+      name: z.string().nullable(),
+      auth: z.string(),
+      channel: z.string(),
+    }),
+    artifact: z.string().nullable(),
+    digest: z.string().nullable(),
+    from: z.string().nullable(),
+    environment: z.string().nullable(),
+    planHash: z.string().nullable(),
+    summary: z.string(),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'AuditEvent' });
+
+export const AUDIT_ANSWERS = {
+  AuditEventList: listOf(event).meta({ id: 'AuditEventList' }),
+  Checkpoint: z
+    .strictObject({
+      origin: z.string(),
+      size: z.int(),
+      root: z.string().meta({ description: 'base64' }),
+      checkpoint: z.string().meta({ description: 'The C2SP signed note' }),
+    })
+    .meta({ id: 'Checkpoint' }),
+} as const;

@@ -1,0 +1,43 @@
+/** Routes of the feature audit: search, proofs, exports and receipts over the sealed log. */
+import * as z from 'zod';
+import { instant } from '../../core/promotion/request-body.ts';
+import { none, paging, type Route } from '../kit/route.ts';
+
+export const auditQuery = z.strictObject({
+  ...paging,
+  artifact: z.string().max(128).optional(),
+  environment: z.string().max(64).optional(),
+  /** Address of a person of the configuration, or a pseudonym. */
+  user: z.string().max(320).optional(),
+  type: z.string().max(64).optional(),
+  tenant: z.string().max(64).optional(),
+  from: instant.optional(),
+  to: instant.optional(),
+});
+
+export const AUDIT_ROUTES: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/v1/audit',
+    operation: 'searchAudit',
+    group: 'audit',
+    auth: 'bearer',
+    verb: 'audit.read',
+    summary: 'Searches the sealed audit log by artifact, environment, user, type and time, newest first',
+    query: auditQuery,
+    answers: { 200: 'AuditEventList' },
+    tag: 'audit',
+  },
+  {
+    method: 'GET',
+    path: '/v1/audit/checkpoint',
+    operation: 'auditCheckpoint',
+    group: 'audit',
+    auth: 'bearer',
+    verb: 'audit.read',
+    summary: 'The newest signed state of the audit log',
+    query: none,
+    answers: { 200: 'Checkpoint' },
+    tag: 'audit',
+  },
+];
