@@ -34,7 +34,7 @@ export const AUDIT_ANSWERS = {
       origin: z.string(),
       size: z.int(),
       root: z.string().meta({ description: 'base64' }),
-      checkpoint: z.string().meta({ description: 'The C2SP signed note' }),
+      checkpoint: z.string().nullable().meta({ description: 'The C2SP signed note; null before anything was sealed' }),
     })
     .meta({ id: 'Checkpoint' }),
 } as const;
