@@ -39,6 +39,12 @@ const HOUR_MS = 3_600_000;
 /** How often (real time) to look whether an advance has ended, to go back to the schedule's own pace. */
 const ADVANCE_POLL_MS = 20;
 
+/**
+ * Longest that firings during an advance stay unsaved, in real ms. A jump over a week fires each schedule 168 times; to write and sync each would be
+ * most of its time. A kill in between only means that what was fired in that second fires again, and a schedule may do that at any time.
+ */
+const UNSAVED_MS = 500;
+
 /** Called with the schedule's ARN and the instant it was due at; must have persisted the firing when it returns. */
 export type Fire = (arn: string, due: number) => void;
 
@@ -50,6 +56,9 @@ export class Schedules {
   readonly #armed = new Map<string, Armed>();
   readonly #held = new Set<string>();
   #watch: NodeJS.Timeout | undefined;
+  /** Of `performance.now()`. */
+  #savedAt = 0;
+  #unsaved = false;
 
   constructor(context: CloudContext, fire: Fire) {
     this.#context = context;
@@ -100,6 +109,7 @@ export class Schedules {
 
   close(): void {
     clearInterval(this.#watch);
+    if (this.#unsaved) this.#save();
     for (const arn of this.#armed.keys()) this.#disarm(arn);
   }
 
@@ -138,7 +148,8 @@ export class Schedules {
         kept.next = armed.parsed.next(Math.max(now, hourEnd(kept.next, target)), kept.phase) ?? null;
       }
     }
-    this.#save();
+    if (target === undefined || performance.now() - this.#savedAt > UNSAVED_MS) this.#save();
+    else this.#unsaved = true;
     if (target !== undefined) this.#hold(arn);
     this.#arm(arn);
   }
@@ -173,6 +184,8 @@ export class Schedules {
 
   #save(): void {
     writeFileDurably(this.#file, JSON.stringify(this.#kept));
+    this.#savedAt = performance.now();
+    this.#unsaved = false;
   }
 }
 

@@ -5,7 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Timer } from '../clock.ts';
-import { createFileDurably, syncFolder, writeFileDurably } from '../durable-file.ts';
+import { createFileDurably, writeFileDurably } from '../durable-file.ts';
 import type { CloudContext } from '../service.ts';
 import type { Destinations } from './destinations.ts';
 import type { FunctionDefinition } from './function-definition.ts';
@@ -182,7 +182,7 @@ export class AsynchronousQueue {
 
   #forget(event: PendingEvent): void {
     this.#known.delete(event.requestId);
+    // Not synced: if a crash brings the file back, the event runs once more, as it may at any time.
     unlinkSync(this.#file(event));
-    syncFolder(this.#folder);
   }
 }
