@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
  */
 export default defineConfig({
   test: {
-    include: ['test/core/{access,approval,gate,promotion,registry,retention}/**/*.test.ts'],
+    include: ['test/core/{access,approval,audit,gate,promotion,registry,retention}/**/*.test.ts'],
     exclude: ['test/core/promotion/life.test.ts'],
     testTimeout: 60_000,
     pool: 'forks',
@@ -16,6 +16,7 @@ export default defineConfig({
       include: [
         'core/access/**',
         'core/approval/**',
+        'core/audit/**',
         'core/retention/pin.ts',
         'core/gate/{waiver,review,break-glass,record-gate,webhook-signature}.ts',
         'core/registry/{closure-root,copy-comparison,copy-record,target}.ts',

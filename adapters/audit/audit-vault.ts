@@ -1,5 +1,6 @@
 /** The locked bucket of the audit log: objects are created once and read, nothing else. Retention comes from the bucket, so writing needs no right to it. */
-import { GetObjectCommand, NoSuchKey, PutObjectCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import { GetObjectCommand, NoSuchKey, PutObjectCommand, paginateListObjectsV2, S3Client, S3ServiceException } from '@aws-sdk/client-s3';
+import { batchName, LINES_PER_BATCH } from '../../core/audit/layout.ts';
 import { VARIABLES } from '../../core/environment/variables.ts';
 import { requiredVariable } from '../state/table.ts';
 
@@ -9,6 +10,8 @@ export interface AuditVault {
   /** Creates the object unless there is one; false: there is one. Names are relative to the origin. */
   create(name: string, bytes: Uint8Array): Promise<boolean>;
   read(name: string): Promise<Buffer | undefined>;
+  /** Starts of the batches that hold lines `from` to before `to`, in order; the last one may end before `to`. */
+  batches(from: number, to: number): Promise<number[]>;
 }
 
 /** How often a create that met another one of the same key is tried again before S3 has decided which of them was first. */
@@ -54,6 +57,21 @@ export function openVault(
         if (error instanceof NoSuchKey) return undefined;
         throw error;
       }
+    },
+    async batches(from, to) {
+      const prefix = `${origin}/batch/`;
+      const before = from - LINES_PER_BATCH;
+      const starts: number[] = [];
+      const pages = paginateListObjectsV2(
+        { client },
+        { Bucket: bucket, Prefix: prefix, ...(before < 0 ? {} : { StartAfter: `${origin}/${batchName(before)}` }) },
+      );
+      for await (const { Contents = [] } of pages) {
+        for (const { Key } of Contents) starts.push(Number(Key!.slice(prefix.length)));
+        if (starts.at(-1)! >= to) break;
+      }
+      const first = starts.findLastIndex((start) => start <= from);
+      return starts.slice(Math.max(0, first)).filter((start) => start < to);
     },
   };
 }

@@ -4,24 +4,15 @@
  * and several sealers at once are safe: the batch's key follows from the size alone, and the head moves under the condition that the size is as it was.
  */
 import { type Checkpoint, checkSignature, parseCheckpoint } from '../../core/audit/checkpoint.ts';
-import { batchBytes, batchName, checkpointName, KEY_MANIFEST, keyManifest, linesOf, README, readme } from '../../core/audit/layout.ts';
+import { batchBytes, batchName, checkpointName, linesOf } from '../../core/audit/layout.ts';
 import { append, isWellFormed, leafHash, rootOf, type Tree } from '../../core/audit/merkle.ts';
 import { nextBatch, type PendingEvent, type PoisonedRow } from '../../core/audit/next-batch.ts';
 import type { AuditVault } from './audit-vault.ts';
 import type { CheckpointSigner } from './checkpoint-signer.ts';
 import { type LogHead, type LogState, NO_HEAD } from './log-head.ts';
-
-type HaltReason = 'HEAD_CORRUPT' | 'FOREIGN_BATCH' | 'EQUIVOCATION' | 'KEY_MISMATCH';
-
-/** The log is not as this sealer left it. Nothing more is signed until somebody has looked; the alarm on the function's errors calls them. */
-class SealerHalted extends Error {
-  override readonly name = 'SealerHalted';
-  readonly reason: HaltReason;
-  constructor(reason: HaltReason, detail: string) {
-    super(`${reason}: ${detail}`);
-    this.reason = reason;
-  }
-}
+import { SealerHalted } from './sealer-halted.ts';
+import { declareKeys, signerFor } from './sealing-keys.ts';
+import { storeTiles } from './store-tiles.ts';
 
 export interface Sealed {
   /** Events sealed by this call. */
@@ -35,18 +26,27 @@ export interface Sealed {
 export interface SealerParts {
   log: LogState;
   vault: AuditVault;
-  signer: CheckpointSigner;
+  /** Oldest first; the last one signs what is new. */
+  signers: readonly [CheckpointSigner, ...CheckpointSigner[]];
 }
 
 /** Seals until nothing is left that can be sealed, or `inTime` answers false. Throws SealerHalted. */
-export async function seal({ log, vault, signer }: SealerParts, inTime: () => boolean): Promise<Sealed> {
+export async function seal(parts: SealerParts, inTime: () => boolean): Promise<Sealed> {
+  const sealed = await sealPending(parts, inTime);
+  // g. After everything that counts: tiles can be made again at any time.
+  await storeTiles(parts, sealed.size, inTime);
+  return sealed;
+}
+
+async function sealPending(parts: SealerParts, inTime: () => boolean): Promise<Sealed> {
+  const { log } = parts;
   let sealed = 0;
   for (;;) {
     // The head is read before the outbox: what is pending after that is not in the log that the head describes, or the next batch exists already.
     let before = await log.head();
     let head = before ?? NO_HEAD;
-    await checkHead(before, vault.origin, signer);
-    if (!before) await introduce(vault, signer);
+    await checkHead(before, parts);
+    if ((await declareKeys(before, parts)) === 'changed') continue;
     await log.beat(head.tree.size);
     const seen = new Set((await log.pending()).map((row) => row.key));
     let pending = await log.pending();
@@ -55,7 +55,7 @@ export async function seal({ log, vault, signer }: SealerParts, inTime: () => bo
       // What came between the two readings gets its turn with the next two.
       if (batch.length === 0 && inTime() && pending.some((row) => !seen.has(row.key))) break;
       if (batch.length === 0 || !inTime()) return { sealed, size: head.tree.size, poisoned };
-      const outcome = await sealBatch({ log, vault, signer }, before, batch, pending);
+      const outcome = await sealBatch(parts, before, batch, pending);
       if (!outcome) break;
       sealed += outcome.events.length;
       before = head = outcome.head;
@@ -69,13 +69,13 @@ export async function seal({ log, vault, signer }: SealerParts, inTime: () => bo
 }
 
 /** a. The head must still be what was signed last. */
-async function checkHead(head: LogHead | undefined, origin: string, signer: CheckpointSigner): Promise<void> {
+async function checkHead(head: LogHead | undefined, { vault, signers }: SealerParts): Promise<void> {
   if (!head) return;
-  const key = await signer.publicKey();
+  const key = await signerFor(signers, head.keyStarts, head.tree.size).publicKey();
   const checkpoint = readNote(Buffer.from(head.checkpoint));
   const holds =
     isWellFormed(head.tree) &&
-    checkpoint?.origin === origin &&
+    checkpoint?.origin === vault.origin &&
     checkpoint.size === head.tree.size &&
     checkpoint.root.equals(rootOf(head.tree)) &&
     checkpoint.root.toString('hex') === head.root &&
@@ -89,15 +89,6 @@ function readNote(bytes: Buffer): Checkpoint | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Before the first batch: which key signs, and how to check. */
-async function introduce(vault: AuditVault, signer: CheckpointSigner): Promise<void> {
-  const manifest = Buffer.from(keyManifest(vault.origin, await signer.publicKey()));
-  if (!(await vault.create(KEY_MANIFEST, manifest)) && !(await vault.read(KEY_MANIFEST))?.equals(manifest)) {
-    throw new SealerHalted('KEY_MISMATCH', 'the log was begun with another key');
-  }
-  await vault.create(README, Buffer.from(readme(vault.origin)));
 }
 
 interface Outcome {
@@ -124,9 +115,10 @@ async function sealBatch(
   let grown: Tree = tree;
   for (const event of events) grown = append(grown, leafHash(Buffer.from(event.line)));
   const root = rootOf(grown);
-  const checkpoint = await signOnce(parts, grown.size, root);
+  const { keyStarts } = before ?? NO_HEAD;
+  const checkpoint = await signOnce(vault, signerFor(parts.signers, keyStarts, grown.size), grown.size, root);
   // f. Rows go in the transaction that moves the head, after the checkpoint is stored: a row that is gone is sealed.
-  const head: LogHead = { tree: grown, root: root.toString('hex'), checkpoint };
+  const head: LogHead = { tree: grown, root: root.toString('hex'), checkpoint, keyStarts };
   return (await log.advance(before, head, events)) ? { head, events, isAdopted } : undefined;
 }
 
@@ -152,7 +144,7 @@ async function adopt(
 }
 
 /** e. One checkpoint per size. One that is there must say the same: equal bytes for Ed25519; ECDSA signs differently every time, so equal bodies. */
-async function signOnce({ vault, signer }: SealerParts, size: number, root: Buffer): Promise<string> {
+async function signOnce(vault: AuditVault, signer: CheckpointSigner, size: number, root: Buffer): Promise<string> {
   const note = await signer.sign({ origin: vault.origin, size, root });
   const name = checkpointName(size);
   if (await vault.create(name, Buffer.from(note))) return note;

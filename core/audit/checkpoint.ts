@@ -8,12 +8,15 @@ export interface TreeHead {
   root: Buffer;
 }
 
-export interface Checkpoint extends TreeHead {
-  /** The signed bytes: body without the empty line that follows. */
+/** A C2SP signed note: some text and who signed it. */
+export interface Note {
+  /** The signed bytes: the text without the empty line that follows. */
   body: string;
   /** Signature lines in their order; several may stand there, also of keys that nobody knows. */
   signatures: readonly { name: string; keyId: Buffer; signature: Buffer }[];
 }
+
+export type Checkpoint = TreeHead & Note;
 
 export type KeyAlgorithm = 'ed25519' | 'ecdsa-p256';
 
@@ -52,27 +55,32 @@ export function keyIdOf(name: string, key: KeyObject): Buffer {
 }
 
 /** The whole note. Signature: 64 raw bytes for Ed25519, DER for ECDSA, each over the body. */
-export function checkpointNote(body: string, name: string, key: KeyObject, signature: Uint8Array): string {
+export function noteOf(body: string, name: string, key: KeyObject, signature: Uint8Array): string {
   return `${body}\n— ${name} ${Buffer.concat([keyIdOf(name, key), signature]).toString('base64')}\n`;
 }
 
 /** Reads a note (attacker-controlled bytes). BadCheckpoint when one byte is not as the format wants it. */
-export function parseCheckpoint(bytes: Uint8Array): Checkpoint {
+export function parseNote(bytes: Uint8Array): Note {
   if (bytes.length > LONGEST_NOTE) throw new BadCheckpoint('the note is too long');
   const note = decode(bytes);
   const split = note.lastIndexOf('\n\n');
   if (split < 0 || !note.endsWith('\n')) throw new BadCheckpoint('the note has no signature block');
-  const body = note.slice(0, split + 1);
+  const signatures = note
+    .slice(split + 2, -1)
+    .split('\n')
+    .map(signatureOf);
+  return { body: note.slice(0, split + 1), signatures };
+}
+
+/** Reads a checkpoint (attacker-controlled bytes). BadCheckpoint when one byte is not as the format wants it. */
+export function parseCheckpoint(bytes: Uint8Array): Checkpoint {
+  const { body, signatures } = parseNote(bytes);
   const lines = body.slice(0, -1).split('\n');
   if (lines.length !== 3) throw new BadCheckpoint('the body is not origin, size and root');
   const [origin, size, root] = lines as [string, string, string];
   if (!KEY_NAME.test(origin)) throw new BadCheckpoint('the origin is not a name');
   if (!SIZE.test(size) || !Number.isSafeInteger(Number(size))) throw new BadCheckpoint('the size is not a number');
   if (!ROOT.test(root)) throw new BadCheckpoint('the root is not 32 bytes of base64');
-  const signatures = note
-    .slice(split + 2, -1)
-    .split('\n')
-    .map(signatureOf);
   return { origin, size: Number(size), root: Buffer.from(root, 'base64'), body, signatures };
 }
 
@@ -97,15 +105,20 @@ function signatureOf(line: string): Checkpoint['signatures'][number] {
   return { name, keyId: bytes.subarray(0, 4), signature: bytes.subarray(4) };
 }
 
-/**
- * What the key says of the checkpoint: `valid`; `unknown` when none of the signatures names it; `forged` when one does and does not verify. The origin
- * is the key's name.
- */
-export function checkSignature(checkpoint: Checkpoint, key: KeyObject): 'valid' | 'unknown' | 'forged' {
-  const keyId = keyIdOf(checkpoint.origin, key);
-  const named = checkpoint.signatures.filter((entry) => entry.name === checkpoint.origin && entry.keyId.equals(keyId));
+/** What the key says of the checkpoint, as for any note; the origin is the key's name. */
+export function checkSignature(checkpoint: Checkpoint, key: KeyObject): SignatureCheck {
+  return checkNote(checkpoint, checkpoint.origin, key);
+}
+
+/** `unknown`: none of the signatures names the key; `forged`: one does and does not verify. */
+export type SignatureCheck = 'valid' | 'unknown' | 'forged';
+
+/** What the key of this name says of a note. */
+export function checkNote(note: Note, name: string, key: KeyObject): SignatureCheck {
+  const keyId = keyIdOf(name, key);
+  const named = note.signatures.filter((entry) => entry.name === name && entry.keyId.equals(keyId));
   if (named.length === 0) return 'unknown';
   const digest = algorithmOf(key) === 'ed25519' ? null : 'sha256';
-  const holds = named.every((entry) => verify(digest, Buffer.from(checkpoint.body), key, entry.signature));
+  const holds = named.every((entry) => verify(digest, Buffer.from(note.body), key, entry.signature));
   return holds ? 'valid' : 'forged';
 }

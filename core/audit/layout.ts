@@ -1,14 +1,13 @@
 /** Names and fixed contents of the log's objects. Every name is below `<origin>/`. */
-import type { KeyObject } from 'node:crypto';
-import { algorithmOf } from './checkpoint.ts';
+import { endOf, isFull, readTileName } from './tiles.ts';
 
 /** A transaction of DynamoDB takes 100 actions: the head and the deletes of 99 outbox rows. */
 export const LINES_PER_BATCH = 99;
-export const KEY_MANIFEST = 'keys/0001';
 export const README = 'README';
 /** Pseudo request of the log's own lines. */
 export const LOG_REQUEST = 'sys:log';
 export const HEARTBEAT = 'log.heartbeat';
+export const KEY_ADDED = 'log.key_added';
 /** A heartbeat is due after this long, so that with a sealer that runs every minute no 60 minutes pass without one. */
 export const HEARTBEAT_EVERY_MS = 55 * 60_000;
 
@@ -21,15 +20,26 @@ export const batchName = (start: number): string => `batch/${padded(start)}`;
 /** Name of the checkpoint of this size. */
 export const checkpointName = (size: number): string => `checkpoint/${padded(size)}`;
 
-export type LogName = { kind: 'batch' | 'checkpoint'; at: number } | { kind: 'manifest' | 'readme' };
+/** Name of the manifest of the n-th key, counted from 1. */
+export const manifestName = (number: number): string => `keys/${String(number).padStart(4, '0')}`;
+
+/** `at`: index of the first line of a batch, size of a checkpoint, number of a key, size that a tile needs. */
+export interface LogName {
+  kind: 'batch' | 'checkpoint' | 'manifest' | 'tile' | 'readme';
+  at: number;
+}
 
 /** What a name below the origin (attacker-controlled) stands for; undefined: nothing of the log is called so. */
 export function readName(name: string): LogName | undefined {
-  if (name === KEY_MANIFEST) return { kind: 'manifest' };
-  if (name === README) return { kind: 'readme' };
+  if (name === README) return { kind: 'readme', at: 0 };
   const [, kind, digits] = /^(batch|checkpoint)\/(\d{16})$/.exec(name) ?? [];
   const at = Number(digits);
-  return kind !== undefined && Number.isSafeInteger(at) ? { kind: kind as 'batch' | 'checkpoint', at } : undefined;
+  if (kind !== undefined) return Number.isSafeInteger(at) ? { kind: kind as 'batch' | 'checkpoint', at } : undefined;
+  const [, number] = /^keys\/(\d{4})$/.exec(name) ?? [];
+  if (number !== undefined) return number === '0000' ? undefined : { kind: 'manifest', at: Number(number) };
+  const tile = readTileName(name);
+  // Of the lines themselves only full tiles are kept.
+  return tile && (tile.level > 0 || isFull(tile)) ? { kind: 'tile', at: endOf(tile) } : undefined;
 }
 
 /** Lines of a batch, each ended by a newline. */
@@ -49,22 +59,6 @@ export function linesOf(batch: Buffer): Buffer[] | undefined {
   return lines.length > 0 ? lines : undefined;
 }
 
-/** The key that signs from the first line on: origin, algorithm and SPKI in base64. */
-export function keyManifest(origin: string, key: KeyObject): string {
-  const spki = key.export({ format: 'der', type: 'spki' }).toString('base64');
-  return `${JSON.stringify({ v: 1, name: origin, alg: algorithmOf(key), spki, fromSize: 0 })}\n`;
-}
-
-/** What a manifest (attacker-controlled) declares; undefined when it is not one of ours. */
-export function readManifest(bytes: Uint8Array): { name: string; spki: Buffer } | undefined {
-  try {
-    const { name, spki } = JSON.parse(Buffer.from(bytes).toString('utf8')) as { name?: unknown; spki?: unknown };
-    return typeof name === 'string' && typeof spki === 'string' ? { name, spki: Buffer.from(spki, 'base64') } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 /** How to check the log, stored beside it. */
 export function readme(origin: string): string {
   return `Audit log ${origin}
@@ -72,6 +66,8 @@ export function readme(origin: string): string {
 batch/<start>       lines start, start+1, ... (1 to 99, each ended by a newline); the name is the index of the first, 16 digits
 checkpoint/<size>   C2SP signed note: origin, size, root in base64; one after every batch
 keys/0001           the public key (SPKI, base64) that signs the checkpoints; trust a copy that you got another way
+keys/0002, ...      a later key: signs the sizes above its fromSize; a signed note by the key before it
+tile/<level>/<n>    hashes of the tree (C2SP tlog-tiles), derived from the lines: they save reading, and prove nothing by themselves
 
 To check it with any language:
 1. tree: hash(line) = SHA-256(0x00 line), hash(node) = SHA-256(0x01 left right), as in RFC 6962; the newline is not hashed.

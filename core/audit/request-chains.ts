@@ -1,5 +1,5 @@
 /** The chain of each request through the log: sequence without gap, each line naming the hash of the one before. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { HEARTBEAT, LOG_REQUEST } from './layout.ts';
 import { eventId } from './line.ts';
 
@@ -16,13 +16,18 @@ interface Line {
 
 /** Follows lines in the log's order. Memory: one sequence number and one hash per request. */
 export class RequestChains {
-  readonly #last = new Map<string, { seq: number; hash: Buffer }>();
+  readonly #last = new Map<string, { seq: number; hash: string }>();
   /** Instants of the heartbeats so far. */
   lastHeartbeat: string | undefined;
   /** Longest time between two heartbeats, and where it ended. */
   longestSilence = { milliseconds: 0, index: 0 };
   /** Time of the newest line. */
   lastTime: string | undefined;
+
+  /** Newest event of a request: its sequence and the hash of its line. */
+  lastOf(rid: string): { seq: number; hash: string } | undefined {
+    return this.#last.get(rid);
+  }
 
   /** Takes the line at `index` (attacker-controlled bytes); answers what is wrong with it. */
   take(bytes: Buffer, index: number): ChainFault | undefined {
@@ -34,9 +39,8 @@ export class RequestChains {
     if (seq < expected) return { reason: 'DUPLICATE', detail: `event ${seq} of ${rid} is there a second time` };
     if (seq > expected) return { reason: 'SEQUENCE_GAP', detail: `event ${expected} of ${rid} is missing before ${seq}` };
     if (line.id !== eventId(rid, seq)) return { reason: 'BAD_LINE', detail: `the id of event ${seq} of ${rid} is not its own` };
-    if (line.prev !== (last?.hash.toString('hex') ?? ''))
-      return { reason: 'CHAIN_BROKEN', detail: `event ${seq} of ${rid} follows another line` };
-    this.#last.set(rid, { seq, hash: createHash('sha256').update(bytes).digest() });
+    if (line.prev !== (last?.hash ?? '')) return { reason: 'CHAIN_BROKEN', detail: `event ${seq} of ${rid} follows another line` };
+    this.#last.set(rid, { seq, hash: hash('sha256', bytes, 'hex') });
     if (rid === LOG_REQUEST && line.type === HEARTBEAT) this.#beat(line.ts, index);
     this.lastTime = line.ts;
     return undefined;
@@ -49,10 +53,13 @@ export class RequestChains {
   }
 }
 
+/** Strict, and it keeps no state between texts. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 function read(bytes: Buffer): Line | undefined {
   let line: Partial<Record<keyof Line, unknown>> | null;
   try {
-    line = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)) as typeof line;
+    line = JSON.parse(UTF8.decode(bytes)) as typeof line;
   } catch {
     return undefined;
   }

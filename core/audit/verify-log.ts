@@ -4,10 +4,14 @@
  */
 import type { KeyObject } from 'node:crypto';
 import { type Checkpoint, checkSignature, parseCheckpoint } from './checkpoint.ts';
-import { batchName, checkpointName, KEY_MANIFEST, type LogName, linesOf, readManifest, readName } from './layout.ts';
+import { GrowingTree, leafHashesOf } from './growing-tree.ts';
+import { batchName, checkpointName, type LogName, linesOf, manifestName, readName } from './layout.ts';
 import { type ListedObject, type LogFiles, NotPlainObject } from './log-files.ts';
-import { append, EMPTY_TREE, leafHash, rootOf, type Tree } from './merkle.ts';
+import { BadManifest, type KeyRing, keyForSize, readKeyRing } from './log-keys.ts';
+import { EMPTY_TREE, rootOf, type Tree } from './merkle.ts';
 import { type ChainFault, RequestChains } from './request-chains.ts';
+import { linesOfTile, TileCheck } from './tile-check.ts';
+import { tileName } from './tiles.ts';
 
 type InvalidReason =
   | ChainFault['reason']
@@ -58,8 +62,10 @@ export interface VerifyOptions {
   /** Newest heartbeat may be this old, and heartbeats this and an hour apart. */
   maxAgeMs?: number;
   now: Date;
-  /** Called after each batch with the lines so far. */
-  progress?(size: number): void;
+  /** Called after each batch with the proven tree and the note that signs it. */
+  onBatch?(tree: Tree, checkpoint: Buffer): void;
+  /** Called with each proven line: it is under a verified root. */
+  onLine?(index: number, line: Buffer): void;
 }
 
 /** The sealer beats every 55 minutes and runs every minute; more than 65 means that it stood still. */
@@ -118,40 +124,56 @@ class Walk {
   readonly #options: VerifyOptions;
   readonly #starts = new Set<number>();
   readonly #sizes = new Set<number>();
+  readonly #tiles: TileCheck;
+  readonly #growing: GrowingTree;
   #anchors: Checkpoint[] = [];
-  #hasManifest = false;
+  #ring: Omit<KeyRing, 'origin'>;
+  #manifests = 0;
 
   constructor(files: LogFiles, options: VerifyOptions) {
     this.#files = files;
     this.#options = options;
+    this.#ring = { keys: [{ key: options.key, fromSize: 0 }], trusted: 0 };
+    this.#tiles = new TileCheck(files);
+    this.#growing = new GrowingTree(this.#tiles.visit);
   }
 
   async run(): Promise<void> {
+    await this.#checkManifests();
     this.#anchors = (this.#options.anchors ?? []).map((bytes) => this.#readCheckpoint(bytes, 'the anchor'));
-    await this.#checkManifest();
     let unsealed: number | undefined;
     for (;;) {
       const batch = await this.#files.read(batchName(this.tree.size));
       if (!batch) break;
       unsealed = await this.#takeBatch(batch);
       if (unsealed !== undefined) break;
-      this.#options.progress?.(this.tree.size);
     }
     await this.#checkObjects(unsealed);
     this.#checkAnchors();
     this.#checkFreshness();
   }
 
-  async #checkManifest(): Promise<void> {
-    const manifest = await this.#files.read(KEY_MANIFEST);
-    if (!manifest) return;
-    this.#hasManifest = true;
-    const declared = readManifest(manifest);
-    if (!declared) return fail({ reason: 'UNEXPECTED_OBJECT', detail: `${KEY_MANIFEST} is not a key manifest` });
-    if (!declared.spki.equals(this.#options.key.export({ format: 'der', type: 'spki' }))) {
-      fail({ reason: 'UNKNOWN_KEY', detail: `${KEY_MANIFEST} declares another key than the one you trust` });
+  async #checkManifests(): Promise<void> {
+    const manifests: Buffer[] = [];
+    for (let bytes = await this.#readManifest(1); bytes; bytes = await this.#readManifest(manifests.length + 1)) manifests.push(bytes);
+    if (manifests.length === 0) return;
+    this.#manifests = manifests.length;
+    try {
+      const ring = readKeyRing(manifests, this.#options.key);
+      this.#ring = ring;
+      this.#setOrigin(ring.origin, manifestName(1));
+      if (ring.trusted > 0) {
+        const { fromSize } = ring.keys[ring.trusted]!;
+        this.notices.push(`the key you trust signs from ${fromSize} on; the lines before it are proven by the roots that it signs`);
+      }
+    } catch (error) {
+      if (!(error instanceof BadManifest)) throw error;
+      fail({ reason: error.isForeign ? 'UNKNOWN_KEY' : 'UNEXPECTED_OBJECT', detail: error.message });
     }
-    this.#setOrigin(declared.name, KEY_MANIFEST);
+  }
+
+  #readManifest(number: number): Promise<Buffer | undefined> {
+    return this.#files.read(manifestName(number));
   }
 
   /** Answers the size that the batch would lead to when it has no checkpoint. */
@@ -169,22 +191,27 @@ class Walk {
     if (checkpoint.size !== end) {
       fail({ reason: 'BAD_CHECKPOINT', ...range, detail: `${checkpointName(end)} speaks of size ${checkpoint.size}` });
     }
-    let grown: Tree = this.tree;
-    for (const line of lines) {
-      grown = append(grown, leafHash(line));
-      this.#compareAnchors(grown);
+    for (const leaf of leafHashesOf(batch, lines)) {
+      this.#growing.add(leaf);
+      this.#compareAnchors();
     }
+    const grown = this.#growing.snapshot();
     if (!rootOf(grown).equals(checkpoint.root)) {
       fail({ reason: 'ROOT_MISMATCH', ...range, detail: `the lines of ${batchName(start)} are not those that were signed` });
     }
+    const tile = await this.#tiles.settle();
+    if (tile)
+      fail({ reason: 'ROOT_MISMATCH', ...linesOfTile(tile), detail: `${tileName(tile)} is not made of the lines that were signed` });
     for (const [offset, line] of lines.entries()) {
       const fault = this.chains.take(line, start + offset);
       if (fault) fail({ ...fault, from: start + offset, to: start + offset });
+      this.#options.onLine?.(start + offset, line);
     }
     this.#starts.add(start);
     this.#sizes.add(end);
     this.tree = grown;
     this.provenTime = this.chains.lastTime;
+    this.#options.onBatch?.(grown, note);
     return undefined;
   }
 
@@ -195,8 +222,14 @@ class Walk {
     } catch (error) {
       return fail({ reason: 'BAD_CHECKPOINT', ...range, detail: `${where}: ${(error as Error).message}` });
     }
-    const signature = checkSignature(checkpoint, this.#options.key);
-    if (signature === 'unknown') fail({ reason: 'UNKNOWN_KEY', ...range, detail: `${where} is not signed by the key you trust` });
+    const { keys } = this.#ring;
+    const { key } = keyForSize(keys, checkpoint.size);
+    const signature = checkSignature(checkpoint, key);
+    if (signature === 'unknown') {
+      const isOther = keys.some((other) => checkSignature(checkpoint, other.key) === 'valid');
+      const detail = isOther ? `${where} is signed by a key of the log outside its range` : `${where} is not signed by the key you trust`;
+      fail({ reason: 'UNKNOWN_KEY', ...range, detail });
+    }
     if (signature === 'forged')
       fail({ reason: 'BAD_SIGNATURE', ...range, detail: `${where} names the key you trust, but it did not sign this` });
     this.#setOrigin(checkpoint.origin, where);
@@ -210,15 +243,19 @@ class Walk {
   }
 
   /** Two signed roots of one size cannot both be of a log that only grows. */
-  #compareAnchors(tree: Tree): void {
-    for (const anchor of this.#anchors) {
-      if (anchor.size !== tree.size || anchor.root.equals(rootOf(tree))) continue;
+  #compareAnchors(): void {
+    const { size } = this.#growing;
+    const anchors = this.#anchors.filter((anchor) => anchor.size === size);
+    if (anchors.length === 0) return;
+    const root = rootOf(this.#growing.snapshot());
+    for (const anchor of anchors) {
+      if (anchor.root.equals(root)) continue;
       fail({
         reason: 'EQUIVOCATION',
         from: 0,
-        to: tree.size - 1,
-        detail: `the anchor of size ${tree.size} has another root: the log was rewritten before it`,
-        evidence: [anchor.body, `${this.origin}\n${tree.size}\n${rootOf(tree).toString('base64')}\n`],
+        to: size - 1,
+        detail: `the anchor of size ${size} has another root: the log was rewritten before it`,
+        evidence: [anchor.body, `${this.origin}\n${size}\n${root.toString('base64')}\n`],
       });
     }
   }
@@ -239,6 +276,11 @@ class Walk {
         if (unsealed !== undefined && object.name === batchName(size)) continue;
         if (name.at <= size) fail({ reason: 'UNEXPECTED_OBJECT', detail: `${object.name} is not at the end of a batch` });
         if (!later || name.at < later.at) later = { at: name.at, name: object.name };
+      } else if (name.kind === 'tile') {
+        // A tile is stored after its lines.
+        if (name.at > size && (!later || name.at < later.at)) later = { at: name.at, name: object.name };
+      } else if (name.kind === 'manifest' && name.at > this.#manifests && !isLive) {
+        fail({ reason: 'GAP', detail: `${manifestName(this.#manifests + 1)} is missing, though ${object.name} is there` });
       }
     }
     // A live log may have grown behind us, but only from the place where we stopped; its next object may even be younger than the listing.
@@ -251,7 +293,11 @@ class Walk {
       fail({ reason: 'GAP', from: size, to: unsealed - 1, detail: `${next} is missing after ${batchName(size)} (${hint})` });
     }
     if (unsealed !== undefined || hasNext) this.notices.push(`events from ${size} on were being sealed while this was read`);
-    if (size > 0 && !this.#hasManifest) fail({ reason: 'GAP', detail: `${KEY_MANIFEST} is missing` });
+    if (size > 0 && this.#manifests === 0) fail({ reason: 'GAP', detail: `${manifestName(1)} is missing` });
+    const { trusted, keys } = this.#ring;
+    if (size <= keys[trusted]!.fromSize && trusted > 0) fail({ reason: 'UNKNOWN_KEY', detail: 'the key you trust has signed nothing yet' });
+    const { missing } = this.#tiles;
+    if (missing > 0) this.notices.push(`${missing} tiles are missing: they are derived from the lines and can be made again`);
   }
 
   #known(object: ListedObject): LogName {

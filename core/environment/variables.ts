@@ -15,7 +15,7 @@ export const VARIABLES = {
   LINK_KEY_ID: 'LINK_KEY_ID',
   /** KMS HMAC key of cursors, session cookies and CSRF values. */
   COOKIE_KEY: 'COOKIE_KEY',
-  /** Audit log: bucket, origin line of its checkpoints, KMS signing key. */
+  /** Audit log: bucket, origin line of its checkpoints, KMS signing keys, oldest first, comma-separated. */
   LOG_BUCKET: 'LOG_BUCKET',
   LOG_ORIGIN: 'LOG_ORIGIN',
   LOG_KEY: 'LOG_KEY',

@@ -60,6 +60,7 @@ export type EventType =
   | 'token.revoked'
   | 'link.guessing'
   | 'log.heartbeat'
+  | 'log.key_added'
   | 'signin.failures';
 
 /** What is to be recorded of a change. `data` goes into the locked log: no personal data, no free text (give its SHA-256 instead). */

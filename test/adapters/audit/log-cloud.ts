@@ -5,7 +5,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { S3Client } from '@aws-sdk/client-s3';
 import { type AuditVault, openVault } from '../../../adapters/audit/audit-vault.ts';
-import { checkpointSigner } from '../../../adapters/audit/checkpoint-signer.ts';
+import { type CheckpointSigner, checkpointSigner } from '../../../adapters/audit/checkpoint-signer.ts';
 import { logState } from '../../../adapters/audit/log-head.ts';
 import type { SealerParts } from '../../../adapters/audit/sealer.ts';
 import { openTable, type Table } from '../../../adapters/state/table.ts';
@@ -28,6 +28,8 @@ export interface LogCloud {
   s3: S3Client;
   parts: SealerParts;
   clock: Clock & { add(milliseconds: number): void };
+  /** A further signing key. */
+  addSigner(): Promise<CheckpointSigner>;
   dispose(): Promise<void>;
 }
 
@@ -91,6 +93,7 @@ export async function startLogCloud(keySpec = 'ECC_NIST_EDWARDS25519'): Promise<
   const kmsContext = makeContext('kms');
   const kms = await createKms(kmsContext);
   const key = await declare(kms, 'AWS::KMS::Key', 'SigningKey', { KeySpec: keySpec, KeyUsage: 'SIGN_VERIFY' });
+  let keys = 1;
   const servers = { database: await serve(database), kms: await serve(kms) };
 
   const dynamoClient = new DynamoDBClient({ ...ACCESS, endpoint: servers.database.origin });
@@ -110,7 +113,12 @@ export async function startLogCloud(keySpec = 'ECC_NIST_EDWARDS25519'): Promise<
     vault,
     s3,
     clock,
-    parts: { log: logState(table, clock), vault, signer: checkpointSigner(key.ref, kmsClient) },
+    addSigner: async () => {
+      keys += 1;
+      const another = await declare(kms, 'AWS::KMS::Key', `SigningKey${keys}`, { KeySpec: keySpec, KeyUsage: 'SIGN_VERIFY' });
+      return checkpointSigner(another.ref, kmsClient);
+    },
+    parts: { log: logState(table, clock), vault, signers: [checkpointSigner(key.ref, kmsClient)] },
     async dispose() {
       for (const client of [dynamoClient, s3, kmsClient]) client.destroy();
       for (const server of Object.values(servers)) await server.close();
@@ -150,6 +158,13 @@ export class Events {
     await this.#table.put(row);
     return row;
   }
+}
+
+/** The next rows of the requests PR-0 to PR-6 in turn, written at once. */
+export async function writeMany(events: Events, table: Pick<Table, 'put'>, count: number, requests = 7): Promise<string[]> {
+  const rows = Array.from({ length: count }, (_, index) => events.row(`PR-${index % requests}`));
+  await Promise.all(rows.map((row) => table.put(row)));
+  return rows.map(({ line }) => line);
 }
 
 /** All lines of the log in order, read batch by batch, with every checkpoint's size. */

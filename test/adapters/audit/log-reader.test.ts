@@ -142,7 +142,7 @@ describe('the bucket', () => {
   afterAll(() => cloud.dispose());
 
   const verify = async (prefix = '') =>
-    verifyLog(await bucketLog(cloud.s3, BUCKET, prefix), { key: await cloud.parts.signer.publicKey(), now: cloud.clock.now() });
+    verifyLog(await bucketLog(cloud.s3, BUCKET, prefix), { key: await cloud.parts.signers[0].publicKey(), now: cloud.clock.now() });
 
   it('is found without a prefix and with one, and shows its locks', async () => {
     const verdict = await verify();

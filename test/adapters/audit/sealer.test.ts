@@ -1,11 +1,15 @@
 import { ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bucketLog } from '../../../adapters/audit/bucket-log.ts';
 import { logState, NO_HEAD } from '../../../adapters/audit/log-head.ts';
 import { type SealerParts, seal } from '../../../adapters/audit/sealer.ts';
+import { proveStored } from '../../../adapters/audit/stored-lines.ts';
 import type { Write } from '../../../adapters/state/table.ts';
 import { checkSignature, parseCheckpoint } from '../../../core/audit/checkpoint.ts';
+import { checkInclusion, readInclusionProof } from '../../../core/audit/inclusion-proof.ts';
 import { leafHash, rootOfLeaves } from '../../../core/audit/merkle.ts';
-import { BUCKET, Events, type LogCloud, ORIGIN, startLogCloud, storedLines } from './log-cloud.ts';
+import { verifyLog } from '../../../core/audit/verify-log.ts';
+import { BUCKET, Events, type LogCloud, ORIGIN, startLogCloud, storedLines, writeMany } from './log-cloud.ts';
 
 let cloud: LogCloud;
 let events: Events;
@@ -31,15 +35,15 @@ describe('sealing', () => {
     const checkpoint = await checkpointAt(2);
     expect(checkpoint.root).toEqual(rootOfLeaves(lines.map((line) => leafHash(Buffer.from(line)))));
     expect(checkpoint.origin).toBe(ORIGIN);
-    expect(checkSignature(checkpoint, await cloud.parts.signer.publicKey())).toBe('valid');
+    expect(checkSignature(checkpoint, await cloud.parts.signers[0].publicKey())).toBe('valid');
     const manifest = JSON.parse((await cloud.vault.read('keys/0001'))!.toString()) as { spki: string };
-    expect(manifest.spki).toBe((await cloud.parts.signer.publicKey()).export({ format: 'der', type: 'spki' }).toString('base64'));
+    expect(manifest.spki).toBe((await cloud.parts.signers[0].publicKey()).export({ format: 'der', type: 'spki' }).toString('base64'));
     expect((await cloud.vault.read('README'))!.toString()).toContain('batch/<start>');
     expect(await pendingRows()).toEqual([]);
   });
 
   it('takes at most 99 lines at a time and stops where the time ends', async () => {
-    for (let index = 0; index < 120; index++) await events.write(`PR-${index % 7}`);
+    await writeMany(events, cloud.table, 120);
     let batches = 0;
     expect(await seal(cloud.parts, () => ++batches <= 1)).toMatchObject({ sealed: 99, size: 99 });
     expect(await seal(cloud.parts, always)).toMatchObject({ sealed: 22, size: 121 });
@@ -87,7 +91,14 @@ describe('sealing', () => {
     expect(conditions).toEqual([
       [absent, absent],
       [absent, undefined, undefined],
-      [{ expression: '#size = :before', names: { '#size': 'size' }, values: { ':before': 2 } }, undefined],
+      [
+        {
+          expression: '#size = :before AND (#keys = :keys OR attribute_not_exists(#keys))',
+          names: { '#size': 'size', '#keys': 'keyStarts' },
+          values: { ':before': 2, ':keys': '0' },
+        },
+        undefined,
+      ],
     ]);
     expect(written[1]![1]).toEqual({ remove: { pk: 'OUTBOX#0', sk: first.SK } });
   });
@@ -103,8 +114,7 @@ describe('sealing', () => {
   });
 
   it('keeps every event exactly once when four sealers run at once', async () => {
-    const rows: string[] = [];
-    for (let index = 0; index < 230; index++) rows.push((await events.write(`PR-${index % 11}`)).line);
+    const rows = await writeMany(events, cloud.table, 230, 11);
     const outcomes = await Promise.all([1, 2, 3, 4].map(() => seal(cloud.parts, always)));
     const lines = await storedLines(cloud.vault);
     expect(lines).toHaveLength(231);
@@ -113,6 +123,51 @@ describe('sealing', () => {
     expect(outcomes.reduce((sum, outcome) => sum + outcome.sealed, 0)).toBe(231);
     expect((await checkpointAt(231)).root).toEqual(rootOfLeaves(lines.map((line) => leafHash(Buffer.from(line)))));
     expect(await pendingRows()).toEqual([]);
+  });
+});
+
+describe('what is derived', () => {
+  it('is stored as tiles of 256 lines, once, and gives proofs of any line from three objects', async () => {
+    await writeMany(events, cloud.table, 530);
+    await seal(cloud.parts, always);
+    expect(await cloud.parts.log.tiled()).toBe(512);
+    expect((await cloud.vault.read('tile/0/001'))!.length).toBe(256 * 32);
+    expect((await cloud.vault.read('tile/1/000.p/2'))!.length).toBe(64);
+    const { checkpoint } = (await cloud.parts.log.head())!;
+    const key = await cloud.parts.signers[0].publicKey();
+    const lines = await storedLines(cloud.vault);
+    for (const index of [0, 99, 255, 256, 300, 511, 512, 530]) {
+      const proof = await proveStored(cloud.vault, index, checkpoint);
+      expect(proof.line).toBe(lines[index]);
+      expect(checkInclusion(readInclusionProof(JSON.stringify(proof)), key)).toMatchObject({ valid: true, index });
+    }
+    const older = (await cloud.vault.read('checkpoint/0000000000000198'))!.toString();
+    expect(checkInclusion(await proveStored(cloud.vault, 20, older, 0), key)).toMatchObject({ valid: true, size: 198 });
+    await expect(proveStored(cloud.vault, 531, checkpoint)).rejects.toThrow('are not all in the log');
+  });
+
+  it('is made up for where a run ended before it, and never believed where it is another', async () => {
+    await writeMany(events, cloud.table, 300);
+    const broken = {
+      ...cloud.parts,
+      vault: {
+        ...cloud.vault,
+        create: async (name: string, bytes: Uint8Array) =>
+          name.startsWith('tile/') ? Promise.reject(new Error('crash')) : cloud.vault.create(name, bytes),
+      },
+    };
+    await expect(seal(broken, always)).rejects.toThrow('crash');
+    expect((await cloud.parts.log.head())?.tree.size).toBe(301);
+    await seal(cloud.parts, always);
+    expect(await cloud.parts.log.tiled()).toBe(256);
+    await cloud.parts.log.setTiled(0);
+    const tile = {
+      ...cloud.parts,
+      vault: { ...cloud.vault, read: async (name: string) => (name.startsWith('tile/') ? Buffer.from('x') : cloud.vault.read(name)) },
+    };
+    await expect(seal(tile, always)).rejects.toThrow(/FOREIGN_TILE: tile\/0\/000/);
+    await seal(cloud.parts, always);
+    expect(await cloud.parts.log.tiled()).toBe(256);
   });
 });
 
@@ -140,7 +195,7 @@ describe('after a crash', () => {
     { name: 'the heartbeat is pending', broken: (parts) => ({ ...parts, log: { ...parts.log, pending: crash } }) },
     { name: 'b: the key is chosen', broken: createThat('before', 'batch/') },
     { name: 'd: the batch is stored', broken: createThat('after', 'batch/') },
-    { name: 'e: before the signature', broken: (parts) => ({ ...parts, signer: { ...parts.signer, sign: crash } }) },
+    { name: 'e: before the signature', broken: (parts) => ({ ...parts, signers: [{ ...parts.signers[0], sign: crash }] }) },
     { name: 'e: before the checkpoint', broken: createThat('before', 'checkpoint/') },
     { name: 'e: the checkpoint is stored', broken: createThat('after', 'checkpoint/') },
     {
@@ -173,6 +228,70 @@ describe('after a crash', () => {
   });
 });
 
+describe('another key', () => {
+  let second: Awaited<ReturnType<LogCloud['addSigner']>>;
+  const grow = (count: number) => writeMany(events, cloud.table, count, 1);
+  const keyOf = async (size: number) => {
+    const checkpoint = await checkpointAt(size);
+    const keys = await Promise.all([cloud.parts.signers[0], second].map((signer) => signer.publicKey()));
+    return keys.findIndex((key) => checkSignature(checkpoint, key) === 'valid') + 1;
+  };
+  beforeEach(async () => {
+    second = await cloud.addSigner();
+  });
+
+  it('is declared by the old one, begins a batch later, is an event of the log, and the log verifies by either', async () => {
+    await grow(10);
+    await seal(cloud.parts, always);
+    const parts: SealerParts = { ...cloud.parts, signers: [cloud.parts.signers[0], second] };
+    await grow(3);
+    await seal(parts, always);
+    expect((await cloud.parts.log.head())?.keyStarts).toEqual([0, 11 + 99]);
+    const lines = await storedLines(cloud.vault);
+    expect(lines.some((line) => line.includes('"type":"log.key_added"') && line.includes('"fromSize":110'))).toBe(true);
+    await grow(150);
+    await seal(parts, always);
+    const { tree } = (await cloud.parts.log.head())!;
+    expect(await keyOf(15)).toBe(1);
+    expect(await keyOf(tree.size)).toBe(2);
+    for (const signer of [cloud.parts.signers[0], second]) {
+      const verdict = await verifyLog(await bucketLog(cloud.s3, BUCKET, ''), { key: await signer.publicKey(), now: cloud.clock.now() });
+      expect(verdict).toMatchObject({ valid: true, size: tree.size });
+    }
+    // Whoever does not know the new key must not seal.
+    await grow(1);
+    await expect(seal(cloud.parts, always)).rejects.toThrow(/KEY_MISMATCH/);
+    await expect(seal({ ...cloud.parts, signers: [cloud.parts.signers[0], cloud.parts.signers[0]] }, always)).rejects.toThrow(
+      /HEAD_CORRUPT/,
+    );
+  });
+
+  it('is begun once by four sealers, beside others that do not know it yet, and every event is sealed once', async () => {
+    await grow(200);
+    await seal(cloud.parts, () => true);
+    await grow(250);
+    const parts: SealerParts = { ...cloud.parts, signers: [cloud.parts.signers[0], second] };
+    await Promise.allSettled([parts, cloud.parts, parts, cloud.parts].map((some) => seal(some, always)));
+    await seal(parts, always);
+    const verdict = await verifyLog(await bucketLog(cloud.s3, BUCKET, ''), { key: await second.publicKey(), now: cloud.clock.now() });
+    expect(verdict).toMatchObject({ valid: true, size: 452 });
+    expect(await pendingRows()).toEqual([]);
+  });
+
+  it('is declared again after a crash between the head and the manifest, and never another one', async () => {
+    await grow(1);
+    await seal(cloud.parts, always);
+    const head = (await cloud.parts.log.head())!;
+    await cloud.parts.log.addKey(head, 101);
+    const parts: SealerParts = { ...cloud.parts, signers: [cloud.parts.signers[0], second] };
+    await seal(parts, always);
+    expect((await cloud.vault.read('keys/0002'))!.toString()).toContain('"fromSize":101');
+    await expect(seal({ ...parts, signers: [cloud.parts.signers[0], await cloud.addSigner()] }, always)).rejects.toThrow(
+      /KEY_MISMATCH: keys\/0002/,
+    );
+  });
+});
+
 describe('a log that is not as it was left', () => {
   const plant = (name: string, Body: string) =>
     cloud.s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: `${ORIGIN}/${name}`, Body, IfNoneMatch: '*' }));
@@ -187,7 +306,7 @@ describe('a log that is not as it was left', () => {
 
   it('halts with both notes when another checkpoint of the same size is stored', async () => {
     await events.write('PR-1');
-    const other = await cloud.parts.signer.sign({ origin: ORIGIN, size: 2, root: Buffer.alloc(32) });
+    const other = await cloud.parts.signers[0].sign({ origin: ORIGIN, size: 2, root: Buffer.alloc(32) });
     await plant('checkpoint/0000000000000002', other);
     await expect(seal(cloud.parts, always)).rejects.toThrow(/EQUIVOCATION[\s\S]*AAAAAAAA[\s\S]*where this log says/);
     expect(await pendingRows()).toHaveLength(2);
@@ -231,7 +350,7 @@ it('works with a key whose signatures differ every time: a stored checkpoint of 
     expect(await seal(p256.parts, always)).toMatchObject({ sealed: 2, size: 2 });
     const stored = (await p256.vault.read('checkpoint/0000000000000002'))!;
     expect((await p256.parts.log.head())?.checkpoint).toBe(stored.toString());
-    expect(checkSignature(parseCheckpoint(stored), await p256.parts.signer.publicKey())).toBe('valid');
+    expect(checkSignature(parseCheckpoint(stored), await p256.parts.signers[0].publicKey())).toBe('valid');
   } finally {
     await p256.dispose();
   }

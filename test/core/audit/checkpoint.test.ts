@@ -1,6 +1,6 @@
 import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { algorithmOf, BadCheckpoint, checkpointNote, checkSignature, keyIdOf, parseCheckpoint } from '../../../core/audit/checkpoint.ts';
+import { algorithmOf, BadCheckpoint, checkSignature, keyIdOf, noteOf, parseCheckpoint } from '../../../core/audit/checkpoint.ts';
 import { keyPair, ORIGIN, signedNote } from './log-fixture.ts';
 
 const keys = keyPair();
@@ -42,7 +42,7 @@ describe('a checkpoint', () => {
   it('may carry signatures of witnesses, and of P-256 keys', () => {
     const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const { body } = parse(note);
-    const other = checkpointNote(body, ORIGIN, p256.publicKey, sign('sha256', Buffer.from(body), p256.privateKey));
+    const other = noteOf(body, ORIGIN, p256.publicKey, sign('sha256', Buffer.from(body), p256.privateKey));
     const both = parse(note + other.slice(body.length + 1));
     expect(both.signatures).toHaveLength(2);
     expect(checkSignature(both, keys.publicKey)).toBe('valid');

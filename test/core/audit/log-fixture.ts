@@ -1,19 +1,28 @@
 /** A log in memory, signed with a key of its own, for tests of the verifier. */
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { checkpointBody, checkpointNote } from '../../../core/audit/checkpoint.ts';
-import { batchBytes, batchName, checkpointName, KEY_MANIFEST, keyManifest, README, readme } from '../../../core/audit/layout.ts';
+import { checkpointBody, noteOf } from '../../../core/audit/checkpoint.ts';
+import { GrowingTree, leafHashesOf } from '../../../core/audit/growing-tree.ts';
+import { batchBytes, batchName, checkpointName, manifestName, README, readme } from '../../../core/audit/layout.ts';
 import { eventId, lineHash } from '../../../core/audit/line.ts';
 import type { LogFiles } from '../../../core/audit/log-files.ts';
-import { append, EMPTY_TREE, leafHash, rootOf } from '../../../core/audit/merkle.ts';
+import { manifestBody } from '../../../core/audit/log-keys.ts';
+import { rootOf } from '../../../core/audit/merkle.ts';
+import { isFull, TileGatherer, tileName } from '../../../core/audit/tiles.ts';
 
 export const ORIGIN = 'greenlight.000000000000.eu-central-1/audit';
 const START = Date.parse('2026-03-01T10:00:00Z');
 
 export const keyPair = () => generateKeyPairSync('ed25519');
 
-export function signedNote(keys: { publicKey: KeyObject; privateKey: KeyObject }, size: number, root: Buffer, origin = ORIGIN): string {
+type Keys = { publicKey: KeyObject; privateKey: KeyObject };
+
+/** A note of any text. */
+export const signedText = (keys: Keys, body: string): string =>
+  noteOf(body, ORIGIN, keys.publicKey, sign(null, Buffer.from(body), keys.privateKey));
+
+export function signedNote(keys: Keys, size: number, root: Buffer, origin = ORIGIN): string {
   const body = checkpointBody({ origin, size, root });
-  return checkpointNote(body, origin, keys.publicKey, sign(null, Buffer.from(body), keys.privateKey));
+  return noteOf(body, origin, keys.publicKey, sign(null, Buffer.from(body), keys.privateKey));
 }
 
 /** Lines of requests r0, r1, ... in turn; every 50th line is a heartbeat. One second lies between lines. */
@@ -34,15 +43,21 @@ export function makeLines(count: number, requests = 7): string[] {
 /** Objects of a log by name. */
 export function makeLog(lines: readonly string[], keys: ReturnType<typeof keyPair>, perBatch = 99): Map<string, Buffer> {
   const objects = new Map<string, Buffer>([
-    [KEY_MANIFEST, Buffer.from(keyManifest(ORIGIN, keys.publicKey))],
+    [manifestName(1), Buffer.from(manifestBody(ORIGIN, { key: keys.publicKey, fromSize: 0 }))],
     [README, Buffer.from(readme(ORIGIN))],
   ]);
-  let tree = EMPTY_TREE;
+  const tiles = new TileGatherer((tile, bytes) => isFull(tile) && objects.set(tileName(tile), bytes));
+  const tree = new GrowingTree(tiles.visit);
   for (let start = 0; start < lines.length; start += perBatch) {
-    const batch = lines.slice(start, start + perBatch);
-    objects.set(batchName(start), batchBytes(batch));
-    for (const line of batch) tree = append(tree, leafHash(Buffer.from(line)));
-    objects.set(checkpointName(tree.size), Buffer.from(signedNote(keys, tree.size, rootOf(tree))));
+    const some = lines.slice(start, start + perBatch);
+    const batch = batchBytes(some);
+    objects.set(batchName(start), batch);
+    for (const leaf of leafHashesOf(
+      batch,
+      some.map((line) => Buffer.from(line)),
+    ))
+      tree.add(leaf);
+    objects.set(checkpointName(tree.size), Buffer.from(signedNote(keys, tree.size, rootOf(tree.snapshot()))));
   }
   return objects;
 }

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkpointNote, parseCheckpoint } from '../../../core/audit/checkpoint.ts';
+import { noteOf, parseCheckpoint } from '../../../core/audit/checkpoint.ts';
 import { keyPair, makeLines, makeLog } from './log-fixture.ts';
 
 const runs = (program: string) => spawnSync(program, [program === 'python3' ? '--version' : 'version']).status === 0;
@@ -43,7 +43,7 @@ describe.skipIf(!isPossible)('the script of 40 lines in another language', () =>
     for (const [name, bytes] of objects) {
       if (!name.startsWith('checkpoint/')) continue;
       const { body, origin } = parseCheckpoint(bytes);
-      objects.set(name, Buffer.from(checkpointNote(body, origin, keys.publicKey, sign('sha256', Buffer.from(body), keys.privateKey))));
+      objects.set(name, Buffer.from(noteOf(body, origin, keys.publicKey, sign('sha256', Buffer.from(body), keys.privateKey))));
     }
     expect(run(objects, keys)).toMatchObject({ status: 0 });
   });

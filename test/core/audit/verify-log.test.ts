@@ -57,6 +57,13 @@ describe('AUD-02: deleted things are gaps', () => {
     ['the first batch', (objects: Map<string, Buffer>) => objects.delete(batchName(0)), 0],
     ['the last checkpoint', (objects: Map<string, Buffer>) => objects.delete(checkpointName(300)), 297],
     ['the last batch', (objects: Map<string, Buffer>) => objects.delete(batchName(297)), 297],
+    [
+      'all from a batch on, but a tile of it',
+      (objects: Map<string, Buffer>) => {
+        for (const name of [batchName(198), checkpointName(297), batchName(297), checkpointName(300)]) objects.delete(name);
+      },
+      198,
+    ],
   ])('%s', async (_, work, from) => {
     expect(await tampered(work)).toMatchObject({ valid: false, size: from, invalid: { reason: 'GAP', from } });
   });
@@ -99,7 +106,7 @@ describe('AUD-03: moved things', () => {
 
 describe('AUD-04: a tail that was cut off', () => {
   const cut = (objects: Map<string, Buffer>) => {
-    for (const name of [batchName(198), batchName(297), checkpointName(297), checkpointName(300)]) objects.delete(name);
+    for (const name of [batchName(198), batchName(297), checkpointName(297), checkpointName(300), 'tile/0/000']) objects.delete(name);
   };
 
   it('does not show in the objects alone, and that is said', async () => {
@@ -172,7 +179,10 @@ describe('AUD-08: foreign objects', () => {
     'checkpoint/0000000000000100',
     'notes.txt',
     'keys/0002',
-    'tile/0/000',
+    'keys/0000',
+    'tile/0/000.p/44',
+    'tile/0/0',
+    'tile/7/000',
     'batch/',
     'checkpoint/0000000000000000',
   ])('%s is unexpected', async (name) => {
@@ -277,7 +287,7 @@ it('reads the log in pieces: nothing is kept of a batch once it is proven', asyn
     return objects.get(name);
   };
   const sizes: number[] = [];
-  const verdict = await check(objects, { progress: (size) => sizes.push(size) }, { read });
+  const verdict = await check(objects, { onBatch: ({ size }) => sizes.push(size) }, { read });
   expect(verdict).toMatchObject({ valid: true, size: 3000 });
   expect(new Set(reads).size).toBe(reads.length);
   expect(sizes.at(-1)).toBe(3000);

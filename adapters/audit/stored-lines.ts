@@ -1,0 +1,60 @@
+/** Lines, nodes and proofs out of the stored objects, without reading the whole log. */
+import { parseCheckpoint } from '../../core/audit/checkpoint.ts';
+import { type InclusionProof, inclusionProofOf } from '../../core/audit/inclusion-proof.ts';
+import { batchName, linesOf, manifestName } from '../../core/audit/layout.ts';
+import { leafHash } from '../../core/audit/merkle.ts';
+import { inclusionSpans, type NodeHashes, proofOf } from '../../core/audit/proof-path.ts';
+import { nodesFromTiles, TILE_WIDTH, type TileSource, tileName } from '../../core/audit/tiles.ts';
+import type { AuditVault } from './audit-vault.ts';
+
+export type StoredLog = Pick<AuditVault, 'read' | 'batches'>;
+
+/** Objects that are read at the same time. */
+const AT_ONCE = 16;
+
+/** Lines `from` to before `to`. Error when one is not there. */
+export async function linesBetween(log: StoredLog, from: number, to: number): Promise<Buffer[]> {
+  const starts = await log.batches(from, to);
+  const lines: Buffer[] = [];
+  let at = starts[0] ?? from;
+  for (let place = 0; place < starts.length; place += AT_ONCE) {
+    const group = starts.slice(place, place + AT_ONCE);
+    const batches = await Promise.all(group.map((start) => log.read(batchName(start))));
+    for (const [index, batch] of batches.entries()) {
+      const some = linesOf(batch ?? Buffer.alloc(0));
+      if (!some || group[index] !== at) throw new Error(`${batchName(at)} is missing in the log`);
+      for (const line of some) {
+        if (at >= from && at < to) lines.push(line);
+        at += 1;
+      }
+    }
+  }
+  if (lines.length !== to - from) throw new Error(`lines ${from} to ${to - 1} are not all in the log`);
+  return lines;
+}
+
+/** Hashes of the log's nodes; `tiled` says how many lines stored tiles cover: a wrong number costs time only. Lines of one tile are read once. */
+export function storedNodes(log: StoredLog, tiled: number, size: number): NodeHashes {
+  const tiles = new Map<number, Promise<Buffer[]>>();
+  const source: TileSource = {
+    size: tiled,
+    tile: (at) => log.read(tileName(at)),
+    async leaves(start, end) {
+      const first = Math.floor(start / TILE_WIDTH) * TILE_WIDTH;
+      const known = tiles.get(first) ?? linesBetween(log, first, Math.min(first + TILE_WIDTH, size)).then((lines) => lines.map(leafHash));
+      tiles.set(first, known);
+      return (await known).slice(start - first, end - first);
+    },
+  };
+  return nodesFromTiles(source);
+}
+
+/** Proof of line `index` under a checkpoint of the log (its note). `tiled` as above; without it, all lines. */
+export async function proveStored(log: StoredLog, index: number, note: string, tiled?: number): Promise<InclusionProof> {
+  const { size } = parseCheckpoint(Buffer.from(note));
+  const [line] = await linesBetween(log, index, index + 1);
+  const proof = await proofOf(inclusionSpans(index, size), storedNodes(log, tiled ?? size, size));
+  const keys: Buffer[] = [];
+  for (let bytes = await log.read(manifestName(1)); bytes; bytes = await log.read(manifestName(keys.length + 1))) keys.push(bytes);
+  return inclusionProofOf({ index, size, line: line!.toString('utf8'), proof, checkpoint: note, keys });
+}

@@ -1,0 +1,268 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { GrowingTree, leafHashesOf } from '../../../core/audit/growing-tree.ts';
+import { checkInclusion, type InclusionProof, inclusionProofOf, readInclusionProof } from '../../../core/audit/inclusion-proof.ts';
+import { batchBytes } from '../../../core/audit/layout.ts';
+import { manifestBody } from '../../../core/audit/log-keys.ts';
+import { append, EMPTY_TREE, leafHash, rootOf, rootOfLeaves, type Tree } from '../../../core/audit/merkle.ts';
+import { provesConsistency } from '../../../core/audit/merkle-proof.ts';
+import { consistencySpans, inclusionSpans, type NodeHashes, nodesOf, proofOf } from '../../../core/audit/proof-path.ts';
+import { endOf, nodesFromTiles, readTileName, storedTilesBetween, type TileAt, TileGatherer, tileName } from '../../../core/audit/tiles.ts';
+import { keyPair, ORIGIN, signedNote, signedText } from './log-fixture.ts';
+import { consistencyProof, inclusionProof } from './reference-proofs.ts';
+
+const MOST = 700;
+const lines = Array.from({ length: MOST }, (_, index) => Buffer.from(`line ${index}`));
+const leaves = lines.map(leafHash);
+const size = fc.integer({ min: 1, max: MOST });
+
+/** Nodes by the definition: the root over their leaves. */
+const byLeaves: NodeHashes = async ({ level, index }) => rootOfLeaves(leaves.slice(index * 2 ** level, (index + 1) * 2 ** level));
+
+describe('a growing tree', () => {
+  it('has the roots of the tree that is appended to leaf by leaf', () => {
+    const growing = new GrowingTree();
+    let tree: Tree = EMPTY_TREE;
+    const batch = batchBytes(lines.map((line) => line.toString()));
+    for (const leaf of leafHashesOf(batch, lines)) {
+      growing.add(leaf);
+      tree = append(tree, Buffer.from(leaf, 'latin1'));
+      expect(growing.snapshot()).toEqual(tree);
+    }
+    expect(growing.size).toBe(MOST);
+    expect(rootOf(tree)).toEqual(rootOfLeaves(leaves));
+    expect(batch).toEqual(batchBytes(lines.map((line) => line.toString())));
+  });
+});
+
+describe('proofs from spans', () => {
+  it('are those of the recursive definition, for every place and size', async () => {
+    await fc.assert(
+      fc.asyncProperty(size, fc.nat(), async (count, some) => {
+        const index = some % count;
+        expect(await proofOf(inclusionSpans(index, count), byLeaves)).toEqual(inclusionProof(leaves.slice(0, count), index));
+        const earlier = some % (count + 1);
+        expect(await proofOf(consistencySpans(earlier, count), byLeaves)).toEqual(consistencyProof(leaves.slice(0, count), earlier));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('of a million lines take twenty hashes, of at most 53 whatever the size', () => {
+    expect(inclusionSpans(123_456, 1_000_000)).toHaveLength(20);
+    expect(inclusionSpans(0, Number.MAX_SAFE_INTEGER).length).toBeLessThanOrEqual(53);
+    expect(consistencySpans(999_999, 1_000_000).length).toBeLessThanOrEqual(21);
+  });
+
+  it.each([
+    [3, 3],
+    [-1, 3],
+    [0, 0],
+    [0.5, 3],
+    [0, Number.NaN],
+  ])('AUD-12: there is no line %d in a log of %d', (index, count) => {
+    expect(() => inclusionSpans(index, count)).toThrow(RangeError);
+  });
+
+  it.each([
+    [4, 3],
+    [-1, 3],
+    [0.5, 3],
+    [0, Number.POSITIVE_INFINITY],
+  ])('there is no log of %d lines within %d', (earlier, count) => {
+    expect(() => consistencySpans(earlier, count)).toThrow(RangeError);
+  });
+
+  it('cut a span where the tree is cut', () => {
+    expect(nodesOf({ start: 4, end: 7 })).toEqual([
+      { level: 1, index: 2 },
+      { level: 0, index: 6 },
+    ]);
+  });
+});
+
+describe('tiles', () => {
+  it.each([
+    [{ level: 0, index: 0, width: 256 }, 'tile/0/000'],
+    [{ level: 1, index: 67, width: 5 }, 'tile/1/067.p/5'],
+    [{ level: 0, index: 1_234_067, width: 256 }, 'tile/0/x001/x234/067'],
+  ])('%j is called %s', (tile, name) => {
+    expect(tileName(tile)).toBe(name);
+    expect(readTileName(name)).toEqual(tile);
+  });
+
+  it.each([
+    'tile/0/0',
+    'tile/7/000',
+    'tile/0/x000/001',
+    'tile/0/000.p/0',
+    'tile/0/000.p/256',
+    'tile/0/000.p/999',
+    'tile/0/001/000',
+    'tile/0/',
+  ])('%s is the name of none', (name) => {
+    expect(readTileName(name)).toBeUndefined();
+  });
+
+  it('of every name are read as they are written', () => {
+    fc.assert(
+      fc.property(fc.nat(6), fc.nat(10 ** 9), fc.integer({ min: 1, max: 256 }), (level, index, width) => {
+        expect(readTileName(tileName({ level, index, width }))).toEqual({ level, index, width });
+      }),
+    );
+    fc.assert(fc.property(fc.string(), (text) => readTileName(`tile/${text}`) === undefined || readTileName(`tile/${text}`) !== null));
+  });
+
+  it('that become due between two sizes are stored once, whatever the steps', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(70_000), { minLength: 1, maxLength: 8 }), (steps) => {
+        const sizes = steps.toSorted((left, right) => left - right);
+        const end = sizes.at(-1)!;
+        const names = sizes.flatMap((to, place) => storedTilesBetween(sizes[place - 1] ?? 0, to).map(tileName));
+        expect(new Set(names).size).toBe(names.length);
+        const full = names.filter((name) => !name.includes('.p/'));
+        expect(full).toHaveLength(Math.floor(end / 256) + Math.floor(end / 65_536));
+        for (const name of names) expect(endOf(readTileName(name)!)).toBeLessThanOrEqual(end);
+      }),
+    );
+  });
+
+  it('give the same proofs as the lines, from three objects, also when some of them are missing or torn', async () => {
+    const stored = new Map<string, Buffer>();
+    const gatherer = new TileGatherer((tile, bytes) => stored.set(tileName(tile), bytes));
+    const tree = new GrowingTree(gatherer.visit);
+    for (const leaf of leaves) tree.add(leaf.toString('latin1'));
+    expect([...stored.keys()]).toEqual(['tile/0/000', 'tile/1/000.p/1', 'tile/0/001', 'tile/1/000.p/2']);
+    await fc.assert(
+      fc.asyncProperty(size, fc.nat(), fc.subarray([...stored.keys()]), fc.boolean(), async (count, some, gone, isTorn) => {
+        const read: TileAt[] = [];
+        const hashes = nodesFromTiles({
+          size: MOST,
+          tile: async (at) => {
+            read.push(at);
+            const bytes = stored.get(tileName(at));
+            return gone.includes(tileName(at)) ? (isTorn ? bytes?.subarray(1) : undefined) : bytes;
+          },
+          leaves: async (start, end) => leaves.slice(start, end),
+        });
+        const index = some % count;
+        expect(await proofOf(inclusionSpans(index, count), hashes)).toEqual(inclusionProof(leaves.slice(0, count), index));
+        expect(new Set(read.map(tileName)).size).toBe(read.length);
+        expect(read.length).toBeLessThanOrEqual(3);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('AUD-12: a proof of inclusion as a file', () => {
+  const keys = keyPair();
+  const next = keyPair();
+  const COUNT = 300;
+  const root = rootOfLeaves(leaves.slice(0, COUNT));
+  let proof: InclusionProof;
+  const first = Buffer.from(manifestBody(ORIGIN, { key: keys.publicKey, fromSize: 0 }));
+  const make = async (index: number, checkpoint = signedNote(keys, COUNT, root), manifests = [first]) =>
+    inclusionProofOf({
+      index,
+      size: COUNT,
+      line: lines[index]!.toString(),
+      proof: await proofOf(inclusionSpans(index, COUNT), byLeaves),
+      checkpoint,
+      keys: manifests,
+    });
+  const check = (change: Partial<InclusionProof>, trust = keys.publicKey) =>
+    checkInclusion(readInclusionProof(JSON.stringify({ ...proof, ...change })), trust);
+
+  beforeAll(async () => {
+    proof = await make(123);
+  });
+
+  it('holds for the line, its place and the log', async () => {
+    expect(check({})).toEqual({ valid: true, origin: ORIGIN, index: 123, size: COUNT, line: 'line 123' });
+    for (const index of [0, 1, 255, 256, COUNT - 1]) expect(checkInclusion(await make(index), keys.publicKey).valid).toBe(true);
+  });
+
+  it.each([
+    ['another line', () => ({ line: 'line 124' })],
+    ['another place', () => ({ index: 124 })],
+    ['an altered sibling', () => ({ proof: proof.proof.with(2, Buffer.alloc(32).toString('base64')) })],
+    ['a sibling of another length', () => ({ proof: proof.proof.with(2, 'AAAA') })],
+    ['a sibling too few', () => ({ proof: proof.proof.slice(1) })],
+    ['a sibling too many', () => ({ proof: [...proof.proof, proof.proof[0]!] })],
+  ])('does not hold with %s', (_, change) => {
+    expect(check(change())).toMatchObject({ valid: false, reason: 'ROOT_MISMATCH' });
+  });
+
+  it.each([
+    ['a checkpoint of another size', () => ({ checkpoint: signedNote(keys, COUNT + 1, root) }), 'BAD_CHECKPOINT'],
+    ['another size than its checkpoint', () => ({ size: COUNT + 1 }), 'BAD_CHECKPOINT'],
+    ['a checkpoint of another log', () => ({ checkpoint: signedNote(keys, COUNT, root, 'other/audit') }), 'BAD_CHECKPOINT'],
+    ['a checkpoint that is none', () => ({ checkpoint: 'x' }), 'BAD_CHECKPOINT'],
+    ['a checkpoint by another key', () => ({ checkpoint: signedNote(keyPair(), COUNT, root) }), 'UNKNOWN_KEY'],
+    [
+      'a checkpoint that was edited',
+      () => ({ checkpoint: proof.checkpoint.replace(root.toString('base64'), Buffer.alloc(32).toString('base64')) }),
+      'BAD_SIGNATURE',
+    ],
+    ['no keys', () => ({ keys: [] }), 'UNKNOWN_KEY'],
+    ['keys that are none', () => ({ keys: ['{}'] }), 'UNKNOWN_KEY'],
+  ])('does not hold with %s', (_, change, reason) => {
+    expect(check(change())).toMatchObject({ valid: false, reason });
+  });
+
+  it('does not hold for who trusts another key', () => {
+    expect(check({}, keyPair().publicKey)).toMatchObject({ valid: false, reason: 'UNKNOWN_KEY' });
+  });
+
+  it('holds over a change of keys for who trusts the older one, and for the later one only behind its beginning', async () => {
+    const body = manifestBody(ORIGIN, { key: next.publicKey, fromSize: 200 });
+    const second = Buffer.from(signedText(keys, body));
+    const changed = await make(5, signedNote(next, COUNT, root), [first, second]);
+    for (const { publicKey } of [keys, next]) expect(checkInclusion(changed, publicKey)).toMatchObject({ valid: true });
+    const before = { ...changed, size: 200, checkpoint: signedNote(keys, 200, rootOfLeaves(leaves.slice(0, 200))) };
+    before.proof = (await proofOf(inclusionSpans(5, 200), byLeaves)).map((hash) => hash.toString('base64'));
+    expect(checkInclusion(before, keys.publicKey)).toMatchObject({ valid: true });
+    expect(checkInclusion(before, next.publicKey)).toMatchObject({ valid: false, reason: 'UNKNOWN_KEY' });
+    expect(checkInclusion({ ...changed, checkpoint: signedNote(keys, COUNT, root) }, keys.publicKey)).toMatchObject({
+      reason: 'UNKNOWN_KEY',
+    });
+  });
+
+  it.each([
+    ['no JSON', '{'],
+    ['null', 'null'],
+    ['another kind', '{"v":1,"kind":"receipt"}'],
+    ['no line', '{"v":1,"kind":"inclusion","checkpoint":""}'],
+    ['a proof that is no list', '{"v":1,"kind":"inclusion","line":"","checkpoint":"","proof":1,"keys":[]}'],
+    ['a proof of numbers', '{"v":1,"kind":"inclusion","line":"","checkpoint":"","proof":[1],"keys":[]}'],
+    ['keys that are no list', '{"v":1,"kind":"inclusion","line":"","checkpoint":"","proof":[]}'],
+    ['too many hashes', JSON.stringify({ v: 1, kind: 'inclusion', line: '', checkpoint: '', proof: Array(54).fill(''), keys: [] })],
+    ['no index', '{"v":1,"kind":"inclusion","line":"","checkpoint":"","proof":[],"keys":[],"size":1}'],
+    ['no size', '{"v":1,"kind":"inclusion","line":"","checkpoint":"","proof":[],"keys":[],"index":0}'],
+    ['an index below zero', '{"v":1,"kind":"inclusion","line":"","checkpoint":"","proof":[],"keys":[],"index":-1,"size":1}'],
+    ['an index behind the end', '{"v":1,"kind":"inclusion","line":"","checkpoint":"","proof":[],"keys":[],"index":1,"size":1}'],
+  ])('is no proof with %s', (_, text) => {
+    expect(() => readInclusionProof(text)).toThrow(expect.objectContaining({ name: 'NotAProof' }));
+  });
+
+  it('of any text throws nothing but that', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
+        try {
+          readInclusionProof(text);
+        } catch (error) {
+          expect((error as Error).name).toBe('NotAProof');
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+it('a consistency proof from tiles leads from an older checkpoint to a newer one', async () => {
+  const proof = await proofOf(consistencySpans(99, 300), byLeaves);
+  const rootAt = (count: number) => rootOfLeaves(leaves.slice(0, count));
+  expect(provesConsistency(99, 300, proof, rootAt(99), rootAt(300))).toBe(true);
+  expect(provesConsistency(99, 300, proof, rootAt(98), rootAt(300))).toBe(false);
+});
