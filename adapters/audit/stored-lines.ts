@@ -1,8 +1,8 @@
 /** Lines, nodes and proofs out of the stored objects, without reading the whole log. */
 import { parseCheckpoint } from '../../core/audit/checkpoint.ts';
-import { type InclusionProof, inclusionProofOf } from '../../core/audit/inclusion-proof.ts';
 import { batchName, linesOf, manifestName } from '../../core/audit/layout.ts';
 import { leafHash } from '../../core/audit/merkle.ts';
+import type { ProofFile } from '../../core/audit/proof-file.ts';
 import { inclusionSpans, type NodeHashes, proofOf } from '../../core/audit/proof-path.ts';
 import { nodesFromTiles, TILE_WIDTH, type TileSource, tileName } from '../../core/audit/tiles.ts';
 import type { AuditVault } from './audit-vault.ts';
@@ -50,11 +50,13 @@ export function storedNodes(log: StoredLog, tiled: number, size: number): NodeHa
 }
 
 /** Proof of line `index` under a checkpoint of the log (its note). `tiled` as above; without it, all lines. */
-export async function proveStored(log: StoredLog, index: number, note: string, tiled?: number): Promise<InclusionProof> {
+export async function proveStored(log: StoredLog, index: number, note: string, tiled?: number): Promise<ProofFile> {
   const { size } = parseCheckpoint(Buffer.from(note));
   const [line] = await linesBetween(log, index, index + 1);
   const proof = await proofOf(inclusionSpans(index, size), storedNodes(log, tiled ?? size, size));
-  const keys: Buffer[] = [];
-  for (let bytes = await log.read(manifestName(1)); bytes; bytes = await log.read(manifestName(keys.length + 1))) keys.push(bytes);
-  return inclusionProofOf({ index, size, line: line!.toString('utf8'), proof, checkpoint: note, keys });
+  const keys: string[] = [];
+  for (let bytes = await log.read(manifestName(1)); bytes; bytes = await log.read(manifestName(keys.length + 1)))
+    keys.push(bytes.toString('utf8'));
+  const path = proof.map((hash) => hash.toString('base64'));
+  return { v: 1, kind: 'greenlight-inclusion-proof', index, line: line!.toString('utf8'), proof: path, checkpoint: note, keys };
 }

@@ -2,6 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import * as z from 'zod';
 import { type Checkpoint, checkSignature, parseCheckpoint } from './checkpoint.ts';
+import { BadManifest, keyForSize, readKeyRing } from './log-keys.ts';
 import { leafHash } from './merkle.ts';
 import { provesInclusion } from './merkle-proof.ts';
 
@@ -18,6 +19,8 @@ const proofFile = z.strictObject({
   ...provenLine.shape,
   /** The C2SP signed note. */
   checkpoint: z.string().max(128 * 1024),
+  /** Manifests of the log's keys in their order: with them a proof under a later key holds for who trusts an earlier one. */
+  keys: z.array(z.string().max(4096)).max(999).optional(),
 });
 export type ProofFile = z.infer<typeof proofFile>;
 
@@ -33,17 +36,33 @@ export function readProofFile(bytes: Uint8Array): ProofFile | undefined {
 }
 
 /** The checkpoint, if one of the keys has signed it; otherwise what is wrong with it. */
-function signedCheckpoint(note: string, keys: readonly KeyObject[]): Checkpoint | ProofFault {
+function signedCheckpoint(note: string, trusted: readonly KeyObject[], manifests: readonly string[]): Checkpoint | ProofFault {
   let checkpoint: Checkpoint;
   try {
     checkpoint = parseCheckpoint(Buffer.from(note));
   } catch (error) {
     return { reason: 'BAD_CHECKPOINT', detail: (error as Error).message };
   }
+  const keys = manifests.length === 0 ? trusted : trusted.flatMap((key) => signerOf(checkpoint, key, manifests));
   const verdicts = keys.map((key) => checkSignature(checkpoint, key));
   if (verdicts.includes('forged')) return { reason: 'BAD_SIGNATURE', detail: 'the signature of the checkpoint does not hold' };
   if (verdicts.includes('valid')) return checkpoint;
   return { reason: 'UNKNOWN_KEY', detail: `the checkpoint of ${checkpoint.origin} is not signed by this key` };
+}
+
+/** The key that signs a log of this size, if it is the trusted one or follows it. */
+function signerOf({ origin, size }: Checkpoint, trusted: KeyObject, manifests: readonly string[]): KeyObject[] {
+  try {
+    const ring = readKeyRing(
+      manifests.map((text) => Buffer.from(text)),
+      trusted,
+    );
+    const signer = keyForSize(ring.keys, size);
+    return ring.origin === origin && ring.keys.indexOf(signer) >= ring.trusted ? [signer.key] : [];
+  } catch (error) {
+    if (error instanceof BadManifest) return [];
+    throw error;
+  }
 }
 
 /** Whether the line stands in the log of the checkpoint. */
@@ -54,7 +73,7 @@ function provesLine({ index, line, proof }: ProvenLine, { size, root }: Pick<Che
 
 /** What is wrong with a proof; undefined: the line is in the log that the key has signed. */
 export function faultOfProof(file: ProofFile, keys: readonly KeyObject[]): ProofFault | undefined {
-  const checkpoint = signedCheckpoint(file.checkpoint, keys);
+  const checkpoint = signedCheckpoint(file.checkpoint, keys, file.keys ?? []);
   if ('reason' in checkpoint) return checkpoint;
   if (file.index >= checkpoint.size)
     return { reason: 'BAD_PROOF', detail: `line ${file.index} lies behind the checkpoint of ${checkpoint.size} lines` };

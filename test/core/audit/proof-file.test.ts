@@ -1,8 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { inclusionProof, leafHash, rootOfLeaves } from '../../../core/audit/merkle.ts';
+import { manifestBody } from '../../../core/audit/log-keys.ts';
+import { leafHash, rootOfLeaves } from '../../../core/audit/merkle.ts';
 import { faultOfProof, type ProofFile, readProofFile } from '../../../core/audit/proof-file.ts';
-import { keyPair, makeLines, signedNote } from './log-fixture.ts';
+import { keyPair, makeLines, ORIGIN, signedNote, signedText } from './log-fixture.ts';
+import { inclusionProof } from './reference-proofs.ts';
 
 const keys = keyPair();
 const lines = makeLines(57);
@@ -40,6 +42,23 @@ describe('a proof file', () => {
     expect(reasonOf({ ...file, checkpoint: file.checkpoint.replace('\n57\n', '\n58\n') })).toBe('BAD_SIGNATURE');
     expect(reasonOf({ ...file, checkpoint: 'no note' })).toBe('BAD_CHECKPOINT');
     expect(reasonOf(file, generateKeyPairSync('ed25519').publicKey)).toBe('UNKNOWN_KEY');
+  });
+
+  it('holds over a change of keys for who trusts the older one, and for the later one only behind its beginning', () => {
+    const [next, other] = [keyPair(), keyPair()];
+    const manifest = (key: typeof keys, fromSize: number) => manifestBody(ORIGIN, { key: key.publicKey, fromSize });
+    const manifests = [manifest(keys, 0), signedText(keys, manifest(next, 50))];
+    const later: ProofFile = { ...proofOf(5), checkpoint: signedNote(next, 57, rootOfLeaves(leaves)), keys: manifests };
+    for (const { publicKey } of [keys, next]) expect(reasonOf(later, publicKey)).toBeUndefined();
+    expect(reasonOf(later, other.publicKey)).toBe('UNKNOWN_KEY');
+    expect(reasonOf({ ...later, keys: [] })).toBe('UNKNOWN_KEY');
+    expect(reasonOf({ ...later, keys: [manifests[0]!, signedText(other, manifest(next, 50))] })).toBe('UNKNOWN_KEY');
+    expect(reasonOf({ ...later, keys: [manifests[0]!, signedText(keys, manifest(next, 57))] })).toBe('UNKNOWN_KEY');
+    expect(reasonOf({ ...later, checkpoint: signedNote(next, 57, rootOfLeaves(leaves), 'other/audit') })).toBe('UNKNOWN_KEY');
+    expect(reasonOf({ ...later, checkpoint: signedNote(keys, 57, rootOfLeaves(leaves)) })).toBe('UNKNOWN_KEY');
+    const earlier: ProofFile = { ...proofOf(5), keys: [manifests[0]!, signedText(keys, manifest(next, 57))] };
+    expect(reasonOf(earlier)).toBeUndefined();
+    expect(reasonOf(earlier, next.publicKey)).toBe('UNKNOWN_KEY');
   });
 
   it('is nothing but what the format says', () => {

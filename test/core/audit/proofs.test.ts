@@ -1,14 +1,11 @@
 import fc from 'fast-check';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { GrowingTree, leafHashesOf } from '../../../core/audit/growing-tree.ts';
-import { checkInclusion, type InclusionProof, inclusionProofOf, readInclusionProof } from '../../../core/audit/inclusion-proof.ts';
 import { batchBytes } from '../../../core/audit/layout.ts';
-import { manifestBody } from '../../../core/audit/log-keys.ts';
 import { append, EMPTY_TREE, leafHash, rootOf, rootOfLeaves, type Tree } from '../../../core/audit/merkle.ts';
 import { provesConsistency } from '../../../core/audit/merkle-proof.ts';
 import { consistencySpans, inclusionSpans, type NodeHashes, nodesOf, proofOf } from '../../../core/audit/proof-path.ts';
 import { endOf, nodesFromTiles, readTileName, storedTilesBetween, type TileAt, TileGatherer, tileName } from '../../../core/audit/tiles.ts';
-import { keyPair, ORIGIN, signedNote, signedText } from './log-fixture.ts';
 import { consistencyProof, inclusionProof } from './reference-proofs.ts';
 
 const MOST = 700;
@@ -151,111 +148,6 @@ describe('tiles', () => {
         expect(read.length).toBeLessThanOrEqual(3);
       }),
       { numRuns: 60 },
-    );
-  });
-});
-
-describe('AUD-12: a proof of inclusion as a file', () => {
-  const keys = keyPair();
-  const next = keyPair();
-  const COUNT = 300;
-  const root = rootOfLeaves(leaves.slice(0, COUNT));
-  let proof: InclusionProof;
-  const first = Buffer.from(manifestBody(ORIGIN, { key: keys.publicKey, fromSize: 0 }));
-  const make = async (index: number, checkpoint = signedNote(keys, COUNT, root), manifests = [first]) =>
-    inclusionProofOf({
-      index,
-      size: COUNT,
-      line: lines[index]!.toString(),
-      proof: await proofOf(inclusionSpans(index, COUNT), byLeaves),
-      checkpoint,
-      keys: manifests,
-    });
-  const check = (change: Partial<InclusionProof>, trust = keys.publicKey) =>
-    checkInclusion(readInclusionProof(JSON.stringify({ ...proof, ...change })), trust);
-
-  beforeAll(async () => {
-    proof = await make(123);
-  });
-
-  it('holds for the line, its place and the log', async () => {
-    expect(check({})).toEqual({ valid: true, origin: ORIGIN, index: 123, size: COUNT, line: 'line 123' });
-    for (const index of [0, 1, 255, 256, COUNT - 1]) expect(checkInclusion(await make(index), keys.publicKey).valid).toBe(true);
-  });
-
-  it.each([
-    ['another line', () => ({ line: 'line 124' })],
-    ['another place', () => ({ index: 124 })],
-    ['an altered sibling', () => ({ proof: proof.proof.with(2, Buffer.alloc(32).toString('base64')) })],
-    ['a sibling of another length', () => ({ proof: proof.proof.with(2, 'AAAA') })],
-    ['a sibling too few', () => ({ proof: proof.proof.slice(1) })],
-    ['a sibling too many', () => ({ proof: [...proof.proof, proof.proof[0]!] })],
-  ])('does not hold with %s', (_, change) => {
-    expect(check(change())).toMatchObject({ valid: false, reason: 'ROOT_MISMATCH' });
-  });
-
-  it.each([
-    ['a checkpoint of another size', () => ({ checkpoint: signedNote(keys, COUNT + 1, root) }), 'BAD_CHECKPOINT'],
-    ['another size than its checkpoint', () => ({ size: COUNT + 1 }), 'BAD_CHECKPOINT'],
-    ['a checkpoint of another log', () => ({ checkpoint: signedNote(keys, COUNT, root, 'other/audit') }), 'BAD_CHECKPOINT'],
-    ['a checkpoint that is none', () => ({ checkpoint: 'x' }), 'BAD_CHECKPOINT'],
-    ['a checkpoint by another key', () => ({ checkpoint: signedNote(keyPair(), COUNT, root) }), 'UNKNOWN_KEY'],
-    [
-      'a checkpoint that was edited',
-      () => ({ checkpoint: proof.checkpoint.replace(root.toString('base64'), Buffer.alloc(32).toString('base64')) }),
-      'BAD_SIGNATURE',
-    ],
-    ['no keys', () => ({ keys: [] }), 'UNKNOWN_KEY'],
-    ['keys that are none', () => ({ keys: ['{}'] }), 'UNKNOWN_KEY'],
-  ])('does not hold with %s', (_, change, reason) => {
-    expect(check(change())).toMatchObject({ valid: false, reason });
-  });
-
-  it('does not hold for who trusts another key', () => {
-    expect(check({}, keyPair().publicKey)).toMatchObject({ valid: false, reason: 'UNKNOWN_KEY' });
-  });
-
-  it('holds over a change of keys for who trusts the older one, and for the later one only behind its beginning', async () => {
-    const body = manifestBody(ORIGIN, { key: next.publicKey, fromSize: 200 });
-    const second = Buffer.from(signedText(keys, body));
-    const changed = await make(5, signedNote(next, COUNT, root), [first, second]);
-    for (const { publicKey } of [keys, next]) expect(checkInclusion(changed, publicKey)).toMatchObject({ valid: true });
-    const before = { ...changed, size: 200, checkpoint: signedNote(keys, 200, rootOfLeaves(leaves.slice(0, 200))) };
-    before.proof = (await proofOf(inclusionSpans(5, 200), byLeaves)).map((hash) => hash.toString('base64'));
-    expect(checkInclusion(before, keys.publicKey)).toMatchObject({ valid: true });
-    expect(checkInclusion(before, next.publicKey)).toMatchObject({ valid: false, reason: 'UNKNOWN_KEY' });
-    expect(checkInclusion({ ...changed, checkpoint: signedNote(keys, COUNT, root) }, keys.publicKey)).toMatchObject({
-      reason: 'UNKNOWN_KEY',
-    });
-  });
-
-  it.each([
-    ['no JSON', '{'],
-    ['null', 'null'],
-    ['another kind', '{"v":1,"kind":"receipt"}'],
-    ['no line', '{"v":1,"kind":"inclusion","checkpoint":""}'],
-    ['a proof that is no list', '{"v":1,"kind":"inclusion","line":"","checkpoint":"","proof":1,"keys":[]}'],
-    ['a proof of numbers', '{"v":1,"kind":"inclusion","line":"","checkpoint":"","proof":[1],"keys":[]}'],
-    ['keys that are no list', '{"v":1,"kind":"inclusion","line":"","checkpoint":"","proof":[]}'],
-    ['too many hashes', JSON.stringify({ v: 1, kind: 'inclusion', line: '', checkpoint: '', proof: Array(54).fill(''), keys: [] })],
-    ['no index', '{"v":1,"kind":"inclusion","line":"","checkpoint":"","proof":[],"keys":[],"size":1}'],
-    ['no size', '{"v":1,"kind":"inclusion","line":"","checkpoint":"","proof":[],"keys":[],"index":0}'],
-    ['an index below zero', '{"v":1,"kind":"inclusion","line":"","checkpoint":"","proof":[],"keys":[],"index":-1,"size":1}'],
-    ['an index behind the end', '{"v":1,"kind":"inclusion","line":"","checkpoint":"","proof":[],"keys":[],"index":1,"size":1}'],
-  ])('is no proof with %s', (_, text) => {
-    expect(() => readInclusionProof(text)).toThrow(expect.objectContaining({ name: 'NotAProof' }));
-  });
-
-  it('of any text throws nothing but that', () => {
-    fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
-        try {
-          readInclusionProof(text);
-        } catch (error) {
-          expect((error as Error).name).toBe('NotAProof');
-        }
-      }),
-      { numRuns: 500 },
     );
   });
 });
