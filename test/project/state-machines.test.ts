@@ -110,15 +110,15 @@ describe('promotion.asl.json ends', () => {
     ['rolled back when a step breaks', { ...straight, 'roll-out': [{ errorType: 'Sandbox.Timedout' }], ...back }, 'FAILED', 'Rolled back'],
     ['rolled back when it is aborted while it copies', { ...straight, copy: [{ next: 'roll-back' }], ...back }, 'FAILED', 'Rolled back'],
     ['rolled back when it is aborted at its end', { ...straight, finish: [{ errorType: 'ABORTED' }], ...back }, 'FAILED', 'Rolled back'],
-    ['as failed when the copy breaks', { ...straight, copy: [{ errorType: 'DIGEST_MISMATCH' }] }, 'FAILED', 'Failed'],
+    ['in failure when the copy breaks', { ...straight, copy: [{ errorType: 'DIGEST_MISMATCH' }] }, 'FAILED', 'Failed'],
     [
-      'as failed when the way back says so',
+      'in failure when the way back says so',
       { ...straight, 'roll-out': [{ next: 'roll-back' }], 'roll-back': [{ next: 'failed' }] },
       'FAILED',
       'Failed',
     ],
     [
-      'as failed when the way back breaks',
+      'in failure when the way back breaks',
       { ...straight, 'roll-out': [{ next: 'roll-back' }], 'roll-back': [{ errorType: 'ROLLBACK_FAILED' }] },
       'FAILED',
       'Failed',
