@@ -18,7 +18,7 @@ export default defineConfig({
         'core/approval/**',
         'core/audit/**',
         'core/retention/pin.ts',
-        'core/gate/{waiver,review,break-glass,record-gate,webhook-signature}.ts',
+        'core/gate/{waiver,review,break-glass,skip-canary,record-gate,webhook-signature}.ts',
         'core/registry/{closure-root,copy-comparison,copy-record,target}.ts',
         'core/promotion/{allowed-actions,begin,change,copy-change,create,may-change,phase,plan,plan-changes,settle-gates}.ts',
       ],

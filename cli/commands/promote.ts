@@ -18,6 +18,7 @@ export interface PromoteOptions extends FormOptions, SharedOptions {
   wait?: boolean;
   timeout: number;
   force?: boolean;
+  skipCanary?: boolean;
   reason?: string;
 }
 
@@ -47,7 +48,8 @@ export function promoteVerb(context: VerbContext): Command {
     .addOption(text('--rollback-plan <TEXT>', 'how to undo it'))
     .addOption(text('--evidence-url <URL>', 'where the test results are'))
     .option('--force', 'waive gates that fail (break-glass): by a second person of another role, with --reason')
-    .addOption(text('--reason <TEXT>', 'why a failed gate may be waived (at least 20 characters)'))
+    .option('--skip-canary', 'go to 100 % at once (break-glass), for a request of somebody else, with --reason')
+    .addOption(text('--reason <TEXT>', 'why a failed gate or the canary may be waived (at least 20 characters)'))
     .addOption(new Option('--priority <PRIORITY>', 'how soon').choices(['low', 'normal', 'high', 'urgent']))
     .addOption(text('--schedule <TIME>', 'not before, e.g. 2026-11-20T22:00:00Z'))
     .option('--staging-tests-passed', 'claim that they passed')
@@ -64,7 +66,8 @@ export async function request(session: Session, route: Route, options: PromoteOp
   const body = bodyOf(session.artifact, route, { ...typeOf(session), ...options }, session.client.origin);
   if (options.dryRun) return dryRun(session, route, body);
   refuseIncompleteForce(options, operands);
-  const found = (await continueOpen(session, route, options)) ?? (await create(session, route, body));
+  const open = await continueOpen(session, route, options);
+  const found = options.skipCanary ? await skipCanary(session, open, options.reason!) : (open ?? (await create(session, route, body)));
   if ('code' in found) {
     session.output.document(found);
     session.output.line(`  ${session.output.tick} ${oneLine(found.detail)}`);
@@ -77,14 +80,25 @@ export async function request(session: Session, route: Route, options: PromoteOp
 }
 
 /** Seed 001's line lacks the reason that a waiver needs: it is answered with the line to type. */
-function refuseIncompleteForce({ force, reason }: PromoteOptions, operands: readonly string[]): void {
-  if (force && reason === undefined) {
+function refuseIncompleteForce({ force, skipCanary: skip, reason }: PromoteOptions, operands: readonly string[]): void {
+  const flag = skip ? '--skip-canary' : '--force';
+  if ((force || skip) && reason === undefined) {
     throw usageFailure(
-      '--force needs a reason of at least 20 characters',
-      `greenlight promote ${operands.join(' ')} --force --reason "INCIDENT: why the gate may fail"`,
+      `${flag} needs a reason of at least 20 characters`,
+      `greenlight promote ${operands.join(' ')} ${flag} --reason "INCIDENT: why ${skip ? 'nobody can wait for the canary' : 'the gate may fail'}"`,
     );
   }
-  if (!force && reason !== undefined) throw usageFailure('--reason belongs to --force', 'use --justification to say why it is promoted');
+  if (!force && !skip && reason !== undefined)
+    throw usageFailure('--reason belongs to --force and --skip-canary', 'use --justification to say why it is promoted');
+}
+
+/** Only a second person skips a canary, so there must be a request already. */
+async function skipCanary({ client, output }: Session, open: RequestView | undefined, reason: string): Promise<RequestView> {
+  if (!open)
+    throw usageFailure('no request for this version is open', 'a canary is skipped by a second person: let somebody else request it first');
+  const { body } = await client.post<RequestView>(requestPath(open, 'break-glass'), { gate: 'skip_canary', reason });
+  output.line('  ! Canary skipped: the plan goes to 100 % at once and is approved anew; a review is open: greenlight review list');
+  return body;
 }
 
 /** Waives one failed gate after the other: each waiver runs the gates again, and what still fails is the next one. */
@@ -118,7 +132,7 @@ async function dryRun({ client, output }: Session, route: Route, body: object): 
 async function continueOpen(
   { client, artifact, output }: Session,
   route: Route,
-  { force, kind }: PromoteOptions,
+  { force, skipCanary: skip, kind }: PromoteOptions,
 ): Promise<RequestView | undefined> {
   const open = await openRequests(client, artifact, route.version, route.to);
   const [line, ...others] = open.filter(({ spec }) => spec.kind === kind);
@@ -127,6 +141,7 @@ async function continueOpen(
   const request = await readAgain(client, line);
   const { phase, waitingOn } = request.status;
   output.talk(`continuing ${request.metadata.id}, which is ${oneLine(phase.replaceAll('_', ' '))}`);
+  if (skip) return request;
   // Its gates have run: what failed is waived next.
   if (phase === 'blocked' && force) return request;
   if (phase === 'blocked') return act(client, request, 'retry');

@@ -1,6 +1,7 @@
 /** Gates of the file, each as the member of the union that its type demands; seed 001's names and commands among them. */
 import { splitCommand } from '../gate/command-line.ts';
 import type { GateDefinition, SignatureGate, VulnerabilityGate } from '../gate/definition.ts';
+import { SKIP_CANARY } from '../gate/skip-canary.ts';
 import { instant, visibleLength } from '../promotion/request-body.ts';
 import type { ConfigurationFile } from './configuration-schema.ts';
 import { secondsOf } from './duration.ts';
@@ -80,6 +81,7 @@ const MEMBERS: Readonly<Record<FileGate['type'], readonly string[]>> = {
 
 function definitionOf(name: string, gate: FileGate, refuse: Refuse): GateDefinition | undefined {
   const at = ['gates', name] as const;
+  if (name === SKIP_CANARY) refuse([...at], `${name} is the word for a waiver of the canary`, 'give the gate another name');
   for (const member of Object.keys(gate)) {
     if (member !== 'type' && member !== 'timeout' && !MEMBERS[gate.type].includes(member))
       refuse([...at, member], `a ${gate.type} gate has no ${member}`);

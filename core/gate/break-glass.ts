@@ -6,12 +6,13 @@ import { EXCLUSION_WORDS, exclusionOf } from '../approval/excluded.ts';
 import type { BreakGlassConfiguration, Configuration } from '../environment/configuration.ts';
 import { Refusal } from '../errors.ts';
 import { type PromotionChange, withPhase } from '../promotion/change.ts';
-import type { Acting } from '../promotion/create.ts';
+import { type Acting, nextEdition } from '../promotion/create.ts';
 import { isFinal } from '../promotion/phase.ts';
-import type { Plan } from '../promotion/plan.ts';
+import { type Plan, planHashOf } from '../promotion/plan.ts';
 import type { Promotion } from '../promotion/promotion.ts';
 import type { GateResult } from './gate.ts';
 import { debtsOf, ownersOf, type Review } from './review.ts';
+import { rolloutHashOf, SKIP_CANARY, withoutCanary } from './skip-canary.ts';
 import { isWaivable, mayBeWaived, type Waiver } from './waiver.ts';
 
 export interface BreakGlassFacts {
@@ -54,11 +55,14 @@ export function refuseBreakGlass(
   }
 }
 
-/** Grants a waiver for one gate. Refusals besides those of who acts: POLICY_FLOOR, STATE_CONFLICT, EXPIRED, BREAK_GLASS_DEBT. */
+/** Grants a waiver for one gate, or for the weights before 100. Refusals besides those of who acts: POLICY_FLOOR, STATE_CONFLICT, EXPIRED, BREAK_GLASS_DEBT. */
 export function breakGlass(facts: BreakGlassFacts, input: Acting & { gate: string; reason: string }): PromotionChange {
   refuseBreakGlass(facts, input);
   const { promotion, plan, now } = facts;
-  const result = failedGate(facts, input.gate);
+  const skipping = input.gate === SKIP_CANARY ? withoutCanary(promotion, plan, now.toISOString()) : undefined;
+  const result: Waived = skipping
+    ? { name: SKIP_CANARY, type: SKIP_CANARY, status: 'not_run', definitionHash: rolloutHashOf(plan) }
+    : failedGate(facts, input.gate);
   const owners = ownersOf(promotion, facts.requester.teams);
   const debts = debtsOf(facts.reviews, promotion.tenant, owners, now.toISOString());
   if (debts.length > 0) {
@@ -77,14 +81,21 @@ export function breakGlass(facts: BreakGlassFacts, input: Acting & { gate: strin
     at,
     expiresAt: later(facts.settings.waiverSeconds),
     review: facts.reviewId,
+    ...(skipping ? { skips: skipping.rollout.skipped!.map((weight) => `canary:${weight}`) } : {}),
   };
   const waivers = [...(promotion.waivers ?? []).filter(({ gate }) => gate !== waiver.gate), waiver];
   const attempt = promotion.attempt + 1;
+  const next = skipping && nextEdition(promotion, skipping);
   // A robot asks for its owner, who therefore does not review it.
   const asker = promotion.requester.owner ?? promotion.requester;
   return {
     before: promotion,
-    after: withPhase(promotion, 'validating', { attempt, waivers }),
+    after: withPhase(promotion, 'validating', {
+      attempt,
+      waivers,
+      ...(next ? { planHash: planHashOf(next.plan), edition: next.edition } : {}),
+    }),
+    ...(next ? { plan: next.plan } : {}),
     review: {
       id: facts.reviewId,
       tenant: promotion.tenant,
@@ -119,9 +130,15 @@ export function breakGlass(facts: BreakGlassFacts, input: Acting & { gate: strin
     notices: [
       { type: 'waiver.granted', data: { gate: result.name, reason: input.reason, expiresAt: waiver.expiresAt, review: facts.reviewId } },
     ],
-    wake: { kind: 'start', requestId: promotion.id, attempt },
+    wake: [
+      { kind: 'start', requestId: promotion.id, attempt },
+      // A run that waits for the approval of the plan before wakes up, finds another attempt, and ends.
+      ...(next ? [{ kind: 'resume' as const, requestId: promotion.id, attempt: promotion.attempt }] : []),
+    ],
   };
 }
+
+type Waived = Pick<GateResult, 'name' | 'status' | 'definitionHash'> & Pick<Waiver, 'type'>;
 
 /** What the requester may do, or the person who answers for the robot that asked. */
 export function requesterMembership({ requester }: Pick<Promotion, 'requester'>, configuration: Configuration): Membership {

@@ -3,9 +3,10 @@ import type { Party } from '../access/identity.ts';
 import type { GateResult, GateType } from './gate.ts';
 
 export interface Waiver {
+  /** Name of the gate, or `skip_canary`. */
   gate: string;
-  type: GateType;
-  /** What was waived: a gate that is defined otherwise by then is another gate. */
+  type: GateType | 'skip_canary';
+  /** What was waived: a gate (or a rollout) that is defined otherwise by then is another one. */
   definitionHash: string;
   /** Who gave it: counts as requester from then on. */
   by: Party;
@@ -14,6 +15,8 @@ export interface Waiver {
   expiresAt: string;
   /** The review that it opened. */
   review: string;
+  /** Steps that are left out, where no gate is waived. */
+  skips?: string[];
 }
 
 /** Never waived: what proves that the bytes are the right ones. Identity, tenants and the log are no gates at all. */

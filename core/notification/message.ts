@@ -80,7 +80,7 @@ function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promot
     case 'approval.escalated':
       return 'Nobody has decided yet';
     case 'waiver.granted':
-      return `Gate ${data['gate'] ?? ''} waived (break-glass)`;
+      return data['gate'] === 'skip_canary' ? 'Canary skipped (break-glass)' : `Gate ${data['gate'] ?? ''} waived (break-glass)`;
     case 'review.overdue':
       return `Review of a break-glass overdue`;
     case 'approval.decided':

@@ -8,6 +8,7 @@ import { withdraw } from '../approval/withdraw.ts';
 import { Refusal } from '../errors.ts';
 import { refuseBreakGlass, refuseUnneeded, requesterMembership } from '../gate/break-glass.ts';
 import type { GateResult } from '../gate/gate.ts';
+import { withoutCanary } from '../gate/skip-canary.ts';
 import { abort } from './abort.ts';
 import { sha256Hex } from './canonical-json.ts';
 import { type Acting, cancel, execute, refuseUneditable, retry } from './create.ts';
@@ -15,7 +16,18 @@ import { refuseChange } from './may-change.ts';
 import type { Plan } from './plan.ts';
 import type { Promotion } from './promotion.ts';
 
-export const ACTIONS = ['approve', 'reject', 'withdraw', 'edit', 'cancel', 'abort', 'retry', 'execute', 'break-glass'] as const;
+export const ACTIONS = [
+  'approve',
+  'reject',
+  'withdraw',
+  'edit',
+  'cancel',
+  'abort',
+  'retry',
+  'execute',
+  'break-glass',
+  'skip-canary',
+] as const;
 export type RequestAction = (typeof ACTIONS)[number];
 
 /** Why an action is not possible. */
@@ -92,6 +104,10 @@ function probe(action: RequestAction, facts: ActionFacts): void {
     case 'break-glass':
       refuseBreakGlass({ promotion, membership, requester: requesterMembership(promotion, facts.approvers.configuration) }, acting);
       refuseUnneeded(promotion, facts.gates);
+      return;
+    case 'skip-canary':
+      refuseBreakGlass({ promotion, membership, requester: requesterMembership(promotion, facts.approvers.configuration) }, acting);
+      withoutCanary(promotion, facts.plan, facts.now);
       return;
   }
 }

@@ -5,6 +5,7 @@ import { approvalProgress } from '../approval/progress.ts';
 import { askedFrom } from '../approval/remind.ts';
 import { standingDecisions } from '../approval/standing.ts';
 import { type EnvironmentRecord, holderOf } from '../environment/environment.ts';
+import { SKIP_CANARY, withCanary } from '../gate/skip-canary.ts';
 import type { Waiver } from '../gate/waiver.ts';
 import { emptyCopy } from '../registry/copy-record.ts';
 import { type PromotionChange, withPhase } from './change.ts';
@@ -136,7 +137,8 @@ export function lapsed(promotion: Promotion, before: Plan, now: Date): Promotion
 
 /** A waiver that people counted on is over: the gates run again, and what was approved with it is approved again. */
 function waiverEnded(promotion: Promotion, before: Plan, waivers: Waiver[]): PromotionChange {
-  const { plan, edition } = nextEdition(promotion, before);
+  const isSkipping = waivers.some(({ type }) => type === SKIP_CANARY);
+  const { plan, edition } = nextEdition(promotion, isSkipping ? before : withCanary(before));
   const attempt = promotion.attempt + 1;
   return engineChange(
     promotion,

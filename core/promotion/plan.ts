@@ -23,6 +23,8 @@ export interface RolloutPlan {
   strategy: 'none' | 'direct' | 'canary';
   /** Weights in percent, ending with 100. */
   weights: number[];
+  /** Weights that a waiver left out. */
+  skipped?: number[];
   bakeSeconds: number;
   smoke: boolean;
   cluster?: string;

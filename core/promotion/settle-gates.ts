@@ -2,6 +2,7 @@
 import { askedFrom } from '../approval/remind.ts';
 import { alertOf, contradictedClaims } from '../approval/suspicion.ts';
 import { COUNTS_AS_PASSED, type GateResult, UNSETTLED } from '../gate/gate.ts';
+import { SKIP_CANARY } from '../gate/skip-canary.ts';
 import { type PromotionChange, withPhase } from './change.ts';
 import { engineChange } from './engine-change.ts';
 import type { Plan } from './plan.ts';
@@ -26,7 +27,10 @@ export function settleGates(
   const alerts = contradicted.length > 0 ? [alertOf('claim_contradicted', { gates: contradicted.join(', ') })] : [];
   const seen = contradicted.length > 0 ? { signals: ['claim_contradicted'] } : {};
   // One that is over lets nothing pass any more: it must not end what is approved now without it.
-  const waivers = promotion.waivers && { waivers: promotion.waivers.filter(({ expiresAt }) => now < expiresAt) };
+  // That of a canary stays until the plan has its weights again: `begin` sees to that.
+  const waivers = promotion.waivers && {
+    waivers: promotion.waivers.filter(({ expiresAt, type }) => type === SKIP_CANARY || now < expiresAt),
+  };
   const bad = plan.gates.filter((gate) => {
     const result = results.find((candidate) => candidate.name === gate.name);
     return result === undefined || !COUNTS_AS_PASSED.has(result.status);

@@ -203,6 +203,7 @@ function rolloutOf({ rollout }: Plan): string {
   const steps = rollout.weights.map((weight) => `${weight} %`).join(' → ');
   const between = [...(rollout.smoke ? ['smoke tests'] : []), ...(rollout.bakeSeconds > 0 ? [`${rollout.bakeSeconds} s of watching`] : [])];
   const after = between.length > 0 ? `, with ${between.join(' and ')} after each step` : '';
+  const skipped = rollout.skipped ? `, WITHOUT its canary (${rollout.skipped.map((weight) => `${weight} %`).join(', ')}), by a waiver` : '';
   const by = rollout.traffic ? ` by HTTPRoute ${rollout.traffic.route}` : '';
-  return `${rollout.strategy === 'canary' ? 'canary' : 'at once'} ${steps}${by}${after}`;
+  return `${rollout.strategy === 'canary' ? 'canary' : 'at once'} ${steps}${by}${after}${skipped}`;
 }

@@ -19,7 +19,8 @@ export const GATE_ROUTES: readonly Route[] = [
     notOwn: true,
     people: true,
     names: 'request',
-    summary: 'Lets a failed gate pass for a day, by a second person of another role; opens a review',
+    summary:
+      'Lets a failed gate pass for a day, or skips the canary (gate: skip_canary), by a second person of another role; opens a review',
     body: breakGlassBody,
     query: none,
     answers: { 200: 'PromotionRequest' },

@@ -92,7 +92,18 @@ const status = z.strictObject({
     ),
   }),
   planChanges: z.array(planChange).optional(),
-  waivers: z.array(z.strictObject({ gate: z.string(), by: z.string(), at: instant, expiresAt: instant, review: z.string() })).optional(),
+  waivers: z
+    .array(
+      z.strictObject({
+        gate: z.string(),
+        by: z.string(),
+        at: instant,
+        expiresAt: instant,
+        review: z.string(),
+        skips: z.array(z.string()).optional(),
+      }),
+    )
+    .optional(),
   copy: z
     .strictObject({
       outcome: z.enum(['pending', 'partial', 'complete', 'failed']),

@@ -170,8 +170,8 @@ function renderCopy(record: CopyRecord) {
   };
 }
 
-function renderWaiver({ gate, by, at, expiresAt, review }: Waiver) {
-  return { gate, by: by.email, at, expiresAt, review };
+function renderWaiver({ gate, by, at, expiresAt, review, skips }: Waiver) {
+  return { gate, by: by.email, at, expiresAt, review, ...optional({ skips }) };
 }
 
 function metadataOf({ id, createdAt, requester, tenant, version, project }: Promotion) {

@@ -45,6 +45,29 @@ describe('promote', () => {
     expect(created()!.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
   });
 
+  it('skips a canary of somebody else’s request only, and says what reason it lacks', async () => {
+    const open = requestOf('pending_approval');
+    const path = `/v1/requests/prod/${open.metadata.id}`;
+    await script({
+      'GET /v1/environments': [ENVIRONMENTS],
+      'GET /v1/requests/prod': [{ items: [open] }],
+      [`GET ${path}`]: [open],
+      [`POST ${path}/break-glass`]: [open],
+    });
+    const reason = 'INCIDENT 4711: every payment fails';
+    const lacking = await promote('1.1.0', 'prod', '--skip-canary');
+    expect([lacking.exitCode, lacking.stderr]).toEqual([2, expect.stringContaining('--skip-canary --reason')]);
+    const { exitCode, stdout } = await promote('1.1.0', 'prod', '--skip-canary', '--reason', reason);
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining('Canary skipped')]);
+    const waived = api!.received.find(({ method, path: sent }) => method === 'POST' && sent.endsWith('/break-glass'));
+    expect(waived!.body).toEqual({ gate: 'skip_canary', reason });
+    await api!.close();
+    await script(NOTHING_OPEN);
+    const none = await promote('1.1.0', 'prod', '--skip-canary', '--reason', reason);
+    expect([none.exitCode, none.stderr]).toEqual([2, expect.stringContaining('let somebody else request it first')]);
+    expect(created()).toBeUndefined();
+  });
+
   it('claims nothing that nobody claimed, and sends what was given', async () => {
     await script({ ...NOTHING_OPEN, 'POST /v1/requests/prod': [requestOf('pending_approval')] });
     await promote(

@@ -331,4 +331,40 @@ describe('SELF-14: a gate is not forced by who wants it', () => {
   });
 });
 
+describe('S004-SKIP: a canary is skipped', () => {
+  it('by a waiver of a second person only, and what was approved before it is approved again', async () => {
+    live.environments['staging']!.rollout = { strategy: 'canary', weights: [10, 50, 100], bakeSeconds: 5, smoke: true };
+    const id = await openApproval(world);
+    expect(outcome(await approve(id, 'cpi'))).toBe('200');
+    const before = await statusOf(id);
+    const skip = (as: string, body: object = { gate: 'skip_canary', reason: 'Incident 4712: every payment fails now' }) =>
+      world.call('POST', path(id, 'break-glass'), { as, body });
+    expect(outcome(await skip('dev'))).toBe('403 SELF_APPROVAL');
+    expect(outcome(await skip('cpi'))).toBe('403 FORBIDDEN');
+    expect(outcome(await skip('admin', { gate: 'skip_canary', reason: 'hotfix' }))).toBe('400 INVALID_REQUEST');
+    expect(outcome(await skip('admin'))).toBe('200');
+    const { json } = await world.call('GET', path(id), { as: 'dev' });
+    expect(json.status).toMatchObject({
+      phase: 'validating',
+      waivers: [{ gate: 'skip_canary', by: 'admin@example.com', skips: ['canary:10', 'canary:50'] }],
+    });
+    expect(json.status.planHash).not.toBe(before.planHash);
+    expect(json.status.history.at(-1)).toMatchObject({ action: 'gate_overridden', comment: expect.stringContaining('Incident 4712') });
+    await runGates(world, id);
+    expect(await given(id)).toEqual([]);
+    expect(outcome(await approve(id, 'admin'))).toBe('403 SELF_APPROVAL');
+    const plan = (await world.state.promotions.plan(id, json.status.planHash))!;
+    expect(plan.rollout).toMatchObject({ weights: [100], skipped: [10, 50], smoke: true });
+    expect(outcome(await skip('admin'))).toBe('409 STATE_CONFLICT');
+    const reviews = (await world.call('GET', '/v1/reviews', { as: 'cpi' })).json.items;
+    expect(reviews).toContainEqual(expect.objectContaining({ requestId: id, gate: 'skip_canary', status: 'open' }));
+    // Edited, it is another plan, for which nobody has waived anything.
+    const text = { request: { releaseNotes: 'The hotfix, and a test for it' } };
+    expect(outcome(await world.call('PATCH', path(id), { as: 'dev', body: text }))).toBe('200');
+    const edited = (await world.state.promotions.head(id))!;
+    expect((await world.state.promotions.plan(id, edited.planHash))!.rollout).toMatchObject({ weights: [10, 50, 100] });
+    expect(edited.waivers).toEqual([]);
+  });
+});
+
 it('answered nothing that its OpenAPI document does not describe', () => expectDescribed(world));

@@ -5,9 +5,10 @@ import { Refusal } from '../../../core/errors.ts';
 import { type BreakGlassFacts, breakGlass, refuseBreakGlass, refuseUnneeded, requesterMembership } from '../../../core/gate/break-glass.ts';
 import type { GateResult, GateStatus, GateType } from '../../../core/gate/gate.ts';
 import { closeReview, debtsOf, ownersOf, type Review, refuseReviewer, statusOfReview } from '../../../core/gate/review.ts';
+import { rolloutHashOf, withCanary } from '../../../core/gate/skip-canary.ts';
 import { isWaivable, mayBeWaived, type Waiver, waived, waiverFor } from '../../../core/gate/waiver.ts';
 import { PHASES, type Phase } from '../../../core/promotion/phase.ts';
-import type { Plan } from '../../../core/promotion/plan.ts';
+import { type Plan, planHashOf } from '../../../core/promotion/plan.ts';
 import type { Promotion } from '../../../core/promotion/promotion.ts';
 import { acting, actor, becomes, demoConfiguration, keyOf, NOW, prodPlan, promotionIn, robotOf } from '../promotion/fixture.ts';
 
@@ -92,7 +93,8 @@ describe('breaking glass', () => {
         review: 'rv-1',
       },
     ]);
-    expect(change.wake).toEqual({ kind: 'start', requestId: 'PR-2026-0007', attempt: 4 });
+    expect(change.wake).toEqual([{ kind: 'start', requestId: 'PR-2026-0007', attempt: 4 }]);
+    expect(change.plan).toBeUndefined();
   });
 
   it('SELF-14: is an audit event without free text, a critical notice, and a review that somebody owes', () => {
@@ -233,6 +235,68 @@ describe('breaking glass', () => {
     expect(needed('blocked', [result('http', 'failed')])).toBe('granted');
     expect(needed('blocked', [result('signature', 'failed'), result('http', 'passed')])).toBe('STATE_CONFLICT');
     expect(needed('pending_approval', [result('http', 'failed')])).toBe('STATE_CONFLICT');
+  });
+});
+
+describe('skipping the canary (S004-SKIP)', () => {
+  const skip = (its: Case = {}, who = 'qa') => run(who, { gate: 'skip_canary', phase: 'pending_approval', ...its });
+  const change = skip({ promotion: { attempt: 3 } });
+  const { plan } = prodPlan();
+
+  it('makes another plan, so that everybody approves what will really run, and keeps the checks at 100 %', () => {
+    expect(change.plan).toEqual({ ...plan, edition: 2, rollout: { ...plan.rollout, weights: [100], skipped: [10, 50] } });
+    expect(change.plan!.rollout).toMatchObject({ strategy: 'canary', smoke: true, bakeSeconds: 5 });
+    expect(change.after).toMatchObject({ phase: 'validating', attempt: 4, edition: 2, planHash: planHashOf(change.plan!) });
+    expect(change.after.planHash).not.toBe(change.before!.planHash);
+    expect(change.wake).toEqual([
+      { kind: 'start', requestId: 'PR-2026-0007', attempt: 4 },
+      { kind: 'resume', requestId: 'PR-2026-0007', attempt: 3 },
+    ]);
+  });
+
+  it('is a typed waiver that ends, an audit event, a notice, and a review that somebody owes', () => {
+    expect(change.after.waivers).toMatchObject([
+      {
+        gate: 'skip_canary',
+        type: 'skip_canary',
+        by: { email: 'qa@example.com' },
+        expiresAt: later(3_600),
+        skips: ['canary:10', 'canary:50'],
+      },
+    ]);
+    expect(change.event).toMatchObject({ type: 'gate.overridden', data: { gate: 'skip_canary', definition: rolloutHashOf(plan) } });
+    expect(change.review).toMatchObject({ gate: 'skip_canary', dueAt: later(7_200) });
+    expect(change.notices).toMatchObject([{ type: 'waiver.granted', data: { gate: 'skip_canary' } }]);
+  });
+
+  const direct = { rollout: { ...plan.rollout, strategy: 'direct' as const, weights: [100] } };
+  const cases: [string, Case, string][] = [
+    ['for a request that waits for approval', {}, 'granted'],
+    ['for one that is approved', { phase: 'approved' }, 'granted'],
+    ['for one that is blocked', { phase: 'blocked' }, 'granted'],
+    ['not before its gates have run', { phase: 'requested' }, 'STATE_CONFLICT'],
+    ['not while its gates run', { phase: 'validating' }, 'STATE_CONFLICT'],
+    ['not once its rollout has begun', { phase: 'promoting' }, 'STATE_CONFLICT'],
+    ['not on its way back', { phase: 'rolling_back' }, 'STATE_CONFLICT'],
+    ['not for one that is over', { phase: 'succeeded' }, 'STATE_CONFLICT'],
+    ['not for one that has expired', { phase: 'expired' }, 'EXPIRED'],
+    ['not when its time is over', { now: new Date(promotionIn('blocked').expiresAt) }, 'EXPIRED'],
+    ['not where there is no canary', { plan: direct }, 'STATE_CONFLICT'],
+    ['not where the only weight is 100', { plan: { rollout: { ...plan.rollout, weights: [100] } } }, 'STATE_CONFLICT'],
+    ['not twice', { plan: change.plan! }, 'STATE_CONFLICT'],
+    ['not by who requested it', { promotion: { requester: actor('qa') } }, 'SELF_APPROVAL'],
+    ['not by one whose role the requester has too', { promotion: { requester: actor('cpi2') } }, 'FORBIDDEN'],
+    [
+      'not while an earlier review is overdue',
+      { reviews: [{ ...change.review!, id: 'rv-0', dueAt: NOW.toISOString() }] },
+      'BREAK_GLASS_DEBT',
+    ],
+  ];
+  it.each(cases)('is %s', (_name, its, expected) => expect(outcomeOf(() => skip(its))).toBe(expected));
+
+  it('is taken back with its weights when the waiver is over', () => {
+    expect(withCanary(change.plan!)).toEqual({ ...plan, edition: 2 });
+    expect(withCanary(plan)).toEqual(plan);
   });
 });
 

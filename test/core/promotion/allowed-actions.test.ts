@@ -27,9 +27,9 @@ describe('what a person may do with a request', () => {
   it.each<[Phase, Record<string, RequestAction[]>]>([
     ['requested', { dev: ['cancel'], lead: [], viewer: [], qa: ['cancel'] }],
     ['validating', { dev: ['cancel'], lead: [], viewer: [], qa: ['cancel'] }],
-    ['blocked', { dev: ['edit', 'cancel', 'retry'], lead: [], viewer: [], qa: ['edit', 'cancel', 'retry', 'break-glass'] }],
-    ['pending_approval', { dev: ['edit', 'cancel'], lead: ['approve', 'reject'], viewer: [], qa: ['edit', 'cancel'] }],
-    ['approved', { dev: ['edit', 'cancel', 'execute'], lead: [], viewer: [], qa: ['edit', 'cancel', 'execute'] }],
+    ['blocked', { dev: ['edit', 'cancel', 'retry'], lead: [], viewer: [], qa: ['edit', 'cancel', 'retry', 'break-glass', 'skip-canary'] }],
+    ['pending_approval', { dev: ['edit', 'cancel'], lead: ['approve', 'reject'], viewer: [], qa: ['edit', 'cancel', 'skip-canary'] }],
+    ['approved', { dev: ['edit', 'cancel', 'execute'], lead: [], viewer: [], qa: ['edit', 'cancel', 'execute', 'skip-canary'] }],
     ['promoting', { dev: ['abort'], lead: [], viewer: [], qa: ['abort'] }],
     ['rolling_back', { dev: [], lead: [], viewer: [], qa: [] }],
     ['succeeded', { dev: [], lead: [], viewer: [], qa: [] }],

@@ -281,6 +281,29 @@ describe('a waiver that is over before the rollout begins', () => {
   });
 });
 
+it('a canary that was skipped comes back when its waiver is over, also where the waiver outlived another run of the gates', () => {
+  const { plan } = facts('approved');
+  const skipping = { ...plan, rollout: { ...plan.rollout, weights: [100], skipped: [10, 50] } };
+  const waiver = (gate: string, type: Waiver['type'], seconds: number): Waiver => ({
+    ...{ gate, type, definitionHash: DIGEST, by: actor('qa'), at: NOW.toISOString(), review: 'rv-1' },
+    expiresAt: new Date(NOW.getTime() + seconds * 1000).toISOString(),
+  });
+  const planHash = planHashOf(skipping);
+  const outcomeAt = (seconds: number) => {
+    const waivers = [waiver('skip_canary', 'skip_canary', 60), waiver('http', 'http', 30)];
+    const promotion = promotionIn('approved', { planHash, approvedAt: NOW.toISOString(), waivers });
+    const decisions = ['lead', 'security'].map((who) => ({ ...decisionBy(who, promotion), planHash }));
+    const now = new Date(NOW.getTime() + seconds * 1000);
+    const outcome = begin(facts('approved', { promotion, plan: skipping, decisions, now }));
+    if (outcome.kind !== 'stop' || !outcome.change) throw new Error(outcome.kind);
+    return outcome.change;
+  };
+  expect(outcomeAt(30).plan!.rollout).toMatchObject({ weights: [100], skipped: [10, 50] });
+  const { plan: next, after } = outcomeAt(60);
+  expect(next!.rollout).toEqual(plan.rollout);
+  expect(after.waivers).toEqual([]);
+});
+
 describe('SELF-13: an approval counts only while its person may approve', () => {
   const gone: [string, Configuration][] = [
     ['was removed from the team', configurationWith('lead', { teams: [] })],

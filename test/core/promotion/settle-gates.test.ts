@@ -103,6 +103,10 @@ it('waivers that are over are forgotten, whatever the gates say: what is approve
     const { after } = settleGates(waived, planned, all(status), { now: NOW.toISOString(), claims: spec.preChecks });
     expect(after.waivers!.map(({ gate }) => gate)).toEqual(['holds']);
   }
+  // That of a canary stays: the plan still lacks its weights, and `begin` brings them back.
+  const skipping = { ...waiver('skip_canary', NOW.toISOString()), type: 'skip_canary' as const };
+  const kept = settleGates({ ...promotion, waivers: [skipping] }, plan, all('passed'), { now: NOW.toISOString(), claims: spec.preChecks });
+  expect(kept.after.waivers).toEqual([skipping]);
   expect(settle(plan, all('passed')).after).not.toHaveProperty('waivers');
 });
 
