@@ -6,13 +6,16 @@ import { configVerb } from './commands/config-check.ts';
 import { approveVerb, cancelVerb, denyVerb } from './commands/decide.ts';
 import { delegationVerb } from './commands/delegation.ts';
 import { inboxVerb } from './commands/inbox.ts';
+import { lifecycleVerb, quarantineVerb } from './commands/lifecycle.ts';
 import { promoteVerb } from './commands/promote.ts';
 import { publishVerb } from './commands/publish.ts';
 import { reviewVerb } from './commands/review.ts';
 import { abortVerb, rollbackVerb } from './commands/rollback.ts';
 import { loginVerb } from './commands/sign-in.ts';
 import { listVerb, statusVerb } from './commands/status.ts';
+import { tagVerb } from './commands/tag.ts';
 import { tokenVerb } from './commands/token.ts';
+import { availableUpdatesVerb, updateVerb } from './commands/updates.ts';
 import { repairVerb, verifyCopyVerb } from './commands/verify-copy.ts';
 import { withoutTokens } from './output.ts';
 import type { VerbContext } from './verb.ts';
@@ -43,6 +46,11 @@ export function createProgram(context: VerbContext): Command {
     rollbackVerb,
     statusVerb,
     listVerb,
+    tagVerb,
+    lifecycleVerb,
+    quarantineVerb,
+    availableUpdatesVerb,
+    updateVerb,
     auditVerb,
     configVerb,
     tokenVerb,

@@ -6,6 +6,7 @@ import { AUDIT_ANSWERS } from './audit/answers.ts';
 import { ENVIRONMENT_ANSWERS } from './environment/answers.ts';
 import { GATE_ANSWERS } from './gate/answers.ts';
 import { KIT_ANSWERS } from './kit/answer.ts';
+import { LIFECYCLE_ANSWERS } from './lifecycle/answers.ts';
 import { PROMOTION_ANSWERS } from './promotion/answers.ts';
 import { REGISTRY_ANSWERS } from './registry/answers.ts';
 import { ROLLOUT_ANSWERS } from './rollout/answers.ts';
@@ -18,6 +19,7 @@ const SHAPES = {
   ...ENVIRONMENT_ANSWERS,
   ...ROLLOUT_ANSWERS,
   ...REGISTRY_ANSWERS,
+  ...LIFECYCLE_ANSWERS,
   ...APPROVAL_ANSWERS,
   ...GATE_ANSWERS,
   ...AUDIT_ANSWERS,

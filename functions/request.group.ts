@@ -1,5 +1,6 @@
 /** Previews, creates and changes requests. */
 import { gateRunner } from '../adapters/gate/gate-runner.ts';
+import { imageList } from '../adapters/registry/image-list.ts';
 import { registryReader } from '../adapters/registry/registry-reader.ts';
 import { breakGlass } from './gate/break-glass.http.ts';
 import { closeReview } from './gate/reviews.http.ts';
@@ -11,6 +12,8 @@ import { editRequest } from './promotion/edit.http.ts';
 import { preview } from './promotion/preview.http.ts';
 
 const registries = registryReader();
+const images = imageList();
+const versions = { reader: registries, list: images };
 const gates = gateRunner();
 
 export const handler = httpHandler('request', {
@@ -24,6 +27,11 @@ export const handler = httpHandler('request', {
   breakGlass,
   closeReview,
   verifyCopy: lazily(async () => (await import('./registry/verify-copy.http.ts')).verifyCopy(registries)),
+  environmentTags: lazily(async () => (await import('./registry/environment-tags.http.ts')).environmentTags(registries, images)),
+  listUpdates: lazily(async () => (await import('./registry/updates.http.ts')).listUpdates(registries, images)),
+  showVersion: lazily(async () => (await import('./lifecycle/versions.http.ts')).showVersion(versions)),
+  setLifecycle: lazily(async () => (await import('./lifecycle/versions.http.ts')).setLifecycle(versions)),
+  setQuarantine: lazily(async () => (await import('./lifecycle/versions.http.ts')).setQuarantine(versions)),
   previewRollback: lazily(async () => (await import('./rollout/rollback.http.ts')).previewRollback(registries, gates)),
   createRollback: lazily(async () => (await import('./rollout/rollback.http.ts')).createRollback(registries)),
 });

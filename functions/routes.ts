@@ -8,6 +8,7 @@ import { AUDIT_ROUTES } from './audit/routes.ts';
 import { ENVIRONMENT_ROUTES } from './environment/routes.ts';
 import { GATE_ROUTES } from './gate/routes.ts';
 import type { Route } from './kit/route.ts';
+import { LIFECYCLE_ROUTES } from './lifecycle/routes.ts';
 import { PROMOTION_ROUTES } from './promotion/routes.ts';
 import { REGISTRY_ROUTES } from './registry/routes.ts';
 import { ROLLOUT_ROUTES } from './rollout/routes.ts';
@@ -20,6 +21,7 @@ export const ROUTES: readonly Route[] = [
   ...ENVIRONMENT_ROUTES,
   ...ROLLOUT_ROUTES,
   ...REGISTRY_ROUTES,
+  ...LIFECYCLE_ROUTES,
   ...APPROVAL_ROUTES,
   ...GATE_ROUTES,
   ...AUDIT_ROUTES,

@@ -25,6 +25,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     ENV: ['get', 'query'],
     WATCH: ['get'],
     REVIEW: ['query'],
+    LIFECYCLE: ['query'],
   },
   request: {
     ...SIGNED_IN,
@@ -40,6 +41,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     PREVIEW: ['get', 'put'],
     COUNTER: ['update'],
     CONSUMER: ['get', 'query'],
+    LIFECYCLE: ['get', 'query', 'put'],
   },
   decide: {
     ...SIGNED_IN,
@@ -78,6 +80,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     DECISION: ['query'],
     TOKEN: ['put'],
     ENV: ['get', 'query', 'put', 'update', 'delete'],
+    LIFECYCLE: ['query'],
   },
   copy: {
     ...CHANGE,

@@ -25,6 +25,7 @@ export type KeyKind =
   | 'APITOKEN'
   | 'APITOKENS'
   | 'CONSUMER'
+  | 'LIFECYCLE'
   | 'LOGIN'
   | 'LIMIT'
   | 'WATCH'

@@ -21,6 +21,7 @@ export function readRegistries(stack: Stack, configuration: Configuration): Poli
         'ecr:BatchCheckLayerAvailability',
         'ecr:BatchGetImage',
         'ecr:DescribeImages',
+        'ecr:DescribeRepositories',
         'ecr:DescribeImageScanFindings',
         'ecr:GetDownloadUrlForLayer',
         'ecr:ListImages',

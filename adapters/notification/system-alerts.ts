@@ -7,8 +7,10 @@ import { outboxWrite } from '../audit/outbox.ts';
 import { NOTICE } from '../state/keys.ts';
 import type { Table } from '../state/table.ts';
 
-/** How the pseudo requests of alerts begin: `deliver` knows by it that no request is behind the notice. */
-export const ALERT_PREFIX = 'sys:alert:';
+/** How pseudo requests begin: `deliver` knows by it that no request is behind the notice. */
+export const SYSTEM_PREFIX = 'sys:';
+/** How those of alerts begin. */
+export const ALERT_PREFIX = `${SYSTEM_PREFIX}alert:`;
 
 /** `event` goes into the locked log (no personal data there); the notice may say more to the people who get it. */
 export async function raiseAlert(

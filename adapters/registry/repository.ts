@@ -13,6 +13,7 @@ import {
   readManifest,
   readReferrers,
 } from '../../core/registry/manifest.ts';
+import { TAG_GRAMMAR } from '../../core/registry/version.ts';
 import { openAccess, type RegistryAccess } from './registry-access.ts';
 import { callRegistry, streamRegistry } from './registry-request.ts';
 
@@ -196,6 +197,22 @@ export class Repository {
     if (answer.status === 404) return new Set();
     if (answer.headers.link !== undefined) return undefined;
     return tagsOf(answer.body.toString('latin1'));
+  }
+
+  /** Every tag. Fault LIMIT when the list does not end. */
+  async everyTag(): Promise<string[]> {
+    const found: string[] = [];
+    let path: string | undefined = 'tags/list?n=1000';
+    for (let page = 0; path !== undefined; page++) {
+      if (page >= MOST_PAGES) throw new Fault('LIMIT', `${this.name} has more than ${MOST_PAGES * 1_000} tags`);
+      const answer = await this.#read('GET', path, { maxBytes: LARGEST_MANIFEST, expect: [404] });
+      if (answer.status === 404) return [];
+      const { tags } = JSON.parse(answer.body.toString('utf8')) as { tags?: unknown };
+      // An empty repository answers null.
+      found.push(...(Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === 'string' && TAG_GRAMMAR.test(tag)) : []));
+      path = this.#nextPage(answer.headers.link);
+    }
+    return found;
   }
 
   #nextPage(link: string | string[] | undefined): string | undefined {

@@ -39,6 +39,7 @@
  * | APITOKENS#<id>          | OWNER                       | operate (TTL)         | whose token has that id |
  * | CONSUMER#T#<tenant>     | <artifact>#<product>        | operate; read by request | who builds on an artifact, as teams have registered it |
  * | CONSUMER#C#<env>        | VIEW                        | adopt; read by request | which workloads of the environment's namespace say so by a label |
+ * | LIFECYCLE#<artifact>    | V#<version>                 | request; retain; read by whoever uses a version | what was said of a version, its quarantine, reminders that went out |
  * | SESSION#<hash>, LOGIN#<state>, LIMIT#<kind>#<source> | … | public, decide (TTL) | sign-in and rate limits |
  *
  * Index LISTING (GPK, GSK): `LIST#<env>#<tenant>` / `<createdAt>#<id>` for request heads.
@@ -81,6 +82,8 @@ export const REVIEWS = 'REVIEW#0';
 export const consumerKey = (tenant: string): string => `CONSUMER#T#${tenant}`;
 export const consumerSort = (artifact: string, product: string): string => `${artifact}#${product}`;
 export const clusterViewKey = (environment: string): string => `CONSUMER#C#${environment}`;
+export const lifecycleKey = (artifact: string): string => `LIFECYCLE#${artifact}`;
+export const versionSort = (key: string): string => `V#${key}`;
 export const pairKey = (approver: string): string => `PAIR#${approver}`;
 export const openKey = (tenant: string): string => `OPEN#${tenant}`;
 export const counterKey = (name: string): string => `COUNTER#${name}`;

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { VERBS } from '../access/verb.ts';
 import { unknownMembers } from '../rollout/metric.ts';
+import { artifactsSchema } from './artifacts-schema.ts';
 
 const name = z
   .string()
@@ -252,6 +253,7 @@ export const fileSchema = z.strictObject({
         tenant: z.string().max(64),
         project: name.optional(),
         type: z.enum(['api', 'application', 'policy']).optional(),
+        version_scheme: z.enum(['semver', 'opaque']).optional(),
         workload: workload.optional(),
       }),
     )
@@ -316,30 +318,7 @@ export const fileSchema = z.strictObject({
         .optional(),
     })
     .optional(),
-  artifacts: z
-    .strictObject({
-      retention: z
-        .strictObject({
-          keep_last_versions: z.number().int().min(0).optional(),
-          keep_duration_days: z.number().int().min(0).optional(),
-          protected_tags: z.array(z.string().max(128)).max(50).optional(),
-          delete_schedule: z.enum(['daily', 'weekly', 'never']).optional(),
-        })
-        .optional(),
-      lifecycle: z
-        .record(
-          z.string().max(128),
-          z.strictObject({
-            status: z.enum(['active', 'deprecated', 'eol']),
-            eol_date: z.string().max(40).optional(),
-            deprecation_date: z.string().max(40).optional(),
-            replacement: z.string().max(128).optional(),
-            support_window: z.string().max(64).optional(),
-          }),
-        )
-        .optional(),
-    })
-    .optional(),
+  artifacts: artifactsSchema.optional(),
   notifications: z
     .strictObject({
       from: z.string().max(320).optional(),

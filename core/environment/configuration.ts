@@ -2,8 +2,11 @@
 import type { Role } from '../access/verb.ts';
 import type { ConfiguredStage } from '../approval/stage.ts';
 import type { GateDefinition } from '../gate/definition.ts';
+import type { LifecycleConfiguration } from '../lifecycle/lifecycle.ts';
 import type { TargetType } from '../promotion/promotion.ts';
+import type { VersionScheme } from '../registry/constraint.ts';
 import type { RequiredRegistries } from '../registry/target.ts';
+import type { RetentionConfiguration } from '../retention/configuration.ts';
 import type { ConfiguredConsumer } from '../rollout/consumer.ts';
 import type { RouteSplit } from '../rollout/route.ts';
 
@@ -79,6 +82,8 @@ export interface ArtifactConfiguration {
   type?: TargetType;
   /** Groups artifacts in inboxes; absent: the tenant. */
   project?: string;
+  /** Absent: semver. */
+  versionScheme?: VersionScheme;
   workload?: WorkloadConfiguration;
 }
 
@@ -223,6 +228,9 @@ export interface Configuration {
   people: PersonConfiguration[];
   ci: CiPrincipalConfiguration[];
   automatedApprovers: Record<string, AutomatedApproverConfiguration>;
+  /** Absent: nothing is ever deleted. */
+  retention?: RetentionConfiguration;
+  lifecycle: LifecycleConfiguration;
   notifications: NotificationConfiguration;
 }
 

@@ -14,6 +14,7 @@ import type {
 import type { ConfigurationFile } from './configuration-schema.ts';
 import { secondsOf } from './duration.ts';
 import { nearest } from './nearest-word.ts';
+import { normalizeLifecycle, normalizeRetention } from './normalize-artifacts.ts';
 import { isAddress, normalizeGates } from './normalize-gates.ts';
 import { ciOf, peopleOf, teamName } from './normalize-people.ts';
 import { normalizeRollback } from './normalize-rollback.ts';
@@ -122,6 +123,7 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
     }
   }
   noticeSecrets(file, refuse, warnings);
+  const retention = normalizeRetention(file, refuse, warnings);
   const meaning: Omit<Configuration, 'hash'> = {
     issuer: '',
     path,
@@ -136,6 +138,8 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
     people,
     ci,
     automatedApprovers,
+    ...(retention ? { retention } : {}),
+    lifecycle: normalizeLifecycle(file, refuse, warnings),
     notifications: {
       from: file.notifications?.from ?? file.notifications?.channels?.email?.from ?? 'greenlight@example.com',
       ...(slack ? { slack } : {}),
@@ -279,6 +283,7 @@ function artifactsOf(file: ConfigurationFile): Record<string, ArtifactConfigurat
         tenant: entry.tenant,
         ...(entry.type ? { type: entry.type } : {}),
         ...(entry.project ? { project: entry.project } : {}),
+        ...(entry.version_scheme ? { versionScheme: entry.version_scheme } : {}),
         ...(workload
           ? {
               workload: {

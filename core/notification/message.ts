@@ -103,6 +103,8 @@ function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promot
       return `Gate ${data['gate'] ?? ''} ${data['status'] ?? ''}`.trim();
     case 'notification.failed':
       return 'A mail did not arrive';
+    case 'lifecycle.changed':
+      return 'The lifecycle of a version has changed';
     case 'environment.alert':
       return 'An environment needs attention';
     case 'security.alert':

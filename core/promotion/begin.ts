@@ -23,6 +23,8 @@ export interface BeginFacts {
   environment: EnvironmentRecord | undefined;
   /** Digest that the source environment's evidence names now; undefined when there is none any more. */
   evidenceHolds: boolean;
+  /** Why the version may not be brought anywhere any more: its quarantine, or its end of life where that is refused. */
+  refused?: string | undefined;
   now: Date;
 }
 
@@ -77,6 +79,8 @@ export function begin(facts: BeginFacts): BeginOutcome {
   if (stale !== undefined) return { kind: 'stop', change: failed(promotion, 'PLAN_STALE', stale) };
   if (!facts.evidenceHolds)
     return { kind: 'stop', change: failed(promotion, 'EVIDENCE_MISMATCH', `the digest is no longer proven in ${promotion.from}`) };
+  if (facts.refused !== undefined && plan.kind !== 'repair')
+    return { kind: 'stop', change: failed(promotion, 'VERSION_REFUSED', facts.refused) };
   if (promotion.scheduledDate && now.toISOString() < promotion.scheduledDate) {
     return { ...waiting(promotion, 'schedule'), until: promotion.scheduledDate };
   }

@@ -54,6 +54,7 @@ export type EventType =
   | 'delegation.created'
   | 'delegation.revoked'
   | 'review.closed'
+  | 'lifecycle.changed'
   | 'consumer.changed'
   | 'consumer.removed'
   | 'token.created'
@@ -93,6 +94,7 @@ export type NoticeType =
   | 'waiver.granted'
   | 'review.overdue'
   | 'notification.failed'
+  | 'lifecycle.changed'
   | 'environment.alert'
   | 'security.alert';
 

@@ -30,6 +30,32 @@ export interface ArtifactFacts {
   sizeBytes: number;
 }
 
+/** A manifest that a registry lists. */
+export interface ListedImage {
+  digest: string;
+  tags: string[];
+  /** ISO, as the registry says; undefined where it does not say. */
+  pushedAt?: string;
+  /** Bytes of config and layers; of an index, of its images. */
+  sizeBytes?: number;
+}
+
+export interface ImageList {
+  /** Everything that a repository holds, with its tags; empty where there is no such repository. What has no tag is listed by ECR only. Fault LIMIT. */
+  images(registry: RegistryConfiguration, repository: string): Promise<ListedImage[]>;
+  /** One of them; undefined where it is not there, or the registry says nothing of it. */
+  image(registry: RegistryConfiguration, repository: string, digest: string): Promise<ListedImage | undefined>;
+  /** What the registry says about tags that are never to be moved; undefined where it does not say. */
+  tagRule(registry: RegistryConfiguration, repository: string): Promise<TagRule | undefined>;
+}
+
+/** As ECR has it. */
+export interface TagRule {
+  mutability: string;
+  /** Tags that may be moved all the same. */
+  exclusions: string[];
+}
+
 export interface RegistryReader {
   /** Compares what the target has of the closure of a digest with the source. Faults of reading the source; what the target lacks is the answer. */
   compare(source: RegistryConfiguration, target: RegistryConfiguration, repository: string, digest: string): Promise<CopyComparison>;

@@ -9,6 +9,16 @@ export function withoutEnvironment(version: string, environments: readonly strin
   return suffix === undefined ? version : version.slice(0, -(suffix.length + 1));
 }
 
+/** One key for all spellings of a version: `v1.2.3`, `1.2.3` and `1.2.3-prod` are one, where prod is an environment. */
+export function versionKey(text: string, environments: readonly string[]): string {
+  return withoutEnvironment(text, environments).replace(/^v(?=[0-9])/, '');
+}
+
+/** Tags that the engine moves, or that cosign and the referrers fallback use. They are no versions. */
+export function isReservedTag(tag: string): boolean {
+  return /^v?latest(?:-|$)/.test(tag) || /^sha256-[a-f0-9]{64}(?:$|\.)/.test(tag);
+}
+
 /** Tags to try in the source registry, in order: `<v>-<source>`, the same with a leading `v` added or removed, `<v>`, and that so too. */
 export function tagCandidates(version: string, environments: readonly string[], source: string): { tag: string; releaseVersion: string }[] {
   const plain = withoutEnvironment(version, environments);

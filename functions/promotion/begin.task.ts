@@ -1,11 +1,13 @@
 /** Begins the rollout, if everything that allows it holds now and is sealed in the audit log. */
 import type { Evidence } from '../../core/audit/ports.ts';
 import { environmentBefore } from '../../core/environment/configuration.ts';
+import { refusedBecause } from '../../core/lifecycle/use.ts';
 import { begin as decideBegin } from '../../core/promotion/begin.ts';
 import { changing } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { approversNow, clock, environments, promotions } from '../kit/state.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
+import { standingNow } from '../lifecycle/standing-now.ts';
 
 /** Task `begin`. Faults: AUDIT_UNAVAILABLE while the approvals are not sealed. */
 export function begin(evidence: Evidence) {
@@ -42,18 +44,21 @@ export function begin(evidence: Evidence) {
 }
 
 async function decideNow(promotion: Promotion) {
-  const [plan, decisions, approvers, environment] = await Promise.all([
+  const [plan, decisions, approvers, environment, standing] = await Promise.all([
     promotions.plan(promotion.id, promotion.planHash),
     promotions.decisions(promotion.id),
     approversNow(),
     environments.get(promotion.to, promotion.artifact),
+    standingNow(promotion.artifact, promotion.releaseVersion, promotion.digest),
   ]);
   if (!plan) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
   // What is published into the first environment needs no proof of having been promoted there; what returns or is repaired must have been there once.
   const isFirst = plan.kind === 'promote' && environmentBefore(approvers.configuration, plan.from) === undefined;
   const proof = plan.kind === 'repair' ? plan.to : plan.from;
   const evidenceHolds = isFirst || (await environments.evidence(proof, plan.artifact, plan.digest)) !== undefined;
-  return decideBegin({ promotion, plan, decisions, approvers, environment, evidenceHolds, now: clock.now() });
+  const { blockEol } = approvers.configuration.lifecycle.support;
+  const refused = refusedBecause({ artifact: plan.artifact, version: plan.version, standing, blockEol })?.why;
+  return decideBegin({ promotion, plan, decisions, approvers, environment, evidenceHolds, refused, now: clock.now() });
 }
 
 function secondsUntil(instant: string): number {

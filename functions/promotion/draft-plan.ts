@@ -5,6 +5,8 @@ import type { ArtifactConfiguration } from '../../core/environment/configuration
 import { artifactOf, type Configuration } from '../../core/environment/configuration.ts';
 import type { EnvironmentRecord } from '../../core/environment/environment.ts';
 import { Refusal } from '../../core/errors.ts';
+import type { VersionStanding } from '../../core/lifecycle/lifecycle.ts';
+import { refuseUnusable } from '../../core/lifecycle/use.ts';
 import { makePlan, routeOf } from '../../core/promotion/make-plan.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import type { RequestBody } from '../../core/promotion/request-body.ts';
@@ -12,12 +14,16 @@ import type { RegistryReader, ResolvedVersion } from '../../core/registry/ports.
 import { environmentTag } from '../../core/registry/version.ts';
 import type { Caller, HttpCall } from '../kit/http.ts';
 import { environments } from '../kit/state.ts';
+import { standingsNow } from '../lifecycle/standing-now.ts';
 import { withinTime } from './within-time.ts';
 
 export interface Draft {
   plan: Plan;
   version: ResolvedVersion;
   environment: EnvironmentRecord | undefined;
+  /** Where the version is in its life, and the one that the target environment runs. */
+  standing: VersionStanding;
+  currentStanding: VersionStanding | undefined;
 }
 
 /** Refuses an environment or artifact that does not exist for the caller: another tenant's is as unknown as none. */
@@ -55,16 +61,24 @@ export async function draftPlan(
       hint: 'publish it first, or check how the tag is spelled in the source registry',
     });
   }
-  const [evidence, environment, repaired] = await Promise.all([
+  const [standings, evidence, environment, repaired] = await Promise.all([
+    standingsNow(body.target.name),
     environments.evidence(from, body.target.name, version.digest),
     environments.get(to, body.target.name),
     body.kind === 'repair' ? environments.evidence(to, body.target.name, version.digest) : undefined,
   ]);
   // A repair by digest keeps the tags that the promotion wrote.
   const named = repaired ? { ...version, releaseVersion: repaired.version } : version;
+  const standing = standings(named.releaseVersion, named.digest);
+  // A repair brings nothing to an environment that is not there.
+  if (body.kind !== 'repair') {
+    const { blockEol } = configuration.lifecycle.support;
+    refuseUnusable({ artifact: body.target.name, version: named.releaseVersion, standing, blockEol });
+  }
   const plan = makePlan({ configuration, body, from, to, version: named, evidence, repaired, environment, requesterKey });
   await refuseTakenTag(plan, configuration, registries);
-  return { plan, version: named, environment };
+  const current = environment?.current;
+  return { plan, version: named, environment, standing, currentStanding: current && standings(current.version, current.digest) };
 }
 
 /** Time for a look at the target registries; what they do not answer in it is found out by the copy. */

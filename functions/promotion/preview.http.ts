@@ -6,6 +6,8 @@ import type { EnvironmentRecord } from '../../core/environment/environment.ts';
 import { heldVersion } from '../../core/environment/held.ts';
 import { wayBackWarnings } from '../../core/environment/watch.ts';
 import { type GateRunner, READ_ONLY_GATES } from '../../core/gate/ports.ts';
+import type { VersionStanding } from '../../core/lifecycle/lifecycle.ts';
+import { lifecycleWarnings } from '../../core/lifecycle/use.ts';
 import { refusePastDate } from '../../core/promotion/create.ts';
 import { specOf } from '../../core/promotion/make-plan.ts';
 import { type Plan, planHashOf, stepsOf } from '../../core/promotion/plan.ts';
@@ -38,7 +40,7 @@ export function preview(
 async function previewNow(call: PreviewCall, registries: RegistryReader, runner: GateRunner): Promise<HttpAnswer> {
   const { configuration, body, caller } = call;
   refusePastDate(body.request.scheduledDate, clock.now());
-  const { plan, version, environment } = await draftPlan(call, registries, caller.actor.key);
+  const { plan, version, environment, standing, currentStanding } = await draftPlan(call, registries, caller.actor.key);
   const planHash = planHashOf(plan);
   const [gates, copy, approvers, watch] = await Promise.all([
     tryGates(call, plan, planHash, body.preChecks, runner),
@@ -70,6 +72,8 @@ async function previewNow(call: PreviewCall, registries: RegistryReader, runner:
         isLocked: environment?.holder !== undefined,
         rolledBackAt: heldVersion(environment, plan.digest)?.at,
       }),
+      ...lifecycleWarnings(plan.artifact, plan.version, standing),
+      ...returnWarnings(plan, environment, currentStanding),
       ...wayBackWarnings(watch, plan.to),
       ...(copy ? [] : ['the size of the copy could not be estimated in time']),
     ],
@@ -141,6 +145,15 @@ async function estimate({ configuration }: PreviewCall, plan: Plan, registries: 
       return { name, role, required, missingBlobs, missingBytes };
     }),
   };
+}
+
+/** A rollout that fails goes back to what runs, whatever its state: better that people know. */
+function returnWarnings(plan: Plan, environment: EnvironmentRecord | undefined, standing: VersionStanding | undefined): string[] {
+  const current = environment?.current;
+  if (!current || !standing || plan.rollout.strategy === 'none' || current.digest === plan.digest) return [];
+  return lifecycleWarnings(plan.artifact, current.version, standing).map(
+    (warning) => `a rollout that fails would go back to what ${plan.to} runs, and ${warning}`,
+  );
 }
 
 function diffOf(plan: Plan, environment: EnvironmentRecord | undefined) {

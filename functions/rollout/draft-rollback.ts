@@ -12,6 +12,7 @@ import {
 import type { EnvironmentHistoryEntry, EnvironmentRecord } from '../../core/environment/environment.ts';
 import { heldVersion } from '../../core/environment/held.ts';
 import { Fault, messageOf, Refusal } from '../../core/errors.ts';
+import { lifecycleWarnings, refuseUnusable } from '../../core/lifecycle/use.ts';
 import { makeRollback } from '../../core/promotion/make-rollback.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import type { PromotionSpec } from '../../core/promotion/promotion.ts';
@@ -23,6 +24,7 @@ import { migrationsOf } from '../../core/rollout/migrations.ts';
 import { rollbackTarget, undoneVersions } from '../../core/rollout/rollback-target.ts';
 import type { HttpCall } from '../kit/http.ts';
 import { clock, environments, promotions, table } from '../kit/state.ts';
+import { standingNow } from '../lifecycle/standing-now.ts';
 import type { rollbackBody, rollbackPreviewBody } from '../rollout/routes.ts';
 
 export type RollbackBody = z.infer<typeof rollbackBody>;
@@ -34,6 +36,8 @@ export interface RollbackDraft {
   impact: ImpactReport;
   target: EnvironmentHistoryEntry;
   record: EnvironmentRecord;
+  /** What should be known of the version that comes back. */
+  lifecycle: string[];
 }
 
 const consumers = consumerRows(table, clock);
@@ -55,7 +59,7 @@ export async function findRollback(call: HttpCall<unknown, unknown>): Promise<Ar
   return artifact;
 }
 
-/** Refusals: those of `rollbackTarget`, and VERSION_REFUSED when the version is not whole in every registry any more. */
+/** Refusals: those of `rollbackTarget`, and VERSION_REFUSED when the version is not whole in every registry any more, is in quarantine, or is past an end of life that is enforced. */
 export async function draftRollback(call: HttpCall<RollbackPreviewBody>, registries: RegistryReader): Promise<RollbackDraft> {
   const { body, configuration, caller, origin } = call;
   const environment = configuration.environments[call.params['env']!]!;
@@ -66,6 +70,9 @@ export async function draftRollback(call: HttpCall<RollbackPreviewBody>, registr
   ]);
   const names = Object.keys(configuration.environments);
   const { current, target } = rollbackTarget({ environment: environment.name, record, past, ...body, environments: names });
+  const standing = await standingNow(artifact, target.version, target.digest);
+  const use = { artifact, version: target.version, standing, blockEol: configuration.lifecycle.support.blockEol };
+  refuseUnusable(use);
   const places = environment.registries.map((name) => configuration.registries[name]!);
   const [declared, preChecks] = await Promise.all([
     declaredMigrations(registries, places[0]!, artifact, undoneVersions(past, target)),
@@ -92,7 +99,13 @@ export async function draftRollback(call: HttpCall<RollbackPreviewBody>, registr
     preChecks,
     origin,
   };
-  return { ...makeRollback({ ...facts, requesterKey: caller.actor.key }), impact, target, record: record! };
+  return {
+    ...makeRollback({ ...facts, requesterKey: caller.actor.key }),
+    impact,
+    target,
+    record: record!,
+    lifecycle: lifecycleWarnings(artifact, target.version, standing),
+  };
 }
 
 /** Everything that belongs to the version must still be there: a rollback that finds out half-way helps nobody. */

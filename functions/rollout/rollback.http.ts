@@ -22,7 +22,7 @@ export function createRollback(registries: RegistryReader): TwoPhaseHandler<unkn
 async function previewNow(call: HttpCall<RollbackPreviewBody>, registries: RegistryReader, runner: GateRunner): Promise<HttpAnswer> {
   const { configuration, caller } = call;
   const draft = await draftRollback(call, registries);
-  const { plan, spec, impact, target, record } = draft;
+  const { plan, spec, impact, target, record, lifecycle } = draft;
   const planHash = planHashOf(plan);
   const [gates, approvers] = await Promise.all([
     tryGates({ configuration, caller }, plan, planHash, spec.preChecks, runner),
@@ -43,7 +43,7 @@ async function previewNow(call: HttpCall<RollbackPreviewBody>, registries: Regis
       rollbackTarget: plan.rollbackTarget,
       impact,
       confirm: needsConfirmation(draft) ? confirmationOf(plan.to, plan.digest) : null,
-      warnings: impact.warnings,
+      warnings: [...impact.warnings, ...lifecycle],
     },
   };
 }

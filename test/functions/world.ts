@@ -9,7 +9,7 @@ import { vi } from 'vitest';
 import type { Configuration, PersonConfiguration } from '../../core/environment/configuration.ts';
 import { readConfiguration } from '../../core/environment/configuration-file.ts';
 import type { GateRunner } from '../../core/gate/ports.ts';
-import type { RegistryReader } from '../../core/registry/ports.ts';
+import type { ImageList, RegistryReader, TagRule } from '../../core/registry/ports.ts';
 import { ROUTES } from '../../functions/routes.ts';
 import { openCertificateAuthority } from '../../local/certificate-authority.ts';
 import { createDynamoDb } from '../../local/dynamodb/dynamodb.ts';
@@ -72,6 +72,10 @@ export interface World {
     gone: string[];
     /** Labels of images by digest; an error where they cannot be read. */
     labels: Record<string, Record<string, string> | Error>;
+    /** When digests were pushed (ISO), where a registry says so. */
+    pushedAt: Record<string, string>;
+    /** What registries say about tags that are never to be moved. */
+    rule: TagRule | undefined;
   };
   gates: { status: 'passed' | 'failed'; delayMs: number };
   /** Runs the sealer, which moves what is pending into the log. */
@@ -169,7 +173,13 @@ export async function startWorld(
     ALLOWED_ORIGINS: [issuer.origin, ...configuration.ci.map((entry) => new URL(entry.issuer).origin)].join(),
   });
 
-  const registry: World['registry'] = { tags: { '1.1.0': DIGEST, '1.2.0': OTHER_DIGEST }, gone: [], labels: {} };
+  const registry: World['registry'] = {
+    tags: { '1.1.0': DIGEST, '1.2.0': OTHER_DIGEST },
+    gone: [],
+    labels: {},
+    pushedAt: {},
+    rule: undefined,
+  };
   const gates: World['gates'] = { status: 'passed', delayMs: 0 };
   const handlers = await loadHandlers(registry, gates);
   const state = await import('../../functions/kit/state.ts');
@@ -291,6 +301,17 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
       return { blobs: 3, bytes: 3_000, missingBlobs: missing, missingBytes: missing * 1_000 };
     },
   };
+  const images = async () =>
+    [...new Set(Object.values(registry.tags))].map((digest) => ({
+      digest,
+      tags: Object.keys(registry.tags).filter((tag) => registry.tags[tag] === digest),
+      ...(registry.pushedAt[digest] === undefined ? {} : { pushedAt: registry.pushedAt[digest] }),
+    }));
+  const list: ImageList = {
+    images,
+    image: async (_registry, _repository, digest) => (await images()).find((image) => image.digest === digest),
+    tagRule: async () => registry.rule,
+  };
   const runner: GateRunner = {
     run: async () => {
       if (gates.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, gates.delayMs));
@@ -306,6 +327,10 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
   const { previewRollback, createRollback } = await import('../../functions/rollout/rollback.http.ts');
   const { breakGlass } = await import('../../functions/gate/break-glass.http.ts');
   const { closeReview } = await import('../../functions/gate/reviews.http.ts');
+  const { environmentTags } = await import('../../functions/registry/environment-tags.http.ts');
+  const { listUpdates } = await import('../../functions/registry/updates.http.ts');
+  const { showVersion, setLifecycle, setQuarantine } = await import('../../functions/lifecycle/versions.http.ts');
+  const versions = { reader, list };
   const load = async (group: string) => ((await import(`../../functions/${group}.group.ts`)) as { handler: Handler }).handler;
   return {
     read: await load('read'),
@@ -324,6 +349,11 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
       verifyCopy: verifyCopy(reader),
       previewRollback: previewRollback(reader, runner),
       createRollback: createRollback(reader),
+      environmentTags: environmentTags(reader, list),
+      listUpdates: listUpdates(reader, list),
+      showVersion: showVersion(versions),
+      setLifecycle: setLifecycle(versions),
+      setQuarantine: setQuarantine(versions),
     }) as unknown as Handler,
   };
 }

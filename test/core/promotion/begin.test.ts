@@ -166,6 +166,18 @@ describe('what keeps an approved request from starting', () => {
     expect(outcome).toMatchObject({ kind: 'stop', change: { after: { phase: 'failed', failure: { code: 'EVIDENCE_MISMATCH' } } } });
   });
 
+  it('a version that nobody may use any more; a repair brings nothing anywhere and goes on', () => {
+    const refused = 'payment-api 1.1.0 is in quarantine';
+    expect(begin(facts('approved', { refused }))).toMatchObject({
+      kind: 'stop',
+      change: { after: { phase: 'failed', failure: { code: 'VERSION_REFUSED', message: refused } } },
+    });
+    const { plan } = facts('approved');
+    const repair = { ...plan, kind: 'repair' as const };
+    const promotion = promotionIn('approved', { planHash: planHashOf(repair), kind: 'repair' });
+    expect(begin(facts('approved', { refused, plan: repair, promotion, decisions: [] })).kind).toBe('approval');
+  });
+
   it('the scheduled date: it waits until then and says so once', () => {
     const scheduled = prodPlan(demoConfiguration(), requestBody({}, { scheduledDate: '2026-11-21T00:00:00Z' })).plan;
     const promotion = promotionIn('approved', { scheduledDate: scheduled.scheduledDate, planHash: planHashOf(scheduled) });

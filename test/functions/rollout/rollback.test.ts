@@ -165,6 +165,22 @@ describe('what cannot be rolled back', () => {
     }
   });
 
+  it('CAN-11 is a version in quarantine; one that is past its end of life comes back with a warning, unless the configuration refuses it', async () => {
+    await live('1.2.2', 1);
+    await live('1.2.3', 2);
+    world.registry.tags['1.2.2'] = digestOf('1.2.2');
+    const path = `/v1/artifacts/${artifact}/versions/1.2.2`;
+    const set = (what: string, body: object) => world.call('POST', `${path}/${what}`, { as: 'cpi', body });
+    expect((await set('quarantine', { reason: 'it charges every customer twice' })).status).toBe(200);
+    for (const answer of [await preview({ to: '1.2.2' }), await rollback({ to: '1.2.2' })]) {
+      expect(outcome(answer)).toBe('422 VERSION_REFUSED');
+      expect(answer.json.detail).toContain('charges every customer twice');
+    }
+    await set('quarantine', { reason: 'it was another service', quarantined: false });
+    await set('lifecycle', { status: 'eol', replacement: '1.2.3' });
+    expect((await preview({ to: '1.2.2' })).json.warnings.join()).toContain('1.2.2 is past its end of life');
+  });
+
   it('is what runs, what never ran, or anything where nothing else ran', async () => {
     expect(outcome(await rollback({ to: '1.2.2' }))).toBe('409 NOTHING_TO_ROLL_BACK');
     await live('1.2.2', 1);

@@ -1,0 +1,2 @@
+/** What lists and deletes need of ECR, by name, apart from what copies need. */
+export { DescribeImagesCommand, DescribeRepositoriesCommand } from '@aws-sdk/client-ecr';
