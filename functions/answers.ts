@@ -26,5 +26,7 @@ const SHAPES = {
 } as const satisfies Record<string, z.ZodType>;
 
 export type AnswerName = keyof typeof SHAPES;
+/** What a client reads of an answer. */
+export type Answer<Name extends AnswerName> = z.output<(typeof SHAPES)[Name]>;
 
 export const ANSWERS: Readonly<Record<AnswerName, z.ZodType>> = SHAPES;

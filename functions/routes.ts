@@ -15,7 +15,7 @@ import { ROLLOUT_ROUTES } from './rollout/routes.ts';
 
 export type { FunctionGroup, Route } from './kit/route.ts';
 
-export const ROUTES: readonly Route[] = [
+const TABLE = [
   ...ACCESS_ROUTES,
   ...PROMOTION_ROUTES,
   ...ENVIRONMENT_ROUTES,
@@ -25,4 +25,9 @@ export const ROUTES: readonly Route[] = [
   ...APPROVAL_ROUTES,
   ...GATE_ROUTES,
   ...AUDIT_ROUTES,
-];
+] as const;
+
+/** Any row of the table, with its own operation, path and schemas: what the types of clients come from. */
+export type KnownRoute = (typeof TABLE)[number];
+
+export const ROUTES: readonly Route[] = TABLE;

@@ -13,7 +13,7 @@ export const tokenBody = z.strictObject({
 });
 export const tokenQuery = z.strictObject({ ...paging, owner: z.string().max(320).optional() });
 
-export const ACCESS_ROUTES: readonly Route[] = [
+export const ACCESS_ROUTES = [
   {
     method: 'GET',
     path: '/health',
@@ -126,4 +126,4 @@ export const ACCESS_ROUTES: readonly Route[] = [
     answers: { 204: 'Nothing' },
     tag: 'tokens',
   },
-];
+] as const satisfies readonly Route[];

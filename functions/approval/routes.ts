@@ -23,7 +23,7 @@ export const inboxQuery = z.strictObject({
   environment: z.string().max(64).optional(),
 });
 
-export const APPROVAL_ROUTES: readonly Route[] = [
+export const APPROVAL_ROUTES = [
   {
     method: 'GET',
     path: '/v1/inbox',
@@ -192,4 +192,4 @@ export const APPROVAL_ROUTES: readonly Route[] = [
     answers: { 200: 'Accepted' },
     tag: 'hooks',
   },
-];
+] as const satisfies readonly Route[];

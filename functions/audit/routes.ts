@@ -15,7 +15,7 @@ export const auditQuery = z.strictObject({
   to: instant.optional(),
 });
 
-export const AUDIT_ROUTES: readonly Route[] = [
+export const AUDIT_ROUTES = [
   {
     method: 'GET',
     path: '/v1/audit',
@@ -40,4 +40,4 @@ export const AUDIT_ROUTES: readonly Route[] = [
     answers: { 200: 'Checkpoint' },
     tag: 'audit',
   },
-];
+] as const satisfies readonly Route[];

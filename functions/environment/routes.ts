@@ -1,7 +1,7 @@
 /** Routes of the feature environment: what runs where. */
 import { none, type Route } from '../kit/route.ts';
 
-export const ENVIRONMENT_ROUTES: readonly Route[] = [
+export const ENVIRONMENT_ROUTES = [
   {
     method: 'GET',
     path: '/v1/environments',
@@ -26,4 +26,4 @@ export const ENVIRONMENT_ROUTES: readonly Route[] = [
     answers: { 200: 'Environment' },
     tag: 'environments',
   },
-];
+] as const satisfies readonly Route[];

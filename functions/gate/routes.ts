@@ -8,7 +8,7 @@ export const breakGlassBody = z.strictObject({ gate: z.string().max(64), reason:
 export const reviewBody = z.strictObject({ outcome: z.enum(REVIEW_OUTCOMES), finding: prose(10, 4_000) });
 export const reviewQuery = z.strictObject({ ...paging, status: z.enum(['open', 'overdue', 'closed']).optional() });
 
-export const GATE_ROUTES: readonly Route[] = [
+export const GATE_ROUTES = [
   {
     method: 'POST',
     path: `${REQUEST}/break-glass`,
@@ -64,4 +64,4 @@ export const GATE_ROUTES: readonly Route[] = [
     answers: { 200: 'Accepted' },
     tag: 'hooks',
   },
-];
+] as const satisfies readonly Route[];

@@ -24,7 +24,7 @@ export const quarantineBody = z.strictObject({ reason: prose(10, 4_000), quarant
 
 const VERSION = '/v1/artifacts/{name}/versions/{version}';
 
-export const LIFECYCLE_ROUTES: readonly Route[] = [
+export const LIFECYCLE_ROUTES = [
   {
     method: 'GET',
     path: VERSION,
@@ -66,4 +66,4 @@ export const LIFECYCLE_ROUTES: readonly Route[] = [
     answers: { 200: 'Version' },
     tag: 'artifacts',
   },
-];
+] as const satisfies readonly Route[];

@@ -14,7 +14,7 @@ export const listQuery = z.strictObject({
 });
 export const previewQuery = z.strictObject({ store: flag.optional() });
 
-export const PROMOTION_ROUTES: readonly Route[] = [
+export const PROMOTION_ROUTES = [
   {
     method: 'POST',
     path: '/v1/requests/{env}/preview',
@@ -207,4 +207,4 @@ export const PROMOTION_ROUTES: readonly Route[] = [
     answers: { 200: 'Timeline' },
     tag: 'requests',
   },
-];
+] as const satisfies readonly Route[];

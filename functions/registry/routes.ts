@@ -12,7 +12,7 @@ export const updatesQuery = z.strictObject({
   environment: z.string().max(64).optional(),
 });
 
-export const REGISTRY_ROUTES: readonly Route[] = [
+export const REGISTRY_ROUTES = [
   {
     method: 'GET',
     path: '/v1/environments/{env}/copies',
@@ -65,4 +65,4 @@ export const REGISTRY_ROUTES: readonly Route[] = [
     answers: { 200: 'UpdateList' },
     tag: 'artifacts',
   },
-];
+] as const satisfies readonly Route[];

@@ -30,7 +30,7 @@ export const consumerBody = z.strictObject({
 });
 export const consumerQuery = z.strictObject({ ...paging, artifact: z.string().max(128).optional() });
 
-export const ROLLOUT_ROUTES: readonly Route[] = [
+export const ROLLOUT_ROUTES = [
   {
     method: 'POST',
     path: '/v1/environments/{env}/rollback/preview',
@@ -100,4 +100,4 @@ export const ROLLOUT_ROUTES: readonly Route[] = [
     answers: { 204: 'Nothing' },
     tag: 'environments',
   },
-];
+] as const satisfies readonly Route[];
