@@ -46,7 +46,7 @@ export function openApiDocument() {
     },
     servers: [{ url: '/' }],
     security: [{ bearer: [] }],
-    tags: [...new Set(ROUTES.map((route) => route.tag))].map((name) => ({ name })),
+    tags: [...new Set(ROUTES.filter(({ page }) => !page).map((route) => route.tag))].map((name) => ({ name })),
     paths: paths(),
     components: {
       schemas: { Problem: problemAnswer, ProblemCode: problemCode },
@@ -64,7 +64,7 @@ export function openApiDocument() {
 
 function paths(): ZodOpenApiPathsObject {
   const found: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
-  for (const route of ROUTES) {
+  for (const route of ROUTES.filter(({ page }) => !page)) {
     found[route.path] ??= {};
     found[route.path]![route.method.toLowerCase()] = operationOf(route);
   }

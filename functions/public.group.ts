@@ -4,5 +4,17 @@ import { loginCallback } from './access/login-callback.http.ts';
 import { logout } from './access/logout.http.ts';
 import { health, openapi, showDocs } from './access/service.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
+import { root, showConsole, showConsoleAsset } from './status/console.http.ts';
 
-export const handler = httpHandler('public', { health, openapi, docs: showDocs, login, loginCallback, logout });
+export const handler = httpHandler('public', {
+  health,
+  openapi,
+  docs: showDocs,
+  login,
+  loginCallback,
+  logout,
+  root,
+  console: showConsole,
+  consolePage: showConsole,
+  consoleAsset: showConsoleAsset,
+});

@@ -13,6 +13,7 @@ export const handler = httpHandler('read', {
   getRequest,
   explainRequest: lazily(async () => (await import('./promotion/explain.http.ts')).explainRequest),
   requestTimeline,
+  me: lazily(async () => (await import('./access/me.http.ts')).me),
   inbox: lazily(async () => (await import('./approval/inbox.http.ts')).inbox),
   listDelegations: lazily(async () => (await import('./approval/delegations.http.ts')).listDelegations),
   listReviews: lazily(async () => (await import('./gate/reviews.http.ts')).listReviews),

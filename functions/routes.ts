@@ -12,6 +12,7 @@ import { LIFECYCLE_ROUTES } from './lifecycle/routes.ts';
 import { PROMOTION_ROUTES } from './promotion/routes.ts';
 import { REGISTRY_ROUTES } from './registry/routes.ts';
 import { ROLLOUT_ROUTES } from './rollout/routes.ts';
+import { STATUS_ROUTES } from './status/routes.ts';
 
 export type { FunctionGroup, Route } from './kit/route.ts';
 
@@ -25,6 +26,7 @@ const TABLE = [
   ...APPROVAL_ROUTES,
   ...GATE_ROUTES,
   ...AUDIT_ROUTES,
+  ...STATUS_ROUTES,
 ] as const;
 
 /** Any row of the table, with its own operation, path and schemas: what the types of clients come from. */

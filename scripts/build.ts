@@ -9,6 +9,7 @@ import { build, type Plugin } from 'esbuild';
 import { readConfiguration } from '../core/environment/configuration-file.ts';
 import { buildFolder } from '../lib/build-folder.ts';
 import { FUNCTIONS } from '../lib/functions.ts';
+import { bundleConsole } from './bundle-console.ts';
 
 const root = join(import.meta.dirname, '..');
 const output = buildFolder();
@@ -68,7 +69,10 @@ async function bundleFunction(name: string, entry: string): Promise<void> {
   });
   writeFileSync(join(folder, 'greenlight.json'), configuration);
   // The OpenAPI document is made at build time, so that no function carries the generator.
-  if (name === 'public') copyFileSync(await openApiFile(), join(folder, 'openapi.json'));
+  if (name === 'public') {
+    copyFileSync(await openApiFile(), join(folder, 'openapi.json'));
+    await bundleConsole(root, join(folder, 'console'));
+  }
   mkdirSync(join(output, 'meta'), { recursive: true });
   writeFileSync(join(output, 'meta', `${name}.json`), JSON.stringify(result.metafile));
 }

@@ -4,7 +4,7 @@ import { sha256Hex } from '../promotion/canonical-json.ts';
 export type ActorKind = 'person' | 'robot' | 'policy' | 'system';
 /** How the actor proved who it is. */
 export type AuthMethod = 'oidc' | 'session' | 'token' | 'email-link' | 'slack' | 'hmac' | 'engine';
-export type Channel = 'rest' | 'link' | 'slack' | 'cli' | 'engine' | 'schedule' | 'hook';
+export type Channel = 'rest' | 'link' | 'slack' | 'cli' | 'console' | 'engine' | 'schedule' | 'hook';
 
 /** A verified identity, straight from the token. Every field comes from the issuer, not from the request. */
 export interface Identity {

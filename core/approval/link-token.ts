@@ -84,8 +84,3 @@ export function badLink(): Refusal {
     hint: 'open the newest mail about this request, or sign in and decide there',
   });
 }
-
-/** What an approver types to show that a person read the page: environment and the last six characters of the digest. */
-export function confirmationOf(environment: string, digest: string): string {
-  return `${environment} ${digest.slice(-6)}`;
-}

@@ -3,7 +3,7 @@
  * button beside it leads to the whole of it.
  */
 import { nameInFull } from '../access/identity.ts';
-import { confirmationOf } from '../approval/link-token.ts';
+import { confirmationOf } from '../approval/confirmation.ts';
 import { type BUTTONS, REASON } from '../approval/slack-click.ts';
 import type { GateResult } from '../gate/gate.ts';
 import { moveOf } from '../promotion/move.ts';

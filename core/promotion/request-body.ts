@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { TAG_GRAMMAR } from '../registry/version.ts';
 import { PRIORITIES } from './promotion.ts';
+import { LEAST, visibleLength } from './visible-length.ts';
 
 /** Names that stand in keys, tags and pages: plain ASCII, so that an approver sees what is signed. */
 const NAME = /^[a-z][a-z0-9-]{0,38}$/;
@@ -9,16 +10,9 @@ const NAME = /^[a-z][a-z0-9-]{0,38}$/;
 const REPOSITORY = /^[a-z0-9]+(?:[._-][a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)*$/;
 const LONGEST_NAME = 128;
 const DIGEST = /^sha256:[a-f0-9]{64}$/;
-/** Characters that show nothing: white space, control, format and separator characters, fillers, and the braille pattern without dots. */
-const INVISIBLE = /[\s\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 /** C0 and C1 controls but line feed and tab, lone surrogates, and bidirectional overrides: none of them is text. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]|\p{Cs}/u;
-
-/** Number of characters that a reader sees. */
-export function visibleLength(text: string): number {
-  return [...text.replace(INVISIBLE, '')].length;
-}
 
 /** Long text of a person: normalized line ends and NFC, no characters that hide or reorder others. */
 export function prose(least: number, longest = 20_000) {
@@ -83,7 +77,7 @@ export const targetSchema = z.strictObject({
 });
 
 const textsSchema = z.strictObject({
-  justification: prose(20),
+  justification: prose(LEAST.justification),
   releaseNotes: prose(1),
   impactAssessment: z.enum(['low', 'medium', 'high', 'critical']),
   rollbackPlan: prose(1),

@@ -23,7 +23,23 @@ const newApiToken = apiToken
   .extend({ token: z.string().nullable() })
   .meta({ id: 'NewApiToken', description: '`token` is shown once: a repeated request with the same Idempotency-Key answers null' });
 
+const verbs = z.array(z.enum(VERBS));
+const me = z
+  .strictObject({
+    email: z.string(),
+    name: z.string(),
+    kind: z.enum(['person', 'robot', 'policy', 'system']),
+    teams: z.array(z.string()),
+    tenants: z.array(z.string()),
+    verbs: verbs.meta({ description: 'held in any environment' }),
+    environments: z.array(
+      z.strictObject({ name: z.string(), tier: z.enum(['standard', 'production']), roles: z.array(z.string()), verbs }),
+    ),
+  })
+  .meta({ id: 'Me' });
+
 export const ACCESS_ANSWERS = {
+  Me: me,
   Health: z.strictObject({ status: z.literal('ok') }).meta({ id: 'Health' }),
   OpenApi: z.looseObject({ openapi: z.string() }).meta({ id: 'OpenApi' }),
   NewApiToken: newApiToken,

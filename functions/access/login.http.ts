@@ -24,7 +24,7 @@ export interface PendingLogin {
 }
 
 export async function login(call: HttpCall<unknown, { return?: string }>): Promise<HttpAnswer> {
-  const returnTo = localPath(call.query.return ?? '/docs', call.origin);
+  const returnTo = localPath(call.query.return ?? '/console', call.origin);
   const { authorizationEndpoint } = await deployedVerifier().discover();
   if (authorizationEndpoint === undefined) throw new Fault('UNAVAILABLE', 'the sign-in service has no sign-in page');
   const [state, verifier, nonce, browser] = [random(), random(), random(), random()];

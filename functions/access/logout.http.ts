@@ -14,5 +14,5 @@ export async function logout(call: HttpCall): Promise<HttpAnswer> {
     }
     await sessions(table, clock).close(value);
   }
-  return { status: 303, headers: { location: '/docs' }, cookies: [cookie(call.origin, SESSION_COOKIE, '', 0)] };
+  return { status: 303, headers: { location: '/console' }, cookies: [cookie(call.origin, SESSION_COOKIE, '', 0)] };
 }

@@ -83,6 +83,18 @@ export const ACCESS_ROUTES = [
     tag: 'sign-in',
   },
   {
+    method: 'GET',
+    path: '/v1/me',
+    operation: 'me',
+    group: 'read',
+    auth: 'bearer',
+    signedIn: true,
+    summary: 'Says who I am here, and what I may do where',
+    query: none,
+    answers: { 200: 'Me' },
+    tag: 'sign-in',
+  },
+  {
     method: 'POST',
     path: '/v1/tokens',
     operation: 'createToken',

@@ -10,7 +10,7 @@ import { type FieldError, Refusal } from '../../core/errors.ts';
 import { type Html, html } from '../../core/notification/html.ts';
 import { VersionConflict } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
-import { visibleLength } from '../../core/promotion/request-body.ts';
+import { visibleLength } from '../../core/promotion/visible-length.ts';
 import { approveBody } from '../approval/routes.ts';
 import { checkSchema } from '../kit/check-schema.ts';
 import type { Caller, HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';

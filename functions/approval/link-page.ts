@@ -1,6 +1,7 @@
 /** The frame of every page behind a mailed link: no script, nothing loaded, every foreign text inert; readable on a phone and in the dark. */
 import { createHash } from 'node:crypto';
 import type { Actor } from '../../core/access/identity.ts';
+import { withHiddenShown } from '../../core/notification/foreign-text.ts';
 import { type Html, html } from '../../core/notification/html.ts';
 import type { HttpAnswer } from '../kit/http.ts';
 
@@ -136,13 +137,9 @@ export function signInAddress(token: string): string {
   return `/v1/login?return=${encodeURIComponent(`/v1/approvals/link?t=${token}`)}`;
 }
 
-/** Direction overrides and other characters that show nothing but move or hide what stands around them. */
-const DECEPTIVE = /[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
-
 /** Text of somebody else, attacker-controlled: in its own direction, so that it cannot reorder ours, and with what hides in it made visible. */
 export function foreign(text: string): Html {
-  const shown = text.replace(DECEPTIVE, (character) => `[U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}]`);
-  return html`<bdi dir="auto">${shown}</bdi>`;
+  return html`<bdi dir="auto">${withHiddenShown(text)}</bdi>`;
 }
 
 /** A person by name and address; a robot with the person who answers for it. */

@@ -2,10 +2,11 @@
 import * as z from 'zod';
 import { PRIORITIES } from '../../core/promotion/promotion.ts';
 import { instant, prose } from '../../core/promotion/request-body.ts';
+import { LEAST } from '../../core/promotion/visible-length.ts';
 import { none, pageQuery, paging, planHash, REQUEST, type Route } from '../kit/route.ts';
 
 export const approveBody = z.strictObject({ comment: prose(0, 4_000).optional(), planHash: planHash.optional() });
-export const rejectBody = z.strictObject({ reason: prose(10, 4_000), planHash: planHash.optional() });
+export const rejectBody = z.strictObject({ reason: prose(LEAST.reason, 4_000), planHash: planHash.optional() });
 export const delegationBody = z.strictObject({
   from: z.email().max(320).optional(),
   to: z.email().max(320).optional(),

@@ -1,6 +1,6 @@
 /** Shapes of what the feature environment answers. */
 import * as z from 'zod';
-import { PHASES } from '../../core/promotion/phase.ts';
+import { PHASES, STATES } from '../../core/promotion/phase.ts';
 import { digest, instant, occupant } from '../kit/answer.ts';
 
 const place = {
@@ -35,7 +35,23 @@ const place = {
       }),
     })
     .optional(),
-  pending: z.array(z.strictObject({ id: z.string(), version: z.string(), phase: z.enum(PHASES), createdAt: instant })),
+  pending: z.array(
+    z.strictObject({
+      id: z.string(),
+      version: z.string(),
+      phase: z.enum(PHASES),
+      state: z.enum(STATES),
+      createdAt: instant,
+      createdBy: z.string(),
+      kind: z.enum(['rollback', 'repair']).optional(),
+      waitingOn: z.string().optional(),
+      step: z.string().optional(),
+      waitsFor: z
+        .array(z.string())
+        .optional()
+        .meta({ description: 'teams and roles whose approval is missing; absent where it was not looked up' }),
+    }),
+  ),
 };
 const tier = z.enum(['standard', 'production']);
 const past = z.strictObject({

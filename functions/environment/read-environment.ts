@@ -1,16 +1,29 @@
 /** What runs in an environment, artifact by artifact, as far as the caller may see. */
 import { belongsToTenant, isOwnRequest, reachOf } from '../../core/access/membership.ts';
+import type { Approvers } from '../../core/approval/delegation.ts';
+import { approvalProgress, openRules } from '../../core/approval/progress.ts';
+import { groupOf } from '../../core/approval/stage.ts';
 import { artifactOf, environmentBefore } from '../../core/environment/configuration.ts';
 import type { EnvironmentRecord } from '../../core/environment/environment.ts';
 import type { Watch } from '../../core/environment/watch.ts';
-import { isFinal, PHASES } from '../../core/promotion/phase.ts';
+import { isFinal, PHASES, stateOf } from '../../core/promotion/phase.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { HttpCall } from '../kit/http.ts';
-import { environments, promotions, watches } from '../kit/state.ts';
+import { approversNow, environments, promotions, watches } from '../kit/state.ts';
+import { planAndDecisions } from '../promotion/find-request.ts';
 import { visibleTenants } from '../promotion/list-requests.ts';
 
 /** Requests that are looked at for artifacts without an entry of their own in the configuration. */
 const RECENT = 100;
+
+/** Of the newest requests that wait for approval is said whom they wait for: it costs two reads each. */
+const ASKED = 20;
+
+interface UnderWay {
+  promotion: Promotion;
+  /** Teams and roles whose approval is missing now; undefined where it was not looked up. */
+  waitsFor?: string[];
+}
 
 export interface ArtifactPlace {
   artifact: string;
@@ -18,7 +31,7 @@ export interface ArtifactPlace {
   record: EnvironmentRecord | undefined;
   watch: Watch | undefined;
   /** Requests under way to this place, newest first. */
-  pending: Promotion[];
+  pending: UnderWay[];
 }
 
 /** Artifacts of the configuration, and those that requests have brought here. */
@@ -30,6 +43,11 @@ export async function readEnvironment(call: HttpCall<unknown, unknown>, environm
     promotions.list({ environment, tenants, phases: PHASES.filter((phase) => !isFinal(phase)), limit: RECENT }),
     promotions.list({ environment, tenants, phases: ['succeeded', 'rolled_back', 'failed'], limit: RECENT }),
   ]);
+  const waiting = under.items.filter(({ phase }) => phase === 'pending_approval').slice(0, ASKED);
+  const approvers = waiting.length === 0 ? undefined : await approversNow();
+  const asked = new Map(
+    await Promise.all(waiting.map(async (promotion) => [promotion.id, await groupsAskedBy(promotion, approvers)] as const)),
+  );
   const configured = Object.keys(configuration.artifacts).filter((name) => name !== '*');
   const names = [...new Set([...configured, ...[...under.items, ...recent.items].map((promotion) => promotion.artifact)])].sort();
   const places = await Promise.all(
@@ -37,14 +55,19 @@ export async function readEnvironment(call: HttpCall<unknown, unknown>, environm
       const tenant = artifactOf(configuration, artifact)?.tenant;
       if (tenant === undefined || !belongsToTenant(caller.membership, tenant)) return [];
       const [record, watch] = await Promise.all([environments.get(environment, artifact), watches.get(environment, artifact)]);
-      const pending = under.items.filter((promotion) => promotion.artifact === artifact);
+      const pending = under.items
+        .filter((promotion) => promotion.artifact === artifact && (!seesOwn || isOwnRequest(promotion, caller.actor)))
+        .map((promotion): UnderWay => {
+          const waitsFor = asked.get(promotion.id);
+          return { promotion, ...(waitsFor ? { waitsFor } : {}) };
+        });
       return [
         {
           artifact,
           tenant,
           record,
           watch,
-          pending: seesOwn ? pending.filter((promotion) => isOwnRequest(promotion, caller.actor)) : pending,
+          pending,
         },
       ];
     }),
@@ -72,8 +95,30 @@ export function renderPlace({ artifact, tenant, record, watch, pending }: Artifa
       drifted: watch?.drift.status === 'drifted' && watch.drift.expected === current?.digest,
     },
     ...(watch ? { watch: renderWatch(watch) } : {}),
-    pending: pending.map(({ id, requestedVersion, phase, createdAt }) => ({ id, version: requestedVersion, phase, createdAt })),
+    pending: pending.map(renderUnderWay),
   };
+}
+
+function renderUnderWay({ promotion, waitsFor }: UnderWay) {
+  const { id, kind, requestedVersion, phase, waitingOn, step, createdAt, requester } = promotion;
+  return {
+    id,
+    version: requestedVersion,
+    phase,
+    state: stateOf(phase),
+    createdAt,
+    createdBy: requester.email,
+    ...(kind === 'promote' ? {} : { kind }),
+    ...(waitingOn === undefined ? {} : { waitingOn }),
+    ...(step === undefined ? {} : { step }),
+    ...(waitsFor ? { waitsFor } : {}),
+  };
+}
+
+async function groupsAskedBy(promotion: Promotion, approvers: Approvers | undefined): Promise<string[]> {
+  const { plan, decisions } = await planAndDecisions(promotion, approvers);
+  const open = openRules(plan.approvals, approvalProgress(plan.approvals, decisions, promotion.planHash));
+  return [...new Set(open.map(({ rule }) => groupOf(rule)))];
 }
 
 function renderWatch({ checkedAt, drift, waysBack, lastSeconds }: Watch) {

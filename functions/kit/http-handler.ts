@@ -12,6 +12,7 @@ import { Refusal } from '../../core/errors.ts';
 import { type FunctionGroup, ROUTES, type Route } from '../routes.ts';
 import { authenticate } from './authenticate.ts';
 import { checkSchema } from './check-schema.ts';
+import { conditional } from './conditional.ts';
 import type { Caller, HttpAnswer, HttpCall, RouteHandler, TwoPhaseHandler } from './http.ts';
 import { once } from './idempotency.ts';
 import { log } from './log.ts';
@@ -118,7 +119,11 @@ async function serve(request: HttpRequest, route: Route, handler: RouteHandler, 
   if ('refusal' in reading) throw reading.refusal;
   if (route.body) call.body = checkSchema(route.body, call.body, 'body');
   const handle = () => (typeof handler === 'function' ? handler(call) : handler.handle(call, found));
-  if (!caller || route.method === 'GET') return handle();
+  if (!caller) return handle();
+  if (route.method === 'GET') {
+    const answer = await handle();
+    return answer.status === 200 ? conditional(request.headers['if-none-match'], answer) : answer;
+  }
   const content = `${request.path}\n${request.rawQuery}\n${request.rawBody.toString('base64')}`;
   const key = request.headers['idempotency-key'];
   return once(table, clock, { key, identity: caller.actor.key, operation: route.operation, content }, handle);

@@ -32,7 +32,7 @@ export interface HttpCall<Body = unknown, Query = Record<string, string | undefi
 
 export interface HttpAnswer {
   status: number;
-  /** Objects are sent as JSON; strings with `contentType`. */
+  /** Objects are sent as JSON; strings and bytes with `contentType`. */
   body?: unknown;
   contentType?: string;
   headers?: Record<string, string>;

@@ -13,8 +13,10 @@ export function routesOfPath(path: string): Route[] {
   const parts = path.split('/');
   const fitting = ROUTES.filter((route) => {
     const template = route.path.split('/');
+    const isGreedy = template.at(-1)!.endsWith('+}');
     return (
-      template.length === parts.length && template.every((part, index) => (isParameter(part) ? parts[index] !== '' : part === parts[index]))
+      (isGreedy ? parts.length >= template.length : parts.length === template.length) &&
+      template.every((part, index) => (isParameter(part) ? parts[index] !== '' : part === parts[index]))
     );
   });
   // A path of words only wins over one with parameters, as at the gateway: `/my` is not an id.

@@ -29,6 +29,8 @@ export interface Route {
   people?: true;
   /** What path or body name: another tenant's is as unknown as one that does not exist. */
   names?: 'request' | 'artifact' | 'review' | 'delegation' | 'token' | 'tenant' | 'consumer' | 'event' | 'export';
+  /** A page for people, with what belongs to it: no part of the API that the OpenAPI document describes. */
+  page?: true;
   summary: string;
   body?: z.ZodType;
   /** The body may be absent. */

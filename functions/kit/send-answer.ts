@@ -11,17 +11,22 @@ const HEADERS = {
 };
 
 export function sendAnswer(answer: HttpAnswer, requestId: string): APIGatewayProxyStructuredResultV2 {
-  const isText = typeof answer.body === 'string';
+  const { body } = answer;
+  const isText = typeof body === 'string';
   const contentType = answer.contentType ?? (isText ? 'text/plain; charset=utf-8' : 'application/json');
   return {
     statusCode: answer.status,
     headers: {
       ...HEADERS,
       'x-request-id': requestId,
-      ...(answer.body === undefined ? {} : { 'content-type': contentType }),
+      ...(body === undefined ? {} : { 'content-type': contentType }),
       ...answer.headers,
     },
     ...(answer.cookies ? { cookies: answer.cookies } : {}),
-    ...(answer.body === undefined ? {} : { body: isText ? (answer.body as string) : JSON.stringify(answer.body) }),
+    ...(body instanceof Uint8Array
+      ? { body: Buffer.from(body).toString('base64'), isBase64Encoded: true }
+      : body === undefined
+        ? {}
+        : { body: isText ? body : JSON.stringify(body) }),
   };
 }

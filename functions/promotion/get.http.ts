@@ -1,7 +1,6 @@
 /** `GET /v1/requests/{env}/{id}`: the request as JSON, or as seed 000's ticket in YAML. */
-import { createHash } from 'node:crypto';
 import type { TicketFacts } from '../../core/promotion/ticket-yaml.ts';
-import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
+import type { HttpCall, TwoPhaseHandler } from '../kit/http.ts';
 import { type KnownRequest, knownOfCall } from './find-request.ts';
 import { renderRequest } from './render-request.ts';
 
@@ -10,10 +9,9 @@ export const getRequest: TwoPhaseHandler<KnownRequest> = {
   async handle(call, request) {
     const rendered = renderRequest({ ...request, caller: call.caller });
     const { approvedBy, rejectionReason } = rendered.status;
-    const answer: HttpAnswer = wantsYaml(call)
-      ? { status: 200, contentType: 'application/yaml', body: await ticket({ ...request, approvedBy, rejectionReason }) }
-      : { status: 200, body: rendered };
-    return conditional(call, answer);
+    const headers = { 'cache-control': 'private, no-cache' };
+    if (!wantsYaml(call)) return { status: 200, headers, body: rendered };
+    return { status: 200, headers, contentType: 'application/yaml', body: await ticket({ ...request, approvedBy, rejectionReason }) };
   },
 };
 
@@ -35,13 +33,4 @@ function wantsYaml(call: HttpCall): boolean {
   const named = ranges.filter(({ type }) => type === 'application/json' || YAML_TYPES.includes(type));
   const best = named.toSorted((one, other) => other.weight - one.weight)[0];
   return best !== undefined && best.weight > 0 && best.type !== 'application/json';
-}
-
-/** 304 for a client that has this representation. Weak: what the caller may do can change without a write, so the tag covers the whole answer. */
-function conditional(call: HttpCall, answer: HttpAnswer): HttpAnswer {
-  const etag = `W/"${createHash('sha256').update(JSON.stringify(answer)).digest('base64url').slice(0, 27)}"`;
-  const headers = { etag, vary: 'Accept, Authorization, Cookie', 'cache-control': 'private, no-cache' };
-  const known = (call.headers['if-none-match'] ?? '').split(',').map((part) => part.trim());
-  if (known.includes('*') || known.includes(etag)) return { status: 304, headers };
-  return { ...answer, headers };
 }

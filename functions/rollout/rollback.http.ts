@@ -1,5 +1,5 @@
 /** `POST /v1/environments/{env}/rollback/preview` and `/rollback`: the way back to an earlier version, on request. */
-import { confirmationOf } from '../../core/approval/link-token.ts';
+import { confirmationOf } from '../../core/approval/confirmation.ts';
 import { refuseHeldVersion } from '../../core/environment/held.ts';
 import { Refusal } from '../../core/errors.ts';
 import type { GateRunner } from '../../core/gate/ports.ts';

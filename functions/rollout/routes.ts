@@ -1,6 +1,7 @@
 /** Routes of the feature rollout: rollbacks, and who builds on what. */
 import * as z from 'zod';
 import { artifactName, prose } from '../../core/promotion/request-body.ts';
+import { LEAST } from '../../core/promotion/visible-length.ts';
 import { none, paging, planHash, type Route } from '../kit/route.ts';
 
 /** `confirm` is needed where the risk is high: true, or what an approver would type. `from` and `planHash` say what the caller has seen. */
@@ -8,7 +9,7 @@ export const rollbackBody = z.strictObject({
   artifact: artifactName,
   to: z.string().min(1).max(200),
   from: z.string().min(1).max(200).optional(),
-  reason: prose(10, 4_000),
+  reason: prose(LEAST.reason, 4_000),
   confirm: z.union([z.boolean(), z.string().max(200)]).optional(),
   planHash: planHash.optional(),
 });

@@ -31,6 +31,7 @@ export async function seed(cloud: RunningCloud, accounts: Record<string, string>
     writeFileDurably(done, `${cloud.now().toISOString()}\n`);
   }
   return {
+    console: `${cloud.api}/console`,
     signing: { privateKey: keys.privateKey, publicKey: keys.publicKey },
     auditPublicKey,
     issuer: cloud.issuer?.origin ?? null,

@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { issueToken } from '../../adapters/approval/link-keys.ts';
 import { linkRows } from '../../adapters/approval/link-rows.ts';
 import { identityKey } from '../../core/access/identity.ts';
+import { confirmationOf } from '../../core/approval/confirmation.ts';
 import type { LinkRow } from '../../core/approval/link-standing.ts';
-import { confirmationOf, type LinkClaims } from '../../core/approval/link-token.ts';
+import type { LinkClaims } from '../../core/approval/link-token.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { type Answer, type CallOptions, ORIGIN, type World } from './world.ts';
 

@@ -18,7 +18,7 @@ const either =
   (imported, source) =>
     rules.some((rule) => rule(imported, source));
 
-/** What each layer may import. A missing layer (console, its own issue) has nothing to check. */
+/** What each layer may import. */
 const ARROWS: Readonly<Record<Exclude<Layer, 'test'>, Rule>> = {
   core: either(inside('core'), ({ package: name }) => name !== undefined && PURE.has(name)),
   adapters: either(inside('core', 'adapters'), packages),
@@ -30,6 +30,12 @@ const ARROWS: Readonly<Record<Exclude<Layer, 'test'>, Rule>> = {
     ({ package: name }) => name !== undefined && (AWS_CDK.test(name) || name.startsWith('node:')),
   ),
   cli: either(inside('cli', 'core', 'adapters', 'functions/routes.ts'), (imported) => packages(imported, {} as SourceFile)),
+  // In a browser: of the table types only, of the rules what is pure and runs there.
+  console: either(
+    inside('console', 'core'),
+    (imported, source) => imported.typeOnly && inside('functions/routes.ts', 'functions/answers.ts')(imported, source),
+    ({ package: name, typeOnly }) => name !== undefined && (/^(preact|marked)$/.test(name) || (typeOnly && name === 'zod')),
+  ),
   local: either(inside('local'), packages),
   bin: either(inside('cli', 'lib', 'core'), packages, ({ package: name }) => name !== undefined && AWS_CDK.test(name)),
   scripts: either(inside('core', 'lib', 'functions'), packages),
@@ -71,7 +77,7 @@ describe('arrows', () => {
   });
 
   it('has one way out to what is not AWS', () => {
-    const wrong = sourceFiles('core', 'adapters', 'functions', 'cli', 'lib').filter(
+    const wrong = sourceFiles('core', 'adapters', 'functions', 'cli', 'console', 'lib').filter(
       (source) =>
         !Object.hasOwn(NETWORK, source.path) &&
         (importsOf(source).some(({ package: name, typeOnly }) => !typeOnly && name !== undefined && NETWORK_PACKAGES.test(name)) ||
@@ -106,6 +112,7 @@ const NETWORK: Readonly<Record<string, string>> = {
   'adapters/egress-address.ts': 'checks addresses for it; opens nothing',
   'adapters/rollout/api-call.ts': 'Kubernetes: the authority is pinned by DescribeCluster, not by the public web',
   'cli/client.ts': 'the API, from the machine of the person who asks',
+  'console/kit/client.ts': 'the API, from the browser of the person who looks',
   'cli/sign-in.ts': 'the issuer, from the machine of the person who signs in',
 };
 /** Set by Lambda itself. */
@@ -115,19 +122,24 @@ const FEATURES = new Set(
   'access approval audit environment gate lifecycle notification promotion registry retention rollout status'.split(' '),
 );
 /** Folders beside the features. */
-const BESIDE: Readonly<Record<string, readonly string[]>> = { adapters: ['state'], functions: ['kit'], core: [] };
+const BESIDE: Readonly<Record<string, readonly string[]>> = {
+  adapters: ['state'],
+  functions: ['kit'],
+  console: ['kit', 'style'],
+  core: [],
+};
 const WORDS_WITHOUT_MEANING = new Set(['utils', 'util', 'common', 'helpers', 'helper', 'misc', 'types', 'index', 'shared', 'stuff']);
 
 describe('names', () => {
   it('are kebab-case, with the suffix that says who runs the file', () => {
     const wrong = sourceFiles().filter(
-      ({ path }) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.(http|task|job|event|group|test|d))?\.(ts|mjs)$/.test(basename(path)),
+      ({ path }) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.(http|task|job|event|group|test|d))?\.(tsx?|mjs)$/.test(basename(path)),
     );
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });
 
   it('never say utils, common or types, neither files nor folders', () => {
-    const words = (path: string) => path.replace(/\.(d\.)?(ts|mjs)$/, '').split('/');
+    const words = (path: string) => path.replace(/\.(d\.)?(tsx?|mjs)$/, '').split('/');
     const wrong = sourceFiles().filter(({ path }) => words(path).some((word) => WORDS_WITHOUT_MEANING.has(word)));
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });

@@ -69,7 +69,9 @@ afterAll(() => copy?.dispose());
 it('every function has its bundle, its configuration, and nothing that is not loaded', () => {
   expect(bundles.map(({ name }) => name).sort()).toEqual(Object.keys(FUNCTIONS).sort());
   for (const { name, files } of bundles) {
-    const surplus = files.filter((file) => !/\.(mjs)$|greenlight\.json$|openapi\.json$/.test(file));
+    const surplus = files.filter(
+      (file) => !/\.mjs$|greenlight\.json$|openapi\.json$|public\/console\/(page\.html|assets\/[\w.-]+\.gz)$/.test(file),
+    );
     expect(surplus, name).toEqual([]);
     expect(
       files.some((file) => file.endsWith('greenlight.json')),
@@ -109,7 +111,7 @@ it('no bundle holds the stacks, the local cloud or a test', () => {
   const foreign = bundles.flatMap(({ name, inputs }) =>
     inputs
       .filter((input) =>
-        /(^|\/)(aws-cdk-lib|constructs|cdk-nag|vitest|dynalite)\/|(^|\/)(local|test|lib|cli|bench)\/[^/]/.test(
+        /(^|\/)(aws-cdk-lib|constructs|cdk-nag|vitest|dynalite)\/|(^|\/)(local|test|lib|cli|console|bench)\/[^/]/.test(
           input.replace(/^.*node_modules\//, ''),
         ),
       )
@@ -117,6 +119,18 @@ it('no bundle holds the stacks, the local cloud or a test', () => {
       .map((input) => `${name}: ${input}`),
   );
   expect(foreign).toEqual([]);
+});
+
+/** Scripts and style as they travel. */
+const CONSOLE_BYTES = 60_000;
+
+it('the console comes in 60 kB of script and style, each under a name that holds its hash', () => {
+  const assets = filesBelow(join(copy.dist, 'functions/public/console/assets'));
+  const sizes = assets.filter((file) => !file.endsWith('.svg.gz')).map((file) => statSync(file).size);
+  console.log(`console    ${sizes.reduce((sum, size) => sum + size, 0)} bytes in ${sizes.length} files`);
+  expect(sizes.length).toBeGreaterThan(1);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(CONSOLE_BYTES);
+  expect(assets.filter((file) => !/\/[a-z-]+-[A-Za-z0-9]{8}\.(js|css|svg)\.gz$/.test(file))).toEqual([]);
 });
 
 it('only the functions that need a client carry it', () => {

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix, relative } from 'node:path';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
-export const LAYERS = ['bin', 'core', 'adapters', 'functions', 'lib', 'cli', 'local', 'bench', 'scripts', 'test'] as const;
+export const LAYERS = ['bin', 'core', 'adapters', 'functions', 'lib', 'cli', 'console', 'local', 'bench', 'scripts', 'test'] as const;
 export type Layer = (typeof LAYERS)[number];
 
 export interface SourceFile {
@@ -27,7 +27,7 @@ export interface Import {
 export function sourceFiles(...layers: readonly Layer[]): SourceFile[] {
   return (layers.length === 0 ? LAYERS : layers).flatMap((layer) =>
     filesBelow(join(ROOT, layer))
-      .filter((file) => /\.(ts|mjs)$/.test(file))
+      .filter((file) => /\.(tsx?|mjs)$/.test(file))
       .map((file) => ({ path: relative(ROOT, file).replaceAll('\\', '/'), layer, text: readFileSync(file, 'utf8') })),
   );
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { confirmationOf, decodeToken, encodeClaims, type LinkClaims, macMessage } from '../../../core/approval/link-token.ts';
+import { confirmationOf } from '../../../core/approval/confirmation.ts';
+import { decodeToken, encodeClaims, type LinkClaims, macMessage } from '../../../core/approval/link-token.ts';
 import { joinToken } from '../../../core/approval/signed-token.ts';
 import { Refusal } from '../../../core/errors.ts';
 

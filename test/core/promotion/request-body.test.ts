@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { editBodySchema, requestBodySchema, visibleLength } from '../../../core/promotion/request-body.ts';
+import { editBodySchema, requestBodySchema } from '../../../core/promotion/request-body.ts';
+import { visibleLength } from '../../../core/promotion/visible-length.ts';
 import { requestBody } from './fixture.ts';
 
 type Change = (body: Record<string, Record<string, unknown>>) => void;

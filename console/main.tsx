@@ -1,0 +1,63 @@
+/** The console: which view an address shows. */
+import { render } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { Board } from './environment/board.tsx';
+import { listenForKeys } from './kit/keys.ts';
+import { forgetAll, useLive } from './kit/live.ts';
+import { MeContext } from './kit/me.ts';
+import { Empty } from './kit/notice.tsx';
+import { Link, type Place, pathTo, usePlace } from './kit/router.tsx';
+import { Head, Shell } from './kit/shell.tsx';
+import { SignIn } from './kit/sign-in.tsx';
+import { themeNow, useTheme } from './kit/theme.ts';
+
+const root = document.getElementById('console')!;
+/** The page came to a browser without a session: asking who that is would only fail. */
+const isStranger = root.dataset['session'] === 'none';
+
+function Console() {
+  const place = usePlace();
+  const { data: me, problem } = useLive('me', isStranger ? undefined : {}, () => 60_000);
+  const [wasIn, setWasIn] = useState(false);
+  const isOut = isStranger || problem?.status === 401;
+  useEffect(() => {
+    if (me) setWasIn(true);
+    if (isOut) forgetAll();
+  }, [me, isOut]);
+  if (isOut) return <SignIn wasIn={wasIn} />;
+  return (
+    <MeContext.Provider value={me}>
+      <Shell>
+        <View key={place.parts.join('/')} {...place} />
+      </Shell>
+    </MeContext.Provider>
+  );
+}
+
+function View({ parts }: Place) {
+  const [section] = parts;
+  switch (section) {
+    case undefined:
+      return <Board />;
+    default:
+      return <Nowhere />;
+  }
+}
+
+function Nowhere() {
+  return (
+    <>
+      <Head title="There is nothing here" />
+      <Empty title="This address leads nowhere">
+        <p>It may have been mistyped, or cut off where it was copied.</p>
+        <Link to={pathTo([])} class="button">
+          To the board
+        </Link>
+      </Empty>
+    </>
+  );
+}
+
+useTheme(themeNow());
+listenForKeys();
+render(<Console />, root);
