@@ -1,6 +1,7 @@
 /** The console: which view an address shows. */
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import { InboxPage } from './approval/inbox-page.tsx';
 import { Board } from './environment/board.tsx';
 import { listenForKeys } from './kit/keys.ts';
 import { forgetAll, useLive } from './kit/live.ts';
@@ -10,6 +11,8 @@ import { Link, type Place, pathTo, usePlace } from './kit/router.tsx';
 import { Head, Shell } from './kit/shell.tsx';
 import { SignIn } from './kit/sign-in.tsx';
 import { themeNow, useTheme } from './kit/theme.ts';
+import { RequestPage } from './promotion/request-page.tsx';
+import { RequestsPage } from './promotion/requests-page.tsx';
 
 const root = document.getElementById('console')!;
 /** The page came to a browser without a session: asking who that is would only fail. */
@@ -35,10 +38,14 @@ function Console() {
 }
 
 function View({ parts }: Place) {
-  const [section] = parts;
+  const [section, environment, id] = parts;
   switch (section) {
     case undefined:
       return <Board />;
+    case 'inbox':
+      return <InboxPage />;
+    case 'requests':
+      return environment !== undefined && id !== undefined ? <RequestPage environment={environment} id={id} /> : <RequestsPage />;
     default:
       return <Nowhere />;
   }

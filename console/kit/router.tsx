@@ -61,6 +61,8 @@ interface LinkProps {
   to: string;
   class?: string;
   'aria-current'?: 'page' | 'true' | undefined;
+  /** A stop of the keys for lists. */
+  'data-item'?: boolean;
   children: ComponentChildren;
 }
 

@@ -1,4 +1,5 @@
 /** Words on the page: those of others inert and in their own direction, digests, times, and small coloured words. */
+import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { withHiddenShown } from '../../core/notification/foreign-text.ts';
 import { now } from './clock.ts';
@@ -11,23 +12,33 @@ export function Foreign({ text }: { text: string }) {
   return <bdi dir="auto">{withHiddenShown(text)}</bdi>;
 }
 
-/** The same with its line breaks, cut where it is longer than anybody reads at a glance. */
-export function LongText({ text }: { text: string }) {
+/** Characters of a long text that are shown at once. */
+const SHOWN = 1_200;
+
+/** A text cut where it is longer than anybody reads at a glance, with a button for the rest. */
+export function Cut({ text, children }: { text: string; children(shown: string): ComponentChildren }) {
   const [isOpen, setOpen] = useState(false);
   const isLong = text.length > SHOWN;
-  const shown = isLong && !isOpen ? `${[...text.slice(0, SHOWN)].join('').replace(/[\ud800-\udbff]$/, '')}…` : text;
   return (
-    <div class="pre">
-      <Foreign text={shown} />
+    <>
+      {children(isLong && !isOpen ? `${text.slice(0, SHOWN).replace(/[\ud800-\udbff]$/, '')}…` : text)}
       {isLong && (
         <button type="button" class="button quiet tiny" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? 'Show less' : `Show all ${text.length.toLocaleString('en')} characters`}
         </button>
       )}
+    </>
+  );
+}
+
+/** Text of somebody else with its line breaks. */
+export function LongText({ text }: { text: string }) {
+  return (
+    <div class="pre">
+      <Cut text={text}>{(shown) => <Foreign text={shown} />}</Cut>
     </div>
   );
 }
-const SHOWN = 1_200;
 
 /** A digest with its last six characters, which people compare and type, standing out. */
 export function Digest({ digest, short = false }: { digest: string; short?: boolean }) {

@@ -1,13 +1,10 @@
-/** Short messages about what has just happened, read out and gone by themselves; failures stay until they are closed. */
+/** Short messages about what was just done, read out and gone by themselves. What was not done is said where it was tried. */
 import { useEffect, useState } from 'preact/hooks';
-import { Problem } from './client.ts';
 import { Foreign, sentence } from './text.tsx';
 
 interface Toast {
   id: number;
-  tone: 'good' | 'bad';
   text: string;
-  hint?: string | undefined;
 }
 
 const SHOWN_MS = 6_000;
@@ -22,13 +19,8 @@ function put(next: readonly Toast[]): void {
 
 export function say(text: string): void {
   const id = ++count;
-  put([...toasts, { id, tone: 'good', text }]);
+  put([...toasts, { id, text }]);
   setTimeout(() => close(id), SHOWN_MS);
-}
-
-export function complain(error: unknown): void {
-  const problem = error instanceof Problem ? error : new Problem(0, { detail: 'something went wrong on this page', hint: 'reload it' });
-  put([...toasts.slice(-2), { id: ++count, tone: 'bad', text: problem.message, hint: problem.hint }]);
 }
 
 function close(id: number): void {
@@ -43,18 +35,11 @@ export function Toasts() {
   }, []);
   return (
     <div class="toasts" role="log" aria-live="polite" aria-label="Messages">
-      {shown.map(({ id, tone, text, hint }) => (
-        <div key={id} class={`toast ${tone}`}>
-          <div>
-            <p>
-              <Foreign text={sentence(text)} />
-            </p>
-            {hint !== undefined && (
-              <p class="small soft">
-                <Foreign text={sentence(hint)} />
-              </p>
-            )}
-          </div>
+      {shown.map(({ id, text }) => (
+        <div key={id} class="toast">
+          <p>
+            <Foreign text={sentence(text)} />
+          </p>
           <button type="button" class="copy" aria-label="Close this message" onClick={() => close(id)}>
             ✕
           </button>
