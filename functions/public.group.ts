@@ -4,7 +4,9 @@ import { loginCallback } from './access/login-callback.http.ts';
 import { logout } from './access/logout.http.ts';
 import { health, openapi, showDocs } from './access/service.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
-import { root, showConsole, showConsoleAsset } from './status/console.http.ts';
+import { lazily } from './kit/lazily.ts';
+
+const showConsole = lazily(async () => (await import('./status/console.http.ts')).showConsole);
 
 export const handler = httpHandler('public', {
   health,
@@ -13,8 +15,8 @@ export const handler = httpHandler('public', {
   login,
   loginCallback,
   logout,
-  root,
+  root: lazily(async () => (await import('./status/console.http.ts')).root),
   console: showConsole,
   consolePage: showConsole,
-  consoleAsset: showConsoleAsset,
+  consoleAsset: lazily(async () => (await import('./status/console.http.ts')).showConsoleAsset),
 });

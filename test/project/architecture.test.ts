@@ -38,7 +38,7 @@ const ARROWS: Readonly<Record<Exclude<Layer, 'test'>, Rule>> = {
   ),
   local: either(inside('local'), packages),
   bin: either(inside('cli', 'lib', 'core'), packages, ({ package: name }) => name !== undefined && AWS_CDK.test(name)),
-  scripts: either(inside('core', 'lib', 'functions'), packages),
+  scripts: either(inside('scripts', 'core', 'lib', 'functions'), packages),
   bench: either(inside('bench', 'local', 'core', 'adapters'), packages),
 };
 

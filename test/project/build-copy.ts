@@ -11,6 +11,7 @@ const PARTS = [
   'bin',
   'cli',
   'core',
+  'console',
   'functions',
   'lib',
   'scripts',
