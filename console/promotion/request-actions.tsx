@@ -13,7 +13,7 @@ type Action = PromotionRequest['status']['allowedActions'][number];
 /** Decisions are shown even when they are refused: people ask why. */
 const DECISIONS: readonly Action[] = ['approve', 'reject'];
 /** In which order they stand; editing happens where requests are written. */
-const ORDER: readonly Action[] = ['approve', 'reject', 'execute', 'retry', 'withdraw', 'abort', 'break-glass', 'cancel'];
+const ORDER: readonly Action[] = ['approve', 'reject', 'execute', 'retry', 'withdraw', 'abort', 'break-glass', 'skip-canary', 'cancel'];
 
 export function RequestActions({ request }: { request: PromotionRequest }) {
   const { allowedActions, refusedActions, state } = request.status;

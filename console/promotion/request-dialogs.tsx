@@ -23,6 +23,12 @@ interface Words {
 }
 
 export const ACTION_WORDS: Readonly<Record<Action, Words>> = {
+  'skip-canary': {
+    verb: 'Skip the canary…',
+    done: 'canary skipped',
+    danger: true,
+    about: 'The new version takes all traffic at once, in an emergency. Somebody reviews that afterwards.',
+  },
   approve: { verb: 'Approve', done: 'approved', about: 'You approve exactly this plan. Whatever changes it takes your approval away.' },
   reject: { verb: 'Reject', done: 'rejected', danger: true, about: 'The request ends. Your reason goes to whoever asked.' },
   withdraw: { verb: 'Take my decision back', done: 'decision taken back', about: 'Your decision counts no longer; you can decide again.' },
@@ -60,7 +66,7 @@ export function RequestDialog({ action, request, onClose }: DialogProps) {
   const isProduction = me?.environments.some(({ name, tier }) => name === targetEnvironment && tier === 'production') ?? true;
   const expected = confirmationOf(targetEnvironment, request.status.digest);
   const isTyped = isProduction && (action === 'approve' || action === 'execute');
-  const least = { reject: LEAST.reason, 'break-glass': LEAST.justification }[action as string] ?? 0;
+  const least = { reject: LEAST.reason, 'break-glass': LEAST.justification, 'skip-canary': LEAST.justification }[action as string] ?? 0;
   const missing = least - visibleLength(text);
   const { verb, done, danger, about } = ACTION_WORDS[action];
   const act = async () => {
@@ -75,6 +81,7 @@ export function RequestDialog({ action, request, onClose }: DialogProps) {
     if (action === 'retry') await ask('retryRequest', { params });
     if (action === 'execute') await ask('executeRequest', { params });
     if (action === 'break-glass') await ask('breakGlass', { params, body: { gate, reason: text } });
+    if (action === 'skip-canary') await ask('breakGlass', { params, body: { gate: 'skip_canary', reason: text } });
     say(`${request.metadata.id}: ${done}`);
     refreshAll();
   };

@@ -2,7 +2,6 @@
 import { splitCommand } from '../gate/command-line.ts';
 import type { GateDefinition, SignatureGate, VulnerabilityGate } from '../gate/definition.ts';
 import { SKIP_CANARY } from '../gate/skip-canary.ts';
-import { instant, visibleLength } from '../promotion/request-body.ts';
 import { instant } from '../promotion/request-body.ts';
 import { visibleLength } from '../promotion/visible-length.ts';
 import type { ConfigurationFile } from './configuration-schema.ts';
