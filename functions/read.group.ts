@@ -2,17 +2,15 @@
 import { httpHandler } from './kit/http-handler.ts';
 import { lazily } from './kit/lazily.ts';
 import { getRequest } from './promotion/get.http.ts';
-import { list, listMine, listPending } from './promotion/list.http.ts';
-import { requestTimeline } from './promotion/timeline.http.ts';
 
 export const handler = httpHandler('read', {
-  listRequests: list,
-  listMyRequests: listMine,
-  listPendingRequests: listPending,
+  listRequests: lazily(async () => (await import('./promotion/list.http.ts')).list),
+  listMyRequests: lazily(async () => (await import('./promotion/list.http.ts')).listMine),
+  listPendingRequests: lazily(async () => (await import('./promotion/list.http.ts')).listPending),
   requestStats: lazily(async () => (await import('./promotion/stats.http.ts')).stats),
   getRequest,
   explainRequest: lazily(async () => (await import('./promotion/explain.http.ts')).explainRequest),
-  requestTimeline,
+  requestTimeline: lazily(async () => (await import('./promotion/timeline.http.ts')).requestTimeline),
   me: lazily(async () => (await import('./access/me.http.ts')).me),
   inbox: lazily(async () => (await import('./approval/inbox.http.ts')).inbox),
   listDelegations: lazily(async () => (await import('./approval/delegations.http.ts')).listDelegations),
