@@ -7,12 +7,14 @@ import { approveVerb, cancelVerb, denyVerb } from './commands/decide.ts';
 import { delegationVerb } from './commands/delegation.ts';
 import { inboxVerb } from './commands/inbox.ts';
 import { lifecycleVerb, quarantineVerb } from './commands/lifecycle.ts';
+import { muteVerb, unmuteVerb } from './commands/mute.ts';
 import { promoteVerb } from './commands/promote.ts';
 import { publishVerb } from './commands/publish.ts';
 import { reviewVerb } from './commands/review.ts';
 import { abortVerb, rollbackVerb } from './commands/rollback.ts';
 import { loginVerb } from './commands/sign-in.ts';
 import { listVerb, statusVerb } from './commands/status.ts';
+import { subscriptionVerb } from './commands/subscription.ts';
 import { tagVerb } from './commands/tag.ts';
 import { tokenVerb } from './commands/token.ts';
 import { availableUpdatesVerb, updateVerb } from './commands/updates.ts';
@@ -53,6 +55,9 @@ export function createProgram(context: VerbContext): Command {
     updateVerb,
     auditVerb,
     configVerb,
+    subscriptionVerb,
+    muteVerb,
+    unmuteVerb,
     tokenVerb,
     loginVerb,
   ]) {

@@ -7,6 +7,7 @@ import { ENVIRONMENT_ANSWERS } from './environment/answers.ts';
 import { GATE_ANSWERS } from './gate/answers.ts';
 import { KIT_ANSWERS } from './kit/answer.ts';
 import { LIFECYCLE_ANSWERS } from './lifecycle/answers.ts';
+import { NOTIFICATION_ANSWERS } from './notification/answers.ts';
 import { PROMOTION_ANSWERS } from './promotion/answers.ts';
 import { REGISTRY_ANSWERS } from './registry/answers.ts';
 import { ROLLOUT_ANSWERS } from './rollout/answers.ts';
@@ -23,6 +24,7 @@ const SHAPES = {
   ...APPROVAL_ANSWERS,
   ...GATE_ANSWERS,
   ...AUDIT_ANSWERS,
+  ...NOTIFICATION_ANSWERS,
 } as const satisfies Record<string, z.ZodType>;
 
 export type AnswerName = keyof typeof SHAPES;

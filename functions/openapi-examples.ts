@@ -41,6 +41,8 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     reason: 'Replaced by the flow with 3DS2',
   },
   setQuarantine: { reason: 'Incident 4711: it charges twice', quarantined: true },
+  createSubscription: { url: 'https://hooks.example.com/greenlight', events: ['promotion.*', 'rollback.*'], environments: ['prod'] },
+  createMute: { event: 'promotion.started', environment: 'staging' },
   createToken: { name: 'nightly', expiresInDays: 30, verbs: ['read', 'request'], environments: ['staging'] },
   approveRequest: { comment: 'Approved after review' },
   breakGlass: { gate: 'http', reason: 'Incident 4711: the gate service is down, the release was checked by hand' },

@@ -9,6 +9,7 @@ import { ENVIRONMENT_ROUTES } from './environment/routes.ts';
 import { GATE_ROUTES } from './gate/routes.ts';
 import type { Route } from './kit/route.ts';
 import { LIFECYCLE_ROUTES } from './lifecycle/routes.ts';
+import { NOTIFICATION_ROUTES } from './notification/routes.ts';
 import { PROMOTION_ROUTES } from './promotion/routes.ts';
 import { REGISTRY_ROUTES } from './registry/routes.ts';
 import { ROLLOUT_ROUTES } from './rollout/routes.ts';
@@ -27,6 +28,7 @@ const TABLE = [
   ...GATE_ROUTES,
   ...AUDIT_ROUTES,
   ...STATUS_ROUTES,
+  ...NOTIFICATION_ROUTES,
 ] as const;
 
 /** Any row of the table, with its own operation, path and schemas: what the types of clients come from. */

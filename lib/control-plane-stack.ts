@@ -65,6 +65,10 @@ export class ControlPlaneStack extends Stack {
     const cookieKey = state.macKeys.cookie.keyArn;
     const cookieUse = new PolicyStatement({ actions: ['kms:GenerateMac', 'kms:VerifyMac'], resources: [cookieKey] });
     for (const name of ['read', 'decide', 'operate', 'audit', 'public'] as const) give(name, { COOKIE_KEY: cookieKey }, cookieUse);
+    const webhookKey = state.macKeys.webhook.keyArn;
+    for (const name of ['operate', 'dispatch'] as const)
+      give(name, { WEBHOOK_KEY: webhookKey }, new PolicyStatement({ actions: ['kms:GenerateMac'], resources: [webhookKey] }));
+    groups.dispatch.allow(...secrets.readWebhooks(), this.readParameters());
     const linkKeys = JSON.stringify(Object.fromEntries(Object.entries(state.macKeys.links).map(([kid, { keyArn }]) => [kid, keyArn])));
     give('deliver', {
       LINK_KEYS: linkKeys,

@@ -31,12 +31,14 @@ export class EventPlane extends Construct {
     });
   }
 
-  /** Inserts of wake, notice and outbox rows. A stream serves two readers well, so notices go through `wake`, which calls `deliver`. */
+  /** Inserts of wake, notice and outbox rows. A stream serves two readers well, so notices and events for subscribers go through `wake`, which calls who serves them. */
   wakeOnInsert(groups: Record<FunctionName, FunctionGroup>): void {
-    this.onInsert('Wake', groups.wake, ['WAKE#', 'NOTICE#']);
+    this.onInsert('Wake', groups.wake, ['WAKE#', 'NOTICE#', 'POSTING#']);
     this.onInsert('Seal', groups.seal, ['OUTBOX#']);
     groups.wake.lambda.addEnvironment('DELIVER_FUNCTION', groups.deliver.lambda.functionName);
-    groups.wake.allow(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [groups.deliver.lambda.functionArn] }));
+    groups.wake.lambda.addEnvironment('DISPATCH_FUNCTION', groups.dispatch.lambda.functionName);
+    const resources = [groups.deliver.lambda.functionArn, groups.dispatch.lambda.functionArn];
+    groups.wake.allow(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources }));
   }
 
   private onInsert(id: string, group: FunctionGroup, prefixes: string[]): void {
@@ -67,7 +69,7 @@ export class EventPlane extends Construct {
   }
 
   everyMinute(groups: Record<FunctionName, FunctionGroup>): void {
-    for (const name of ['wake', 'deliver', 'seal', 'reconcile', 'adopt'] as const) {
+    for (const name of ['wake', 'deliver', 'dispatch', 'seal', 'reconcile', 'adopt'] as const) {
       new Rule(this, `${name}EveryMinute`, {
         schedule: Schedule.rate(Duration.minutes(1)),
         targets: [new LambdaFunction(groups[name].lambda, { retryAttempts: 0, deadLetterQueue: this.failures })],

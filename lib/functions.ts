@@ -68,6 +68,13 @@ export const FUNCTIONS = {
     description: 'Sends mail, Slack messages and bus events',
     concurrency: 1,
   },
+  dispatch: {
+    entry: 'functions/notification/dispatch.job.ts',
+    timeout: 120,
+    memory: 256,
+    description: 'Sends events to subscribers',
+    concurrency: 1,
+  },
   seal: { entry: 'functions/audit/seal.job.ts', timeout: 120, memory: 512, description: 'Seals audit events into the locked log' },
 } as const satisfies Record<string, FunctionSpec>;
 

@@ -17,13 +17,15 @@ export interface MacKeysProps {
   linkKeyIds?: readonly [string, ...string[]];
 }
 
-/** HMAC keys that cannot be exported: for approval links, whose two ends are different roles, and one for cursors and form values. */
+/** HMAC keys that cannot be exported: for approval links, whose two ends are different roles; for cursors and form values; for the secrets of subscriptions. */
 export class MacKeys extends Construct {
   /** By kid. */
   readonly links: Readonly<Record<string, Key>>;
   /** Kid that new links name. */
   readonly presentLinkKey: string;
   readonly cookie: Key;
+  /** Makes the secrets of subscriptions. */
+  readonly webhook: Key;
 
   constructor(scope: Construct, id: string, props: MacKeysProps) {
     super(scope, id);
@@ -34,6 +36,7 @@ export class MacKeys extends Construct {
       linkKeyIds.map((kid) => [kid, this.key(kid === 'k1' ? 'Link' : `Link-${kid}`, `Approval links, kid ${kid}`)]),
     );
     this.cookie = this.key('Cookie', 'Cursors and form values');
+    this.webhook = this.key('Webhook', 'Secrets of subscriptions');
     const arns = Object.values(this.links).map(({ keyArn }) => keyArn);
     this.only('kms:GenerateMac', issuer);
     this.only('kms:VerifyMac', verifier);

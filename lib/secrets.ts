@@ -16,6 +16,8 @@ export class Secrets extends Construct {
   private readonly secrets: Secret[];
   /** What proves a click in Slack. */
   private readonly slackApp: Secret[];
+  /** What signs events for receivers of the configuration, and addresses of theirs that are secret. */
+  private readonly webhooks: Secret[] = [];
 
   constructor(scope: Construct, id: string, props: SecretsProps) {
     super(scope, id);
@@ -36,8 +38,14 @@ export class Secrets extends Construct {
       secret('gate-hmac', 'Key of signed gate callbacks'),
     ];
     const own = new Set(['slack-webhook', 'smoke-test-token', 'gate-hmac', SLACK_SIGNING, botToken]);
-    for (const name of referredTo(props.configuration).filter((name) => !own.has(name))) {
-      this.secrets.push(secret(name, 'A secret that greenlight.yaml refers to'));
+    const { notifications, ...elsewhere } = props.configuration;
+    const { webhooks, ...channels } = notifications;
+    const forReceivers = new Set(referredTo(webhooks));
+    const everybodys = new Set(referredTo({ ...elsewhere, channels }));
+    for (const name of [...new Set([...everybodys, ...forReceivers])].filter((name) => !own.has(name))) {
+      const made = secret(name, 'A secret that greenlight.yaml refers to');
+      if (everybodys.has(name)) this.secrets.push(made);
+      if (forReceivers.has(name)) this.webhooks.push(made);
     }
   }
 
@@ -49,14 +57,19 @@ export class Secrets extends Construct {
   readSlackApp(): PolicyStatement {
     return reading(this.slackApp);
   }
+
+  /** Only who sends to them reads them. */
+  readWebhooks(): PolicyStatement[] {
+    return this.webhooks.length === 0 ? [] : [reading(this.webhooks)];
+  }
 }
 
 function reading(secrets: readonly Secret[]): PolicyStatement {
   return new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: secrets.map((secret) => secret.secretArn) });
 }
 
-/** Names behind every `secret:greenlight/<name>` of the configuration, wherever it stands. */
-function referredTo(configuration: Configuration): string[] {
+/** Names behind every `secret:greenlight/<name>` of a part of the configuration, wherever it stands. */
+function referredTo(configuration: unknown): string[] {
   const names = JSON.stringify(configuration).matchAll(/"secret:greenlight\/([\w.+=@-]{1,100})"/g);
   return [...new Set([...names].map(([, name]) => name!))].sort();
 }

@@ -36,7 +36,8 @@ export function lifecycleRows(table: Table, clock: Clock): LifecycleStore {
             ...{ rid, seq, prev: (before?.['lastLine'] as string | undefined) ?? '', tenant, at },
             event: { type: 'lifecycle.changed', ...acting, data: { ...data, ...reasonOf(change) } },
           });
-          const notice = { type: 'lifecycle.changed', data, requestId: rid, seq, attempt: 1, planHash: '' };
+          // Its tenant's subscribers get it.
+          const notice = { type: 'lifecycle.changed', data: { ...data, tenant }, requestId: rid, seq, attempt: 1, planHash: '' };
           const writes: Write[] = [
             { put: { PK: place.pk, SK: place.sk, seq, lastLine: event.lastLine, body: record }, condition: unchanged(before) },
             event.write,

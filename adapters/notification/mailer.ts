@@ -6,11 +6,13 @@ import { requiredVariable } from '../state/table.ts';
 
 /** Name of the tag that lib/event-plane.ts filters the events by. */
 const REQUEST_TAG = 'greenlight-request';
+/** Value of the tag where no request is behind a mail: its address is remembered all the same when it comes back. */
+const NO_REQUEST = 'none';
 
 export interface Mail {
   to: string;
   from: string;
-  /** Request whose people must know when this mail does not arrive; absent in the mail that tells them. */
+  /** Request whose people must know when this mail does not arrive; absent where there is none, and in the mail that tells them. */
   requestId?: string;
   message: Message;
   /** Where the recipient can act or look: an approval link, or the page address of the request. */
@@ -36,7 +38,7 @@ export function mailer(client = new SESClient({ maxAttempts: 4 })): Mailer {
             Body: { Text: charset(`${text}\n`), Html: charset(page(message, link).markup) },
           },
           ConfigurationSetName: requiredVariable('MAIL_CONFIGURATION_SET'),
-          ...(requestId === undefined ? {} : { Tags: [{ Name: REQUEST_TAG, Value: requestId }] }),
+          Tags: [{ Name: REQUEST_TAG, Value: requestId ?? NO_REQUEST }],
         }),
       );
     },
@@ -45,12 +47,15 @@ export function mailer(client = new SESClient({ maxAttempts: 4 })): Mailer {
 
 /** What SES says of a mail that did not arrive. */
 export interface ReturnedMail {
-  requestId: string;
+  /** Absent: no request is behind it, or it told of a mail that did not arrive. */
+  requestId?: string;
   /** SES's id of the mail: the same event may come twice. */
   messageId: string;
   addresses: string[];
   /** One sentence. */
   why: string;
+  /** The addresses take no mail of ours any more; false: this one mail did not arrive. */
+  isFinal: boolean;
 }
 
 interface SesEvent {
@@ -67,12 +72,13 @@ interface SesEvent {
 /** The mail that an event tells of; undefined for anything else that a function is called with. */
 export function returnedMail(event: unknown): ReturnedMail | undefined {
   const { source, detail } = (event ?? {}) as SesEvent;
-  const requestId = detail?.mail?.tags?.[REQUEST_TAG]?.[0];
-  if (source !== 'aws.ses' || !detail?.mail || requestId === undefined) return undefined;
+  const tag = detail?.mail?.tags?.[REQUEST_TAG]?.[0];
+  if (source !== 'aws.ses' || !detail?.mail || tag === undefined) return undefined;
   const { mail, bounce, complaint, reject } = detail;
   const recipients = bounce?.bouncedRecipients ?? complaint?.complainedRecipients;
   return {
-    requestId,
+    ...(tag === NO_REQUEST ? {} : { requestId: tag }),
+    isFinal: bounce?.bounceType === 'Permanent' || complaint !== undefined,
     messageId: mail.messageId ?? '',
     addresses: recipients?.map(({ emailAddress }) => emailAddress) ?? mail.destination ?? [],
     why: bounce

@@ -27,6 +27,8 @@ export interface NoticeRows {
   markSent(notice: NoticeRow, channel: string): Promise<void>;
   /** Remembers that something could not go out: `explain` says so. */
   markFailed(notice: NoticeRow, message: string): Promise<void>;
+  /** Remembers that somebody who was asked for something could not be. */
+  markUnreached(notice: NoticeRow, message: string): Promise<void>;
   /** Remembers that a mail came back, and makes a notice of it, once for each mail. */
   addReturned(
     subject: Pick<NoticeRow, 'requestId' | 'seq' | 'attempt' | 'planHash'>,
@@ -80,6 +82,18 @@ export function noticeRows(table: Table): NoticeRows {
     async markFailed(notice, message) {
       const { row, at, type } = notice;
       await table.put({ PK: deliveryKey(notice.requestId), SK: FAILED, ttl: ttl(notice), row, at, type, message });
+    },
+    async markUnreached({ row, at, type, requestId, ...notice }, message) {
+      // Named after the person, not after the notice: that this one goes out to others repairs nothing.
+      await table.put({
+        PK: deliveryKey(requestId),
+        SK: FAILED,
+        ttl: ttl({ row, at, type, requestId, ...notice }),
+        row: `mail-${row}`,
+        at,
+        type,
+        message,
+      });
     },
     async addReturned(subject, { messageId, message, at }) {
       // The mail's id in the key: an event that comes twice makes no second notice, also when the first has been delivered.

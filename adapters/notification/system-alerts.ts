@@ -5,12 +5,11 @@ import { ENGINE } from '../../core/access/identity.ts';
 import type { EventType, NoticeDraft } from '../../core/promotion/change.ts';
 import { outboxWrite } from '../audit/outbox.ts';
 import { NOTICE } from '../state/keys.ts';
-import type { Table } from '../state/table.ts';
+import type { Table, Write } from '../state/table.ts';
 
 /** How pseudo requests begin: `deliver` knows by it that no request is behind the notice. */
 export const SYSTEM_PREFIX = 'sys:';
-/** How those of alerts begin. */
-export const ALERT_PREFIX = `${SYSTEM_PREFIX}alert:`;
+const ALERT_PREFIX = `${SYSTEM_PREFIX}alert:` as const;
 
 /** `event` goes into the locked log (no personal data there); the notice may say more to the people who get it. */
 export async function raiseAlert(
@@ -19,7 +18,7 @@ export async function raiseAlert(
   event: { type: EventType; data: NoticeDraft['data'] },
   notice: NoticeDraft,
 ): Promise<void> {
-  const rid = `${ALERT_PREFIX}${randomBytes(8).toString('hex')}`;
+  const rid = `${ALERT_PREFIX}${randomBytes(8).toString('hex')}` as const;
   const { write } = outboxWrite({
     rid,
     seq: 1,
@@ -28,6 +27,14 @@ export async function raiseAlert(
     at,
     event: { ...event, actor: ENGINE, auth: 'engine', channel: 'engine' },
   });
-  const body = { ...notice, requestId: rid, seq: 1, attempt: 1, planHash: '' };
-  await table.transact([write, { put: { PK: NOTICE, SK: ulid(at.getTime()), at: at.toISOString(), body } }]);
+  await table.transact([write, systemNotice(rid, notice, at)]);
+}
+
+/**
+ * The write of a notice that belongs to no request, for the transaction of what it tells of. `subject` begins with `sys:`. Of the facts, `reason` is the
+ * sentence of the subject line; `tenant`, `environment` and `artifact` say where, so that routes, mutes and subscriptions fit.
+ */
+export function systemNotice(subject: `sys:${string}`, notice: NoticeDraft, at: Date): Extract<Write, { put: unknown }> {
+  const body = { ...notice, requestId: subject, seq: 1, attempt: 1, planHash: '' };
+  return { put: { PK: NOTICE, SK: ulid(at.getTime()), at: at.toISOString(), body } };
 }

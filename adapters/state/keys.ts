@@ -40,6 +40,11 @@
  * | CONSUMER#T#<tenant>     | <artifact>#<product>        | operate; read by request | who builds on an artifact, as teams have registered it |
  * | CONSUMER#C#<env>        | VIEW                        | adopt; read by request | which workloads of the environment's namespace say so by a label |
  * | LIFECYCLE#<artifact>    | V#<version>                 | request; retain; read by whoever uses a version | what was said of a version, its quarantine, reminders that went out |
+ * | SUBSCRIPTION#<tenant>   | <id>                        | operate, dispatch; read by deliver | who gets signed events; `failingSince` |
+ * | POSTED#<subscription>   | <delivery id>               | deliver, operate, dispatch (TTL) | an event for a subscriber, and what became of it |
+ * | POSTING#0               | <due>#<subscription>#<delivery> | deliver, operate, dispatch | a delivery that is to be tried |
+ * | MUTE#0                  | <id>                        | operate (TTL); read by deliver | who does not want to hear of what |
+ * | UNREACHABLE#<address>   | MAIL                        | deliver (TTL); read by read | an address that mail has come back from |
  * | SESSION#<hash>, LOGIN#<state>, LIMIT#<kind>#<source> | … | public, decide (TTL) | sign-in and rate limits |
  *
  * Index LISTING (GPK, GSK): `LIST#<env>#<tenant>` / `<createdAt>#<id>` for request heads.
@@ -84,6 +89,12 @@ export const consumerSort = (artifact: string, product: string): string => `${ar
 export const clusterViewKey = (environment: string): string => `CONSUMER#C#${environment}`;
 export const lifecycleKey = (artifact: string): string => `LIFECYCLE#${artifact}`;
 export const versionSort = (key: string): string => `V#${key}`;
+export const subscriptionKey = (tenant: string): string => `SUBSCRIPTION#${tenant}`;
+export const deliveriesKey = (subscription: string): string => `POSTED#${subscription}`;
+export const POSTING = 'POSTING#0';
+export const MUTES = 'MUTE#0';
+/** The address is hashed: only who knows it finds the row. */
+export const unreachableKey = (hash: string): string => `UNREACHABLE#${hash}`;
 export const pairKey = (approver: string): string => `PAIR#${approver}`;
 export const openKey = (tenant: string): string => `OPEN#${tenant}`;
 export const counterKey = (name: string): string => `COUNTER#${name}`;

@@ -240,7 +240,25 @@ const consumer = z.strictObject({
   environments: z.array(name).min(1).max(20).optional(),
 });
 
-const recipients = z.array(z.string().max(320)).max(50);
+const severity = z.enum(['info', 'warning', 'critical']);
+
+/** Where an event goes; several of them for one event differ by environment. */
+const eventRoute = z.strictObject({
+  channels: z.array(z.enum(['email', 'slack', 'webhooks'])).optional(),
+  severity: severity.optional(),
+  recipients: z.array(z.string().max(320)).max(50).optional(),
+  environments: z.array(name).min(1).max(20).optional(),
+});
+
+const webhook = z.strictObject({
+  name: name.optional(),
+  enabled: z.boolean().optional(),
+  url: z.string().max(1_000).optional(),
+  secret: secret.optional(),
+  events: z.array(z.string().max(64)).min(1).max(50).optional(),
+  environments: z.array(name).min(1).max(20).optional(),
+  severity: severity.optional(),
+});
 
 export const fileSchema = z.strictObject({
   platform: z.strictObject({ ref: z.string().max(500) }).optional(),
@@ -344,19 +362,10 @@ export const fileSchema = z.strictObject({
               bot_token: secret.optional(),
             })
             .optional(),
-          webhooks: z.strictObject({ enabled: z.boolean().optional(), url: z.string().max(1_000).optional() }).optional(),
+          webhooks: z.union([webhook, z.array(webhook).max(20)]).optional(),
         })
         .optional(),
-      events: z
-        .record(
-          z.string().max(64),
-          z.strictObject({
-            channels: z.array(z.enum(['email', 'slack', 'webhooks'])).optional(),
-            severity: z.enum(['info', 'warning', 'critical']).optional(),
-            recipients: recipients.optional(),
-          }),
-        )
-        .optional(),
+      events: z.record(z.string().max(64), z.union([eventRoute, z.array(eventRoute).max(20)])).optional(),
     })
     .optional(),
 });

@@ -202,12 +202,40 @@ export interface CiPrincipalConfiguration {
   owner: string;
 }
 
+export type NotificationChannel = 'email' | 'slack' | 'webhooks';
+
+/** What the file says about an event: entries are read together, each for itself. */
+export interface NotificationRoute {
+  /** Name of the event, a family such as `gc.*`, or `*`. */
+  event: string;
+  /** Absent: everywhere. */
+  environments?: string[];
+  /** Absent: all of them. */
+  channels?: NotificationChannel[];
+  severity?: 'info' | 'warning' | 'critical';
+  /** Who hears of it besides those whom the rules name (the page address only, never a link with a token): addresses, `@team`, `@person`. */
+  recipients: string[];
+}
+
+/** A receiver of signed events of every tenant. */
+export interface ConfiguredWebhook {
+  name: string;
+  /** Address or a reference to one. */
+  url: string;
+  secret: Reference;
+  events: string[];
+  environments?: string[];
+  severity?: 'info' | 'warning' | 'critical';
+}
+
 export interface NotificationConfiguration {
   from: string;
+  /** False: no mail but what asks somebody for something. */
+  mail?: false;
   /** Absent when Slack is not configured, or switched off. */
   slack?: SlackConfiguration;
-  /** Extra mail recipients per event name (lists and channels get page addresses, never links with a token). */
-  recipients: Record<string, string[]>;
+  webhooks: ConfiguredWebhook[];
+  routes: NotificationRoute[];
 }
 
 export interface Configuration {

@@ -16,6 +16,7 @@ import { secondsOf } from './duration.ts';
 import { nearest } from './nearest-word.ts';
 import { normalizeLifecycle, normalizeRetention } from './normalize-artifacts.ts';
 import { isAddress, normalizeGates } from './normalize-gates.ts';
+import { normalizeNotifications, noticeSecrets } from './normalize-notifications.ts';
 import { ciOf, peopleOf, teamName } from './normalize-people.ts';
 import { normalizeRollback } from './normalize-rollback.ts';
 
@@ -122,7 +123,7 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
       );
     }
   }
-  noticeSecrets(file, refuse, warnings);
+  noticeSecrets(file.notifications, refuse, warnings);
   const retention = normalizeRetention(file, refuse, warnings);
   const meaning: Omit<Configuration, 'hash'> = {
     issuer: '',
@@ -140,16 +141,7 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
     automatedApprovers,
     ...(retention ? { retention } : {}),
     lifecycle: normalizeLifecycle(file, refuse, warnings),
-    notifications: {
-      from: file.notifications?.from ?? file.notifications?.channels?.email?.from ?? 'greenlight@example.com',
-      ...(slack ? { slack } : {}),
-      recipients: Object.fromEntries(
-        Object.entries(file.notifications?.events ?? {}).map(([event, value]) => [
-          event,
-          (value.recipients ?? []).filter((address) => !address.startsWith('@')),
-        ]),
-      ),
-    },
+    notifications: normalizeNotifications({ file, complete, slack, known: { teams, people, environments }, refuse, warnings }),
   };
   return { configuration: { hash: contentHash(meaning as unknown as Json), ...meaning }, problems, warnings };
 }
@@ -520,32 +512,4 @@ function approvalsOf({ name, environment, roles, teams, automatedApprovers, comp
 
 function conditionOf({ impact, type, kind }: NonNullable<NonNullable<FileEnvironment['approvals']>[number]['when']>) {
   return { ...(impact ? { impact } : {}), ...(type ? { type } : {}), ...(kind ? { kind } : {}) };
-}
-
-/** Secrets never stand in the file; what the stack cannot do is said instead of ignored. */
-function noticeSecrets(file: ConfigurationFile, refuse: Refuse, warnings: string[]): void {
-  const channels = file.notifications?.channels;
-  const at = ['notifications', 'channels'] as const;
-  if (channels?.email?.smtp_server !== undefined)
-    warnings.push('notifications.channels.email.smtp_server is ignored: mail goes out through SES');
-  for (const [channel, key] of [
-    ['slack', 'webhook_url'],
-    ['webhooks', 'url'],
-  ] as const) {
-    const value = (channels?.[channel] as Record<string, unknown> | undefined)?.[key];
-    if (typeof value === 'string' && !/^(secret|ssm):/.test(value) && isSecret(channel, value)) {
-      refuse(
-        [...at, channel, key],
-        'a secret must not stand in the file',
-        `keep it in Secrets Manager and write ${key}: secret:greenlight/${channel}`,
-      );
-    }
-  }
-}
-
-/** A Slack webhook URL is a credential as a whole; seed 001 abbreviates it with dots, which holds none. Other URLs are when they carry one. */
-function isSecret(channel: string, value: string): boolean {
-  if (value.endsWith('...')) return false;
-  if (channel === 'slack') return true;
-  return !URL.canParse(value) || new URL(value).username !== '' || /[?&](token|key|secret|sig)=/i.test(value);
 }

@@ -23,6 +23,10 @@ export const VARIABLES = {
   SEALER_FUNCTION: 'SEALER_FUNCTION',
   /** Function that delivers notices, called by the one that reads the stream. */
   DELIVER_FUNCTION: 'DELIVER_FUNCTION',
+  /** Function that sends events to subscribers, called by the one that reads the stream. */
+  DISPATCH_FUNCTION: 'DISPATCH_FUNCTION',
+  /** KMS HMAC key that the secrets of subscriptions are made from. */
+  WEBHOOK_KEY: 'WEBHOOK_KEY',
   EVENT_BUS: 'EVENT_BUS',
   /** SES configuration set. */
   MAIL_CONFIGURATION_SET: 'MAIL_CONFIGURATION_SET',

@@ -8,15 +8,17 @@ import type { Approvers } from '../approval/delegation.ts';
 import { type EligiblePerson, eligibleFor } from '../approval/eligible.ts';
 import { approvalProgress, openRules } from '../approval/progress.ts';
 import type { Configuration, PersonConfiguration } from '../environment/configuration.ts';
-import type { FaultCode } from '../errors.ts';
 import type { NoticeDraft, NoticeType } from '../promotion/change.ts';
 import type { Plan } from '../promotion/plan.ts';
 import type { Promotion } from '../promotion/promotion.ts';
+import { isNamed } from './event-name.ts';
 
 export interface Recipient {
   email: string;
   /** Identity key of an approver who gets a link with a token; absent for everybody else. */
   approverKey?: string;
+  /** They hear of it as a member of that team, because the configuration names it. */
+  team?: string;
 }
 
 /** Notices that go out by mail; the others reach the bus and Slack only, or nobody would read their mail any more. */
@@ -41,22 +43,12 @@ const TO_DECIDERS: ReadonlySet<NoticeType> = new Set([
   'rollback.finished',
 ]);
 
+/** Ends that everybody hears of who had to do with the request: who asked, who decided, who might have. */
+const TO_EVERYBODY: ReadonlySet<NoticeType> = new Set(['promotion.succeeded', 'promotion.failed', 'rollback.finished']);
+
 /** Notices that ask somebody for an approval. */
 const ASKING: ReadonlySet<NoticeType> = new Set(['approval.requested', 'approval.reminder', 'approval.decided']);
 const TO_ADMINISTRATORS: ReadonlySet<NoticeType> = new Set(['security.alert', 'notification.failed', 'waiver.granted', 'review.overdue']);
-
-/** Ends after which nobody knows what runs until a person has looked: who runs the place hears of them too. */
-const HANDS_ON: ReadonlySet<string> = new Set(['ROLLBACK_FAILED', 'STABLE_UNHEALTHY', 'CLUSTER_CONFLICT'] satisfies FaultCode[]);
-
-/** Seed 001's names of the same events, as keys of `notifications.events`. */
-const SEED_NAME: Partial<Record<NoticeType, string>> = {
-  'promotion.requested': 'promotion_requested',
-  'approval.requested': 'approval_requested',
-  'approval.closed': 'promotion_approved',
-  'promotion.started': 'promotion_started',
-  'promotion.succeeded': 'promotion_succeeded',
-  'promotion.failed': 'promotion_failed',
-};
 
 export interface AudienceFacts {
   approvers: Approvers;
@@ -72,7 +64,12 @@ export interface AudienceSubject {
 }
 
 /** Everybody who gets a mail about this notice, each address once. */
-export function audienceOf(type: NoticeType, facts: AudienceFacts, about: AudienceSubject = {}): Recipient[] {
+export function audienceOf(
+  type: NoticeType,
+  facts: AudienceFacts,
+  about: AudienceSubject = {},
+  named: readonly Recipient[] = [],
+): Recipient[] {
   const { approvers, promotion, plan, decisions } = facts;
   const { configuration } = approvers;
   const recipients = new Map<string, Recipient>();
@@ -92,12 +89,12 @@ export function audienceOf(type: NoticeType, facts: AudienceFacts, about: Audien
     for (const { email } of colleaguesOf(facts)) add({ email });
   }
   if (type === 'approval.escalated') for (const email of escalationOf(configuration, promotion)) add({ email });
-  const needsHands = type === 'promotion.failed' && HANDS_ON.has(String(about.data?.['code']));
-  if (TO_ADMINISTRATORS.has(type) || needsHands) for (const email of administratorsOf(configuration, promotion.tenant)) add({ email });
+  if (TO_ADMINISTRATORS.has(type) || isNamed('deployment-failed', { type, data: about.data ?? {} }))
+    for (const email of administratorsOf(configuration, promotion.tenant)) add({ email });
   if (TO_REQUESTER.has(type)) add({ email: mailAddressOf(promotion.requester) });
   if (TO_DECIDERS.has(type)) for (const { actor } of decisions) if (actor.kind === 'person') add({ email: actor.email });
-  const { recipients: lists } = configuration.notifications;
-  for (const name of [type, SEED_NAME[type]]) for (const email of (name && lists[name]) || []) add({ email });
+  if (TO_EVERYBODY.has(type)) for (const { email } of colleaguesOf(facts)) add({ email });
+  for (const recipient of named) add(recipient);
   return [...recipients.values()];
 }
 

@@ -41,28 +41,42 @@ const SEVERITY: Partial<Record<NoticeType, Severity>> = {
   'waiver.granted': 'critical',
   'review.overdue': 'critical',
   'approval.escalated': 'warning',
+  'subscription.disabled': 'warning',
 };
+
+/** How much an event weighs unless the configuration says otherwise. */
+export function usualSeverity(type: NoticeType): Severity {
+  return SEVERITY[type] ?? 'info';
+}
 
 /** Text of one notice. `justification` and names are attacker-controlled: they are quoted as text, never as markup. */
 export function messageOf(facts: NoticeFacts): Message {
   const { promotion, type, data } = facts;
   const what = moveOf(promotion);
   const subject = `[${promotion.id}] ${headline(type, data, promotion)} — ${what}`;
-  return { severity: SEVERITY[type] ?? 'info', subject: oneLine(subject), paragraphs: paragraphsOf(facts, what) };
+  return { severity: usualSeverity(type), subject: oneLine(subject), paragraphs: paragraphsOf(facts, what) };
 }
 
-/** Text of an alert that belongs to no request. */
-export function alertMessage(data: NoticeFacts['data'], at: string): Message {
+/** Text of what belongs to no request. `reason` of its facts is the sentence that says it; the others are listed. */
+export function systemMessage({ type, data }: Pick<NoticeFacts, 'type' | 'data'>, at: string): Message {
   const facts = Object.entries(data).filter(([name]) => name !== 'reason');
   const lines = [`Seen at: ${at}`, ...facts.map(([name, value]) => `${name}: ${String(value)}`)];
+  const reason = data['reason'] ?? data['signal'];
+  const head = SYSTEM_HEAD[type] ?? (typeof data['environment'] === 'string' ? 'Attention' : 'Suspicious activity');
   return {
-    severity: 'critical',
-    subject: oneLine(
-      `${typeof data['environment'] === 'string' ? 'Attention' : 'Suspicious activity'}: ${String(data['reason'] ?? data['signal'])}`,
-    ),
+    severity: usualSeverity(type),
+    subject: oneLine(reason === undefined ? head : `${head}: ${String(reason)}`),
     paragraphs: [lines.join('\n')],
   };
 }
+
+const SYSTEM_HEAD: Partial<Record<NoticeType, string>> = {
+  'gc.planned': 'Clean-up planned',
+  'gc.deleted': 'Clean-up done',
+  'lifecycle.changed': 'Lifecycle of a version changed',
+  'config.changed': 'Configuration changed',
+  'subscription.disabled': 'A webhook is switched off',
+};
 
 function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promotion): string {
   const word = promotion.kind === 'rollback' ? 'Rollback' : 'Promotion';
@@ -103,10 +117,14 @@ function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promot
       return `Gate ${data['gate'] ?? ''} ${data['status'] ?? ''}`.trim();
     case 'notification.failed':
       return 'A mail did not arrive';
-    case 'lifecycle.changed':
-      return 'The lifecycle of a version has changed';
     case 'environment.alert':
       return 'An environment needs attention';
+    case 'gc.planned':
+    case 'gc.deleted':
+    case 'lifecycle.changed':
+    case 'config.changed':
+    case 'subscription.disabled':
+      return SYSTEM_HEAD[type]!;
     case 'security.alert':
       return data['signal'] === 'decision_revoked' ? 'A decision by mailed link was not the approver’s own' : 'Suspicious activity';
   }

@@ -48,6 +48,7 @@ type Block =
       label: PlainText;
       element: { type: 'plain_text_input'; action_id: string; multiline: true; max_length: number };
     }
+  | { type: 'context'; elements: [{ type: 'mrkdwn'; text: string }] }
   | { type: 'actions'; elements: Button[] };
 
 export interface SlackMessage {
@@ -78,20 +79,35 @@ function openButton(url: string, label = 'Open the request'): Button {
   return { type: 'button', action_id: 'open', text: plain(label), url };
 }
 
-/** Any notice: its paragraphs, and the way to where there is more. */
-export function noticeMessage(message: Message, page: string, label?: string): SlackMessage {
+/** Who is named in a message: members by id, so that Slack tells them, and words that are nobody here. */
+export interface Mentions {
+  members?: readonly string[];
+  words?: readonly string[];
+}
+
+/** More mentions than that are a list, which belongs into a channel. */
+const MOST_MENTIONS = 20;
+
+function mentionBlock({ members = [], words = [] }: Mentions): Block[] {
+  const named = [...members.map((id) => `<@${id}>`), ...words.map(escapeSlack)].slice(0, MOST_MENTIONS);
+  return named.length === 0 ? [] : [{ type: 'context', elements: [{ type: 'mrkdwn', text: `For ${named.join(' ')}` }] }];
+}
+
+/** Any notice: its paragraphs, whom it is for, and the way to where there is more. */
+export function noticeMessage(message: Message, page: string, { label, ...mentions }: Mentions & { label?: string } = {}): SlackMessage {
   const subject = oneLine(message.subject);
   return {
     text: shortened(`${MARK[message.severity]} ${escapeSlack(subject)}`, LONGEST.text),
     blocks: [
       { type: 'header', text: plain(subject, LONGEST.header) },
       ...message.paragraphs.map((paragraph): Block => ({ type: 'section', text: plain(paragraph) })),
+      ...mentionBlock(mentions),
       { type: 'actions', elements: [openButton(page, label)] },
     ],
   };
 }
 
-export interface ApprovalMessageFacts {
+export interface ApprovalMessageFacts extends Mentions {
   /** Subject and severity of the notice. */
   message: Pick<Message, 'severity' | 'subject'>;
   promotion: Promotion;
@@ -120,6 +136,7 @@ export function approvalMessage(facts: ApprovalMessageFacts): SlackMessage {
       { type: 'section', text: plain(`Why: ${justification}`, LONGEST_BESIDE_BUTTONS.text) },
       { type: 'section', text: plain(`Release notes: ${releaseNotes}`, LONGEST_BESIDE_BUTTONS.text) },
       ...news.map((text): Block => ({ type: 'section', text: plain(text, LONGEST_BESIDE_BUTTONS.text) })),
+      ...mentionBlock(facts),
       ...(handle === undefined ? [] : [reasonField()]),
       { type: 'actions', elements: handle === undefined ? [openButton(page)] : [...decisionButtons(promotion, handle), openButton(page)] },
     ],

@@ -57,6 +57,14 @@ export type EventType =
   | 'lifecycle.changed'
   | 'consumer.changed'
   | 'consumer.removed'
+  | 'subscription.created'
+  | 'subscription.rotated'
+  | 'subscription.disabled'
+  | 'subscription.enabled'
+  | 'subscription.redelivered'
+  | 'subscription.removed'
+  | 'mute.created'
+  | 'mute.removed'
   | 'token.created'
   | 'token.revoked'
   | 'link.guessing'
@@ -93,8 +101,12 @@ export type NoticeType =
   | 'gate.finished'
   | 'waiver.granted'
   | 'review.overdue'
-  | 'notification.failed'
+  | 'gc.planned'
+  | 'gc.deleted'
   | 'lifecycle.changed'
+  | 'config.changed'
+  | 'subscription.disabled'
+  | 'notification.failed'
   | 'environment.alert'
   | 'security.alert';
 
@@ -102,6 +114,8 @@ export interface NoticeDraft {
   type: NoticeType;
   /** Small facts for the message; never secrets or tokens. */
   data: Record<string, string | number | boolean | null>;
+  /** Addresses that are told besides those whom the rules name. */
+  to?: string[];
 }
 
 /** What wakes the run: `start` begins a run for the attempt, `resume` completes the token it waits on, if any. */

@@ -5,7 +5,6 @@ import { bundledConfiguration } from '../../adapters/environment/bundled-configu
 import { environmentStore } from '../../adapters/environment/environment-store.ts';
 import { watchRows } from '../../adapters/environment/watch-rows.ts';
 import { reviewRows } from '../../adapters/gate/review-rows.ts';
-import { lifecycleRows } from '../../adapters/lifecycle/lifecycle-rows.ts';
 import { promotionStore } from '../../adapters/promotion/promotion-store.ts';
 import { wakeRows } from '../../adapters/promotion/wake-rows.ts';
 import { openTable } from '../../adapters/state/table.ts';
@@ -18,7 +17,6 @@ export const promotions = promotionStore(table, clock);
 export const environments = environmentStore(table, clock);
 export const watches = watchRows(table);
 export const people = directory(table);
-export const lifecycles = lifecycleRows(table, clock);
 export const wakes = wakeRows(table, clock);
 /** Read anew for every decision: today it is the bundled file, and nobody may rely on that. */
 export const configuration = bundledConfiguration;

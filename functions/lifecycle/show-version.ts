@@ -8,9 +8,10 @@ import { versionsOf } from '../../core/registry/known-version.ts';
 import type { ImageList, RegistryReader } from '../../core/registry/ports.ts';
 import { versionKey } from '../../core/registry/version.ts';
 import { consumersOf, usersOf } from '../../core/rollout/consumer.ts';
-import { clock, lifecycles, table } from '../kit/state.ts';
+import { clock, table } from '../kit/state.ts';
 import { noSuchVersion } from '../registry/find-artifact-path.ts';
 import { type FoundVersion, findVersion, type Place, placesOf, reachedBy } from '../registry/find-version.ts';
+import { lifecycles } from './lifecycles.ts';
 
 const consumers = consumerRows(table, clock);
 

@@ -1,6 +1,7 @@
 /** Where versions of an artifact are in their life, read now. */
 import { standingOf, type VersionStanding } from '../../core/lifecycle/lifecycle.ts';
-import { clock, configuration, lifecycles } from '../kit/state.ts';
+import { clock, configuration } from '../kit/state.ts';
+import { lifecycles } from './lifecycles.ts';
 
 export async function standingNow(artifact: string, version: string, digest?: string): Promise<VersionStanding> {
   return (await standingsNow(artifact))(version, digest);

@@ -7,8 +7,9 @@ import { readSupportWindow } from '../../core/lifecycle/support-window.ts';
 import { versionKey } from '../../core/registry/version.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
-import { clock, lifecycles } from '../kit/state.ts';
+import { clock } from '../kit/state.ts';
 import { requireNamedArtifact, requireVersionName } from '../registry/find-artifact-path.ts';
+import { lifecycles } from './lifecycles.ts';
 import type { lifecycleBody, quarantineBody } from './routes.ts';
 import { renderVersion, requireVersion, type ShownVersion, type VersionSources } from './show-version.ts';
 

@@ -1,11 +1,9 @@
 /** Lambda `deliver`: turns notices into bus events, mail and Slack messages. One runs at a time; what fails is tried again every minute for a day. */
 import { issueHandle } from '../../adapters/approval/link-keys.ts';
 import { publishEvent } from '../../adapters/notification/bus.ts';
-import { mailer, returnedMail } from '../../adapters/notification/mailer.ts';
-import { type NoticeRow, noticeRows } from '../../adapters/notification/notice-rows.ts';
-import { sendToSlack } from '../../adapters/notification/slack.ts';
-import { ALERT_PREFIX } from '../../adapters/notification/system-alerts.ts';
-import { resolveReference } from '../../adapters/references.ts';
+import { returnedMail } from '../../adapters/notification/mailer.ts';
+import type { NoticeRow } from '../../adapters/notification/notice-rows.ts';
+import { SYSTEM_PREFIX } from '../../adapters/notification/system-alerts.ts';
 import { requiredVariable } from '../../adapters/state/table.ts';
 import { askedApprovers } from '../../core/approval/asked-approvers.ts';
 import type { Decision } from '../../core/approval/decision.ts';
@@ -13,21 +11,19 @@ import type { Approvers } from '../../core/approval/delegation.ts';
 import { approvalProgress, openRules } from '../../core/approval/progress.ts';
 import { standingDecisions } from '../../core/approval/standing.ts';
 import { eventId } from '../../core/audit/line.ts';
-import { type Configuration, tenantsOf } from '../../core/environment/configuration.ts';
-import { messageOf as errorText, Fault } from '../../core/errors.ts';
-import { administratorsOf, audienceOf, type Recipient, servicesToAsk } from '../../core/notification/audience.ts';
-import { alertMessage, type Message, messageOf, newsOf } from '../../core/notification/message.ts';
-import { receiptMessage } from '../../core/notification/receipt-message.ts';
-import { approvalMessage, noticeMessage, type SlackMessage } from '../../core/notification/slack-message.ts';
+import type { Configuration } from '../../core/environment/configuration.ts';
+import { Fault } from '../../core/errors.ts';
+import { audienceOf, type Recipient, servicesToAsk } from '../../core/notification/audience.ts';
+import type { OutgoingEvent } from '../../core/notification/cloud-event.ts';
+import { type Message, messageOf, newsOf, type Severity, usualSeverity } from '../../core/notification/message.ts';
+import { approvalMessage, type Mentions, noticeMessage, type SlackMessage } from '../../core/notification/slack-message.ts';
 import type { NoticeType } from '../../core/promotion/change.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import type { HistoryEntry, Promotion, PromotionTexts } from '../../core/promotion/promotion.ts';
 import { log } from '../kit/log.ts';
-import { approversNow, clock, configuration, promotions, table } from '../kit/state.ts';
+import { approversNow, clock, configuration, promotions } from '../kit/state.ts';
 import { approvalLink, takeBackLink } from './issue-link.ts';
-
-const notices = noticeRows(table);
-const mail = mailer();
+import { mail, NoticeDelivery, notices, type RunFacts, runFacts, unreachable } from './notice-delivery.ts';
 
 /** A notice older than this helps nobody any more. */
 const GIVE_UP_MS = 24 * 3_600_000;
@@ -43,7 +39,7 @@ const LIMIT_MS = 100_000;
 export async function handler(event?: unknown): Promise<{ delivered: number }> {
   const end = performance.now() + LIMIT_MS;
   await noteReturnedMail(event);
-  const config = await configuration();
+  const run = await runFacts(await configuration());
   let delivered = 0;
   let failed = 0;
   for await (const notice of notices.pending()) {
@@ -52,7 +48,7 @@ export async function handler(event?: unknown): Promise<{ delivered: number }> {
       log.warn('notices are left for the next run', { delivered, failed });
       break;
     }
-    const problems = await deliver(notice, config);
+    const problems = await deliver(notice, run);
     if (problems.length === 0) {
       delivered++;
       await notices.markRepaired(notice);
@@ -70,7 +66,9 @@ export async function handler(event?: unknown): Promise<{ delivered: number }> {
 /** Who was to be asked or told was not: those who can do something about it are told instead, and `explain` says so. */
 async function noteReturnedMail(event: unknown): Promise<void> {
   const returned = returnedMail(event);
-  const promotion = returned && (await promotions.head(returned.requestId));
+  if (!returned) return;
+  if (returned.isFinal) for (const address of returned.addresses) await unreachable.mark(address, returned.why, clock.now());
+  const promotion = returned.requestId === undefined ? undefined : await promotions.head(returned.requestId);
   if (!promotion) return;
   const message = `mail to ${returned.addresses.join(', ')} did not arrive: ${returned.why}`;
   log.error('mail returned', { requestId: promotion.id, messageId: returned.messageId, why: returned.why });
@@ -80,20 +78,10 @@ async function noteReturnedMail(event: unknown): Promise<void> {
 }
 
 /** Every channel on its own: one that fails keeps no other waiting. Answers what went wrong. */
-async function deliver(notice: NoticeRow, config: Configuration): Promise<string[]> {
-  const problems: string[] = [];
-  const once = async (channel: string, send: () => Promise<void>) => {
-    try {
-      if (await notices.wasSent(notice, channel)) return;
-      await send();
-      await notices.markSent(notice, channel);
-    } catch (error) {
-      problems.push(`${channel.split(':')[0]}: ${errorText(error)}`);
-    }
-  };
-  if (notice.requestId.startsWith(ALERT_PREFIX)) {
-    await deliverAlert(notice, config, once);
-    return problems;
+async function deliver(notice: NoticeRow, run: RunFacts): Promise<string[]> {
+  if (notice.requestId.startsWith(SYSTEM_PREFIX)) {
+    const { deliverSystem } = await import('./deliver-system.ts');
+    return deliverSystem(notice, run);
   }
   const promotion = await promotions.head(notice.requestId);
   if (!promotion) return [];
@@ -104,29 +92,31 @@ async function deliver(notice: NoticeRow, config: Configuration): Promise<string
     approversNow(),
   ]);
   if (!plan || !texts) return [];
+  const place = { environment: promotion.to, artifact: promotion.artifact, tenant: promotion.tenant };
+  const delivery = new NoticeDelivery(notice, run, place, usualSeverity(notice.type));
+  const { configuration: config, happening, named, problems } = delivery;
   const entry = PERSONAL.has(notice.type) ? (await promotions.history(promotion.id)).find(({ seq }) => seq === notice.seq) : undefined;
   const about = { data: notice.data, ...(entry ? { by: entry.by } : {}) };
   const told = { type: notice.type, promotion, changes: texts.changes ?? [], ...about };
-  const message = messageOf({ ...told, justification: texts.spec.request.justification });
-  await once('bus', () => publish(notice, promotion));
+  const message = { ...messageOf({ ...told, justification: texts.spec.request.justification }), severity: happening.severity };
+  const event = eventOf(notice, promotion, happening.severity);
+  await delivery.once('bus', () => publishEvent(event, requiredVariable('API_ORIGIN')));
+  await delivery.webhooks(event);
   for (const service of servicesToAsk(notice.type, promotion, plan, standingDecisions(approvers, promotion, decisions))) {
     const approver = config.automatedApprovers[service];
     const settings = { origin: requiredVariable('API_ORIGIN'), now: clock.now() };
     if (!approver) continue;
     // Few plans have a service among their approvers.
     const { askService } = await import('../../adapters/approval/ask-service.ts');
-    await once(`service:${service}`, () => askService(approver, promotion, settings));
+    await delivery.once(`service:${service}`, () => askService(approver, promotion, settings));
   }
   if (QUIET.has(notice.type)) return problems;
-  const webhook = config.notifications.slack?.webhook;
-  if (webhook) {
-    const facts = { type: notice.type, message, news: newsOf(told), promotion, plan, texts, decisions, approvers };
-    await once('slack', async () => sendToSlack(await resolveReference(webhook), await slackMessageOf(facts)));
-  }
-  const audience = audienceOf(notice.type, { approvers, promotion, plan, decisions }, about);
-  for (const recipient of audience) await once(`mail:${recipient.email}`, () => sendMail(notice, recipient, message, promotion, config));
+  const facts = { type: notice.type, message, news: newsOf(told), promotion, plan, texts, decisions, approvers, ...named.slack };
+  await delivery.slack(() => slackMessageOf(facts));
+  const audience = audienceOf(notice.type, { approvers, promotion, plan, decisions }, about, named.mail);
+  await delivery.mail(audience, (recipient) => sendMail(notice, recipient, message, promotion, config));
   if (notice.type === 'approval.decided' && notice.data['channel'] === 'link' && entry) {
-    await once(`receipt:${entry.by.email}`, () => sendReceipt(notice, entry, promotion, config));
+    await delivery.once(`receipt:${entry.by.email}`, () => sendReceipt(notice, entry, promotion, config));
   }
   if (isUnanswerable(notice, promotion, plan, approvers, decisions)) problems.push('mail: there is nobody left to ask');
   return problems;
@@ -155,6 +145,7 @@ async function sendReceipt(notice: NoticeRow, { by }: HistoryEntry, promotion: P
   const event = { id: eventId(promotion.id, notice.seq), seq: notice.seq };
   const decided = { approver: by.key, planHash: notice.planHash, decision: decision.decision };
   const link = { label: 'See what was recorded, or say that it was not you', url: await takeBackLink(decided, promotion) };
+  const { receiptMessage } = await import('../../core/notification/receipt-message.ts');
   await mail.send({
     to: by.email,
     from: config.notifications.from,
@@ -164,30 +155,16 @@ async function sendReceipt(notice: NoticeRow, { by }: HistoryEntry, promotion: P
   });
 }
 
-type Once = (channel: string, send: () => Promise<void>) => Promise<void>;
-
-/** An alert that belongs to no request: to the bus, to Slack, and to every administrator. */
-async function deliverAlert(notice: NoticeRow, config: Configuration, once: Once): Promise<void> {
-  const message = alertMessage(notice.data, notice.at);
-  const origin = requiredVariable('API_ORIGIN');
-  const page = { label: 'Open Greenlight', url: `${origin}/docs` };
-  const event = { id: notice.row, type: notice.type, subject: notice.requestId, time: new Date(notice.at), data: notice.data };
-  await once('bus', () => publishEvent(event, origin));
-  const webhook = config.notifications.slack?.webhook;
-  if (webhook) await once('slack', async () => sendToSlack(await resolveReference(webhook), noticeMessage(message, page.url, page.label)));
-  const { from } = config.notifications;
-  const administrators = new Set(tenantsOf(config).flatMap((tenant) => administratorsOf(config, tenant)));
-  for (const to of administrators) await once(`mail:${to}`, () => mail.send({ to, from, message, link: page }));
-}
-
-function publish(notice: NoticeRow, promotion: Promotion): Promise<void> {
+/** Facts for machines. An address that took no mail is for the people who can do something about it. */
+function eventOf(notice: NoticeRow, promotion: Promotion, severity: Severity): OutgoingEvent {
   const { id, artifact, releaseVersion, digest, from, to, tenant, planHash, phase } = promotion;
-  const data = { requestId: id, tenant, artifact, version: releaseVersion, digest, from, to, planHash, phase, ...notice.data };
-  const event = { id: `${id}-${notice.row}`, type: notice.type, subject: id, time: new Date(notice.at), data };
-  return publishEvent(event, requiredVariable('API_ORIGIN'));
+  const { reason, ...facts } = notice.data;
+  const said = notice.type === 'notification.failed' || reason === undefined ? facts : notice.data;
+  const data = { requestId: id, tenant, artifact, version: releaseVersion, digest, from, to, planHash, phase, ...said };
+  return { id: `${id}-${notice.row}`, type: notice.type, severity, subject: id, time: new Date(notice.at), data };
 }
 
-interface SlackFacts {
+interface SlackFacts extends Mentions {
   type: NoticeType;
   message: Message;
   news: readonly string[];
@@ -205,7 +182,7 @@ const ASKING: ReadonlySet<NoticeType> = new Set(['approval.requested', 'approval
 async function slackMessageOf({ type, plan, decisions, approvers, ...facts }: SlackFacts): Promise<SlackMessage> {
   const { message, promotion } = facts;
   const page = pageAddress(promotion);
-  if (!ASKING.has(type) || promotion.phase !== 'pending_approval') return noticeMessage(message, page);
+  if (!ASKING.has(type) || promotion.phase !== 'pending_approval') return noticeMessage(message, page, facts);
   const { environments, people } = approvers.configuration;
   const mayDecide = environments[promotion.to]?.slackMayDecide && people.some(({ slack }) => slack !== undefined);
   return approvalMessage({

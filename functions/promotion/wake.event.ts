@@ -2,7 +2,7 @@
 import { invokeLater } from '../../adapters/promotion/function-calls.ts';
 import { stateMachineRuns } from '../../adapters/promotion/state-machine-runs.ts';
 import type { WakeRow } from '../../adapters/promotion/wake-rows.ts';
-import { NOTICE } from '../../adapters/state/keys.ts';
+import { NOTICE, POSTING } from '../../adapters/state/keys.ts';
 import { requiredVariable } from '../../adapters/state/table.ts';
 import { log } from '../kit/log.ts';
 import { wakes } from '../kit/state.ts';
@@ -20,9 +20,10 @@ const LIMIT_MS = 50_000;
 /** Starts or wakes every run that has a wake row, then removes the row. Doing it twice does nothing twice. */
 export async function handler(event: WakeEvent = {}): Promise<{ woken: number }> {
   const keys = event.Records?.map((record) => record.dynamodb?.Keys?.PK?.S);
-  // A stream serves two readers well, so new notices come through here; the minute schedule of `deliver` catches what is lost.
+  // A stream serves two readers well, so new notices come through here; the minute schedules of `deliver` and `dispatch` catch what is lost.
   if (keys?.includes(NOTICE)) await invokeLater(requiredVariable('DELIVER_FUNCTION'));
-  if (keys?.every((key) => key === NOTICE)) return { woken: 0 };
+  if (keys?.includes(POSTING)) await invokeLater(requiredVariable('DISPATCH_FUNCTION'));
+  if (keys?.every((key) => key === NOTICE || key === POSTING)) return { woken: 0 };
   const end = performance.now() + LIMIT_MS;
   const failures: unknown[] = [];
   let woken = 0;

@@ -42,7 +42,7 @@ const HOLDERS: Readonly<Record<Exclude<CallerKind, 'anonymous'>, Holder>> = {
 };
 
 /** Things that only their owner and administrators know of. */
-const PRIVATE: ReadonlySet<Route['names']> = new Set(['token', 'delegation']);
+const PRIVATE: ReadonlySet<Route['names']> = new Set(['token', 'delegation', 'mute']);
 
 /** What a bearer route answers first. The order is that of the contract: 401, 404, 403. */
 export function outcomeOf(route: Route, caller: CallerKind, whose: Whose): Outcome {

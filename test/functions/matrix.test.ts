@@ -26,13 +26,14 @@ const BODY = {
   target: { type: 'api', name: 'payment-api', version: '1.1.0' },
   artifact: 'payment-api',
   tenants: ['tenant-finance'],
+  tenant: 'tenant-finance',
   nonsense: true,
 };
 
 /** What a route demands in its query, naming things of the finance tenant. */
 const QUERIES: Readonly<Record<string, string>> = { verifyCopy: '?artifact=payment-api&version=1.0.0' };
 
-type Things = Partial<Record<'id' | 'reviewId' | 'delegationId' | 'tokenId' | 'consumerId', string>>;
+type Things = Partial<Record<'id' | 'reviewId' | 'delegationId' | 'tokenId' | 'consumerId' | 'subscriptionId' | 'muteId', string>>;
 
 let world: World;
 let github: BuildSystem;
@@ -62,6 +63,8 @@ beforeAll(async () => {
     delegationId: (await post('/v1/delegations', await bearerOf(LENDER), { until: tomorrow() })).id,
     tokenId: (await post('/v1/tokens', await bearerOf(SOMEBODY), { name: 'of somebody' })).id,
     consumerId: await consumerOf(await bearerOf(SOMEBODY)),
+    subscriptionId: (await post('/v1/subscriptions', await bearerOf(SOMEBODY), { url: 'https://hooks.example.com/' })).id,
+    muteId: (await post('/v1/mutes', await bearerOf(SOMEBODY), { event: 'promotion.started' })).id,
   };
   const held = { version: '1.0.0', digest: `sha256:${'e'.repeat(64)}`, requestId: 'adopted', at: new Date().toISOString() };
   await world.state.environments.adopt(ENVIRONMENT, 'payment-api', 'tenant-finance', held);
@@ -117,6 +120,7 @@ async function thingsOf(caller: CallerKind): Promise<Things> {
   if (person === undefined) return things;
   things.reviewId = await reviewOf(person);
   things.tokenId = (await post('/v1/tokens', as, { name: 'my own' })).id;
+  things.muteId = (await post('/v1/mutes', as, { event: 'promotion.started' })).id;
   if (['cpi', 'cpi-admin', 'approver'].includes(caller))
     things.delegationId = (await post('/v1/delegations', as, { until: tomorrow() })).id;
   return things;
@@ -152,7 +156,9 @@ describe('AUTH-01 and AUTH-07: the matrix of routes and roles', () => {
 
   it('can name a thing for every route', () => {
     const unknown = bearer.filter(
-      (route) => pathOf(route, { id: 'x', reviewId: 'x', delegationId: 'x', tokenId: 'x', consumerId: 'x' }) === undefined,
+      (route) =>
+        pathOf(route, { id: 'x', reviewId: 'x', delegationId: 'x', tokenId: 'x', consumerId: 'x', subscriptionId: 'x', muteId: 'x' }) ===
+        undefined,
     );
     expect(unknown.map(({ path }) => path)).toEqual([]);
   });

@@ -130,6 +130,7 @@ export async function startWorld(
   };
   const cookieKey = await arnOfKey('Cookie');
   const log = await startLog(kms);
+  const webhookKey = await arnOfKey('Webhook');
   const linkKeys = { k1: await arnOfKey('Link'), k2: await arnOfKey('Link2') };
 
   const parsed = readConfiguration(readFileSync(join(import.meta.dirname, '../../greenlight.yaml'), 'utf8'));
@@ -167,6 +168,7 @@ export async function startWorld(
     OIDC_AUDIENCE: 'greenlight',
     OIDC_CLIENT_ID: 'robot',
     COOKIE_KEY: cookieKey,
+    WEBHOOK_KEY: webhookKey,
     LINK_KEYS: JSON.stringify(linkKeys),
     LINK_KEY_ID: 'k1',
     ...log.variables,

@@ -22,7 +22,6 @@ const MORE_ENTRY: Partial<Record<FunctionName, number>> = {
   public: 250_000,
   gates: 390_000,
   rollout: 295_000,
-  deliver: 285_000,
 };
 const MORE_LOADED: Partial<Record<FunctionName, number>> = { request: 650_000 };
 

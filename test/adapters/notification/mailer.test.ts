@@ -66,22 +66,29 @@ describe('a mail', () => {
 });
 
 describe('an event on the bus', () => {
-  const event = { id: 'PR-1-row', type: 'approval.requested', subject: 'PR-1', time: new Date('2026-11-20T12:00:00Z'), data: { a: 1 } };
+  const event = {
+    id: 'PR-1-row',
+    type: 'approval.closed',
+    severity: 'info',
+    subject: 'PR-1',
+    time: new Date('2026-11-20T12:00:00Z'),
+    data: { outcome: 'approved' },
+  } as const;
 
   it('is a CloudEvent with a stable id', async () => {
     bus.on(PutEventsCommand).resolves({ FailedEntryCount: 0 });
     await publishEvent(event, 'https://x.example.com');
     const [entry] = (bus.calls()[0]!.args[0].input as { Entries: Record<string, unknown>[] }).Entries;
-    expect(entry).toMatchObject({ EventBusName: 'bus', Source: 'greenlight', DetailType: 'approval.requested', Time: event.time });
+    expect(entry).toMatchObject({ EventBusName: 'bus', Source: 'greenlight', DetailType: 'approval.closed', Time: event.time });
     expect(JSON.parse(entry!['Detail'] as string)).toEqual({
       specversion: '1.0',
       id: 'PR-1-row',
       source: 'https://x.example.com/v1',
-      type: 'dev.greenlight.approval.requested',
+      type: 'dev.greenlight.approval.closed',
       subject: 'PR-1',
       time: '2026-11-20T12:00:00.000Z',
       datacontenttype: 'application/json',
-      data: { a: 1 },
+      data: { outcome: 'approved', severity: 'info', aliases: ['request-approved', 'promotion-approved'] },
     });
   });
 

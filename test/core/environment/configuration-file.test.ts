@@ -207,7 +207,11 @@ notifications:
       recipients: [platform-leads@acme.com, "@incident-commander"]
 `);
     expect(warnings.join()).toContain('SES');
-    expect(configuration.notifications.recipients['promotion_requested']).toEqual(['platform-leads@acme.com']);
+    expect(configuration.notifications.routes[0]).toEqual({
+      event: 'promotion_requested',
+      channels: ['email', 'slack'],
+      recipients: ['platform-leads@acme.com', '@platform-team'],
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../../core/approval/decision.ts';
-import { audienceOf } from '../../../core/notification/audience.ts';
+import { audienceOf, type Recipient } from '../../../core/notification/audience.ts';
 import type { NoticeType } from '../../../core/promotion/change.ts';
 import type { Phase } from '../../../core/promotion/phase.ts';
 import type { Promotion } from '../../../core/promotion/promotion.ts';
@@ -11,13 +11,18 @@ const { plan } = prodPlan();
 function audience(
   type: NoticeType,
   phase: Phase,
-  more: { promotion?: Partial<Promotion>; decisions?: string[]; change?: (c: ReturnType<typeof demoConfiguration>) => void } = {},
+  more: {
+    promotion?: Partial<Promotion>;
+    decisions?: string[];
+    change?: (c: ReturnType<typeof demoConfiguration>) => void;
+    named?: Recipient[];
+  } = {},
 ) {
   const configuration = demoConfiguration();
   more.change?.(configuration);
   const promotion = promotionIn(phase, more.promotion);
   const decisions: Decision[] = (more.decisions ?? []).map((subject) => decisionBy(subject, promotion));
-  return audienceOf(type, { approvers: approversOf(configuration), promotion, plan, decisions });
+  return audienceOf(type, { approvers: approversOf(configuration), promotion, plan, decisions }, {}, more.named);
 }
 const withLink = (recipients: ReturnType<typeof audience>) =>
   recipients.filter(({ approverKey }) => approverKey !== undefined).map(({ email }) => email);
@@ -51,12 +56,7 @@ describe('a link goes', () => {
 
   it('never to a list, also not one that has an approver on it', () => {
     const recipients = audience('approval.requested', 'pending_approval', {
-      change: ({ notifications }) => {
-        notifications.recipients = {
-          approval_requested: ['all@example.com'],
-          'approval.requested': ['LEAD@example.com', 'ops@example.com'],
-        };
-      },
+      named: ['LEAD@example.com', 'ops@example.com', 'all@example.com'].map((email) => ({ email })),
     });
     expect(withLink(recipients)).toEqual(['lead@example.com', 'security@example.com']);
     expect(recipients.map(({ email }) => email)).toEqual([...withLink(recipients), 'ops@example.com', 'all@example.com']);
@@ -80,20 +80,28 @@ describe('a link goes', () => {
 describe('news go', () => {
   it('to the requester, and to who decided once the rollout begins', () => {
     expect(audience('approval.closed', 'approved', { decisions: ['lead'] })).toEqual([{ email: 'dev@example.com' }]);
-    for (const type of ['promotion.started', 'promotion.succeeded', 'promotion.failed', 'rollback.started', 'rollback.finished'] as const) {
-      const emails = audience(type, 'promoting', { decisions: ['lead', 'security'] }).map(({ email }) => email);
+    for (const type of ['promotion.started', 'rollback.started'] as const) {
+      const emails = audience(type, 'promoting', { decisions: ['lead'] }).map(({ email }) => email);
+      expect(emails, type).toEqual(['dev@example.com', 'lead@example.com']);
+    }
+  });
+
+  it('of an end to everybody who had to do with it: who asked, who decided, who might have', () => {
+    for (const type of ['promotion.succeeded', 'rollback.finished'] as const) {
+      const emails = audience(type, 'promoting', { decisions: ['lead'] }).map(({ email }) => email);
       expect(emails, type).toEqual(['dev@example.com', 'lead@example.com', 'security@example.com']);
     }
   });
 
-  it('CAN-15 of an end after which somebody has to look at the cluster to who runs the place, too', () => {
-    const told = (code: string) => {
+  it('CAN-15 of a failure to who runs the place, too, also where it was taken back', () => {
+    const told = (type: NoticeType, data: Record<string, string>) => {
       const facts = { approvers: approversOf(), promotion: promotionIn('failed'), plan, decisions: [] };
-      return audienceOf('promotion.failed', facts, { data: { code } }).map(({ email }) => email);
+      return audienceOf(type, facts, { data }).map(({ email }) => email);
     };
-    for (const code of ['ROLLBACK_FAILED', 'STABLE_UNHEALTHY', 'CLUSTER_CONFLICT'])
-      expect(told(code).sort(), code).toEqual(['admin@example.com', 'dev@example.com']);
-    expect(told('DIGEST_MISMATCH')).toEqual(['dev@example.com']);
+    const everybody = ['admin@example.com', 'dev@example.com', 'lead@example.com', 'security@example.com'];
+    expect(told('promotion.failed', { code: 'ROLLBACK_FAILED' })).toEqual(everybody);
+    expect(told('rollback.finished', { restored: '1.0.0' })).toEqual(everybody);
+    expect(told('rollback.finished', { version: '1.0.0' })).toEqual(everybody.slice(1));
   });
 
   it('to nobody about single gates and steps', () => {
@@ -122,10 +130,13 @@ describe('news go', () => {
   it('once to each address, however it is spelled', () => {
     const recipients = audience('promotion.succeeded', 'succeeded', {
       decisions: ['lead'],
-      change: ({ notifications }) => {
-        notifications.recipients = { promotion_succeeded: ['DEV@example.com', 'ops@example.com', 'OPS@example.com'] };
-      },
+      named: ['DEV@example.com', 'ops@example.com', 'OPS@example.com'].map((email) => ({ email })),
     });
-    expect(recipients.map(({ email }) => email)).toEqual(['dev@example.com', 'lead@example.com', 'ops@example.com']);
+    expect(recipients.map(({ email }) => email)).toEqual([
+      'dev@example.com',
+      'lead@example.com',
+      'security@example.com',
+      'ops@example.com',
+    ]);
   });
 });

@@ -137,9 +137,9 @@ describe('any other notice', () => {
     const message = noticeMessage({ severity: 'warning', subject: 'Blocked\n<!here>', paragraphs: ['One\nline', ''] }, PAGE);
     expect(message.text).toBe(':warning: Blocked &lt;!here&gt;');
     expect(textsOf(message).map(({ text }) => text)).toEqual(['Blocked <!here>', 'One\nline', '–', 'Open the request']);
-    expect(textsOf(noticeMessage({ severity: 'critical', subject: 'x', paragraphs: [] }, PAGE, 'Open Greenlight')).at(-1)!.text).toBe(
-      'Open Greenlight',
-    );
+    expect(
+      textsOf(noticeMessage({ severity: 'critical', subject: 'x', paragraphs: [] }, PAGE, { label: 'Open Greenlight' })).at(-1)!.text,
+    ).toBe('Open Greenlight');
     expect(buttons(message)).toEqual([expect.objectContaining({ action_id: 'open', url: PAGE })]);
   });
 });

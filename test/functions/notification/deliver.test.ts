@@ -5,12 +5,18 @@ import { GenerateMacCommand, KMSClient } from '@aws-sdk/client-kms';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SESClient, SendEmailCommand, type SendEmailCommandInput } from '@aws-sdk/client-ses';
 import { mockClient } from 'aws-sdk-client-mock';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { muteRows } from '../../../adapters/notification/mute-rows.ts';
 import { noticeRows } from '../../../adapters/notification/notice-rows.ts';
+import { subscriptionRows } from '../../../adapters/notification/subscription-rows.ts';
+import { systemNotice } from '../../../adapters/notification/system-alerts.ts';
+import { MUTES, unreachableKey } from '../../../adapters/state/keys.ts';
 import { decodeToken } from '../../../core/approval/link-token.ts';
 import { decodeHandle } from '../../../core/approval/slack-handle.ts';
 import { alertOf } from '../../../core/approval/suspicion.ts';
 import { eventId } from '../../../core/audit/line.ts';
+import type { ConfiguredWebhook, NotificationRoute } from '../../../core/environment/configuration.ts';
+import { sha256Hex } from '../../../core/promotion/canonical-json.ts';
 import type { NoticeType } from '../../../core/promotion/change.ts';
 import { engineChange } from '../../../core/promotion/engine-change.ts';
 import type { Phase } from '../../../core/promotion/phase.ts';
@@ -45,7 +51,7 @@ beforeAll(async () => {
     LINK_KEY_ID: 'k1',
   });
   world = await startRunWorld((configuration) => {
-    configuration.notifications.recipients = { approval_requested: ['platform-team@example.com'] };
+    configuration.notifications.routes = [{ event: 'approval_requested', recipients: ['platform-team@example.com'] }];
   });
   secrets.on(GetSecretValueCommand).resolves({ SecretString: `${origin}/services/T0/B0/hook-secret` });
   ({ handler: deliver } = await import('../../../functions/notification/deliver.event.ts'));
@@ -59,6 +65,12 @@ afterAll(async () => {
 beforeEach(async () => {
   world.setTime(NOW.toISOString());
   for (const row of await world.state.table.all({ pk: 'NOTICE#0' })) await world.state.table.remove('NOTICE#0', row['SK'] as string);
+  const { table } = world.state;
+  for (const { PK, SK } of [
+    ...(await table.all({ pk: unreachableKey(sha256Hex('lead@example.com')) })),
+    ...(await table.all({ pk: MUTES })),
+  ])
+    await table.remove(PK as string, SK as string);
   for (const stub of [ses, bus, kms]) stub.reset();
   ses.on(SendEmailCommand).resolves({});
   bus.on(PutEventsCommand).resolves({ FailedEntryCount: 0 });
@@ -312,10 +324,11 @@ describe('LINK-20 whom no mail reaches', () => {
     expect(mails().map(({ Tags }) => Tags)).toEqual(mails().map(() => [{ Name: 'greenlight-request', Value: request.id }]));
     ses.resetHistory();
     expect(await deliver(returned(request.id, 'm1', bounce))).toEqual({ delivered: 1 });
-    expect([...addressed()].sort()).toEqual(['admin@example.com', 'dev@example.com', 'lead@example.com', 'security@example.com']);
+    // Whose mail came back gets none.
+    expect([...addressed()].sort()).toEqual(['admin@example.com', 'dev@example.com', 'security@example.com']);
     expect(textOf(mails()[0]!)).toContain('mail to lead@example.com did not arrive: the address does not take mail (Permanent)');
     // The mail about it must not make another one when it comes back too.
-    expect(mails().map(({ Tags }) => Tags)).toEqual(mails().map(() => undefined));
+    expect(mails().map(({ Tags }) => Tags)).toEqual(mails().map(() => [{ Name: 'greenlight-request', Value: 'none' }]));
     expect(await noticeRows(world.state.table).hasFailed(request.id)).toBe(true);
     ses.resetHistory();
     expect(await deliver(returned(request.id, 'm1', bounce))).toEqual({ delivered: 0 });
@@ -324,6 +337,31 @@ describe('LINK-20 whom no mail reaches', () => {
       await deliver(returned(request.id, 'm2', { complaint: { complainedRecipients: [{ emailAddress: 'lead@example.com' }] } })),
     ).toEqual({ delivered: 1 });
     expect(textOf(mails()[0]!)).toContain('unwanted');
+  });
+
+  it('is asked for nothing by mail any more for a week, and `explain` says so', async () => {
+    const before = await noticed('promotion.succeeded', 'succeeded');
+    await deliver(returned(before.id, 'm3', bounce));
+    ses.resetHistory();
+    const request = await noticed('approval.requested', 'pending_approval');
+    expect(await deliver()).toEqual({ delivered: 1 });
+    expect(addressed()).toEqual(['security@example.com', 'platform-team@example.com']);
+    expect(await noticeRows(world.state.table).hasFailed(request.id)).toBe(true);
+    world.setTime(new Date(NOW.getTime() + 8 * 86_400_000).toISOString());
+    ses.resetHistory();
+    await noticed('approval.requested', 'pending_approval');
+    await deliver();
+    expect(addressed()).toContain('lead@example.com');
+  });
+
+  it('because one mail did not arrive, gets the next', async () => {
+    const request = await noticed('approval.requested', 'pending_approval');
+    const transient = { bounce: { bounceType: 'Transient', bouncedRecipients: [{ emailAddress: 'lead@example.com' }] } };
+    await deliver(returned(request.id, 'm4', transient));
+    ses.resetHistory();
+    await noticed('approval.requested', 'pending_approval');
+    await deliver();
+    expect(addressed()).toContain('lead@example.com');
   });
 
   it.each([
@@ -447,4 +485,167 @@ it('a notice of a request that is gone is done', async () => {
   await world.state.table.put({ PK: 'NOTICE#0', SK: '0', at: NOW.toISOString(), body });
   expect(await deliver()).toEqual({ delivered: 1 });
   expect(await world.state.table.all({ pk: 'NOTICE#0' })).toEqual([]);
+});
+
+describe('REQ-339 where an event goes', () => {
+  const { routes, webhooks } = { routes: [] as NotificationRoute[], webhooks: [] as ConfiguredWebhook[] };
+  beforeAll(async () => {
+    const configuration = await world.state.configuration();
+    routes.push(...configuration.notifications.routes);
+    webhooks.push(...configuration.notifications.webhooks);
+  });
+  const configured = async (change: { routes?: NotificationRoute[]; webhooks?: ConfiguredWebhook[]; mail?: false }) =>
+    Object.assign((await world.state.configuration()).notifications, { routes, webhooks, mail: undefined }, change);
+  afterEach(() => configured({}));
+
+  it('is said for each environment: recipients, teams, weight, and who is named in Slack', async () => {
+    await configured({
+      routes: [
+        {
+          event: 'promotion_succeeded',
+          environments: ['prod'],
+          recipients: ['ops@example.com', '@qa', '@incident-commander'],
+          severity: 'warning',
+        },
+        { event: 'promotion.*', environments: ['staging'], recipients: ['staging@example.com'] },
+      ],
+    });
+    await noticed('promotion.succeeded', 'succeeded', { version: '1.1.0' });
+    await deliver();
+    expect(addressed().sort()).toEqual(['dev', 'lead', 'ops', 'qa', 'security'].map((name) => `${name}@example.com`));
+    const message = JSON.parse(toSlack[0]!) as { text: string; blocks: { type: string; elements: { text: string }[] }[] };
+    expect(message.text).toMatch(/^:warning:/);
+    expect(message.blocks.find(({ type }) => type === 'context')!.elements[0]!.text).toBe('For @incident-commander');
+    expect(JSON.parse(busBodies()[0]!).Entries[0].Detail).toContain('"severity":"warning"');
+  });
+
+  it('closes channels, but never to a task or to what is critical', async () => {
+    await configured({ routes: [{ event: '*', channels: ['slack'], recipients: ['ops@example.com'] }] });
+    await noticed('promotion.started', 'promoting');
+    await deliver();
+    expect(addressed()).toEqual([]);
+    await noticed('approval.requested', 'pending_approval');
+    await deliver();
+    expect(addressed()).toEqual(['lead@example.com', 'security@example.com']);
+    ses.resetHistory();
+    await configured({ mail: false });
+    await noticed('promotion.failed', 'failed', { code: 'ROLLBACK_FAILED' });
+    await deliver();
+    expect(addressed()).toContain('dev@example.com');
+    toSlack.length = 0;
+    await configured({ routes: [{ event: '*', channels: ['email'], recipients: [] }] });
+    await noticed('promotion.started', 'promoting');
+    await deliver();
+    expect(toSlack).toEqual([]);
+  });
+
+  const acting = { actor: { id: 'p', key: 'k', kind: 'person', email: 'x@example.com' }, auth: 'oidc', channel: 'rest' } as never;
+  const mute = (of: object) => muteRows(world.state.table, world.state.clock).add({ createdBy: 'x', event: '*', ...of }, acting);
+  const personOf = (subject: string) => ({ person: { key: keyOf(subject), email: `${subject}@example.com` } });
+
+  it('spares who has muted it, and a team only as that team', async () => {
+    await configured({ routes: [{ event: 'promotion.started', recipients: ['@qa', '@security'] }] });
+    await mute({ ...personOf('dev'), event: 'deployment-started' });
+    await mute({ team: 'qa', event: 'promotion.*' });
+    await mute({ team: 'security', event: 'promotion.started', environment: 'staging' });
+    await mute({ ...personOf('lead'), event: 'promotion.succeeded' });
+    await noticed('promotion.started', 'promoting', {}, ['lead', 'security']);
+    await deliver();
+    expect(addressed().sort()).toEqual(['lead@example.com', 'security@example.com']);
+  });
+
+  it('HOOK-15: spares nobody a task, what is critical, or what concerns security', async () => {
+    for (const subject of ['dev', 'lead', 'security', 'admin']) await mute(personOf(subject));
+    await noticed('approval.requested', 'pending_approval');
+    await deliver();
+    expect(addressed()).toEqual(['lead@example.com', 'security@example.com', 'platform-team@example.com']);
+    ses.resetHistory();
+    await noticed('promotion.failed', 'failed', { code: 'DIGEST_MISMATCH' });
+    await noticed('security.alert', 'promoting', { signal: 'x' });
+    await deliver();
+    expect(addressed()).toContain('admin@example.com');
+    ses.resetHistory();
+    await noticed('promotion.succeeded', 'succeeded', { version: '1.1.0' });
+    await deliver();
+    expect(addressed()).toEqual([]);
+  });
+
+  it('HOOK-15: with every channel down is a failure that the alarm counts and `explain` shows, and the promotion goes on', async () => {
+    ses.on(SendEmailCommand).rejects(new Error('sending is paused'));
+    bus.on(PutEventsCommand).rejects(new Error('no bus'));
+    slackStatus = 500;
+    const request = await noticed('promotion.failed', 'failed', { code: 'X' });
+    await expect(deliver()).rejects.toThrow('1 notices could not be delivered');
+    const failed = await world.state.table.get(`DELIVERY#${request.id}`, 'FAILED');
+    for (const channel of ['bus:', 'slack:', 'mail:']) expect(failed!['message']).toContain(channel);
+    expect((await world.head(request)).version).toBe(request.version);
+    expect(await world.state.table.all({ pk: 'NOTICE#0' })).toHaveLength(1);
+  });
+
+  it('is handed to subscribers of the tenant and of the configuration, once, whatever repeats it', async () => {
+    const { table, clock } = world.state;
+    const made = {
+      tenant: 'tenant-finance',
+      url: 'https://x.example.com/',
+      secretVersion: 1,
+      createdAt: NOW.toISOString(),
+      createdBy: 'x',
+    };
+    const subscriptions = subscriptionRows(table, clock);
+    for (const [id, more] of Object.entries({
+      'sub-all': { events: ['*'] },
+      'sub-alias': { events: ['deployment-succeeded'], environments: ['prod'] },
+      'sub-other': { events: ['*'], environments: ['staging'] },
+      'sub-grave': { events: ['*'], severity: 'critical' as const },
+      'sub-artifact': { events: ['*'], artifacts: ['retail-web'] },
+      'sub-off': { events: ['*'], disabled: { at: NOW.toISOString(), because: 'gone' } },
+      'sub-retail': { events: ['*'], tenant: 'tenant-retail' },
+    }))
+      await subscriptions.add({ id, ...made, ...more }, acting, []);
+    await configured({
+      webhooks: [{ name: 'config', url: 'https://y.example.com', secret: 'secret:greenlight/x', events: ['promotion.*'] }],
+    });
+    const request = await noticed('promotion.succeeded', 'succeeded', { version: '1.1.0' });
+    ses.on(SendEmailCommand).rejectsOnce(new Error('not now')).resolves({});
+    await expect(deliver()).rejects.toThrow('1 notices');
+    await deliver();
+    const waiting = (await table.all({ pk: 'POSTING#0' })).map(({ subscription }) => subscription);
+    expect(waiting.sort()).toEqual(['config', 'sub-alias', 'sub-all']);
+    const [row] = await table.all({ pk: 'POSTED#sub-all' });
+    const event = JSON.parse((row!['body'] as { body: string }).body);
+    expect(event).toMatchObject({
+      type: 'dev.greenlight.promotion.succeeded',
+      subject: request.id,
+      data: {
+        tenant: 'tenant-finance',
+        severity: 'info',
+        aliases: ['deployment-succeeded', 'promotion-succeeded'],
+      },
+    });
+    expect(JSON.stringify(event)).not.toMatch(/@example\.com|Dana/);
+  });
+
+  it('of no request goes to the bus, to subscribers of its tenant, to who is named, and to administrators where they must act', async () => {
+    const { table } = world.state;
+    for (const { PK, SK } of await table.all({ pk: 'POSTING#0' })) await table.remove(PK as string, SK as string);
+    const data = {
+      tenant: 'tenant-finance',
+      artifact: 'payment-api',
+      version: '1.0.0',
+      status: 'eol',
+      reason: 'payment-api 1.0.0 is at its end',
+    };
+    await table.transact([systemNotice('sys:lifecycle:x', { type: 'lifecycle.changed', data, to: ['owner@example.com'] }, NOW)]);
+    expect(await deliver()).toEqual({ delivered: 1 });
+    expect(addressed()).toEqual(['owner@example.com']);
+    expect(mails()[0]!.Message!.Subject!.Data).toBe('Lifecycle of a version changed: payment-api 1.0.0 is at its end');
+    expect(busBodies()[0]).toContain('lifecycle.changed');
+    expect((await table.all({ pk: 'POSTING#0' })).map(({ subscription }) => subscription)).toEqual(['sub-all']);
+    ses.resetHistory();
+    await table.transact([
+      systemNotice('sys:subscription:x', { type: 'subscription.disabled', data: { tenant: 'tenant-retail', reason: 'gone' } }, NOW),
+    ]);
+    await deliver();
+    expect(addressed()).toEqual(['admin@example.com']);
+  });
 });
