@@ -63,6 +63,14 @@ const rollout = z.union([
     bake: duration.default(0),
     provider: z.enum(['replicas', 'gateway']).optional(),
   }),
+  z.strictObject({
+    awx: z.strictObject({
+      launch_url: z.string().max(2_000),
+      token: reference.optional(),
+      callback_secret: reference.optional(),
+      timeout: duration.default('30m'),
+    }),
+  }),
 ]);
 
 /** How a version that is live is left again: for all environments under `promotion`, for one under the environment. */

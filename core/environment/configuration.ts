@@ -87,8 +87,19 @@ export interface ArtifactConfiguration {
   workload?: WorkloadConfiguration;
 }
 
+export interface JobConfiguration {
+  /** Address of the template's launch, or where it is kept. */
+  launchUrl: string;
+  token?: Reference;
+  /** What its callback is signed with. */
+  secret?: Reference;
+  timeoutSeconds: number;
+}
+
 export interface RolloutConfiguration {
-  strategy: 'direct' | 'canary';
+  strategy: 'direct' | 'canary' | 'job';
+  /** The AWX job that makes the rollout. */
+  job?: JobConfiguration;
   /** What makes a weight of a canary: the weights of a Gateway API route; absent: whole pods. */
   provider?: 'gateway';
   weights: number[];

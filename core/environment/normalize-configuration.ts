@@ -33,6 +33,7 @@ export interface Normalized {
 }
 
 type FileEnvironment = NonNullable<ConfigurationFile['environments']>[string];
+type FileJob = Extract<NonNullable<FileEnvironment['rollout']>, { awx: unknown }>['awx'];
 
 const DAY = 86_400;
 const DEFAULT_APPROVAL_SECONDS = 7 * DAY;
@@ -377,8 +378,23 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
     return value;
   };
   // What splits the traffic is a property of the environment: its rollbacks are split as its promotions are.
-  const provider = typeof environment.rollout === 'object' ? environment.rollout.provider : undefined;
+  const { rollout: written } = environment;
+  const provider = typeof written === 'object' && 'canary' in written ? written.provider : undefined;
+  const jobFrom = (awx: FileJob, key: string): EnvironmentConfiguration['rollout'] => {
+    const { launch_url: launchUrl, token, callback_secret: secret, timeout } = awx;
+    if (!isAddress(launchUrl))
+      refuse(
+        [...at, key, 'awx', 'launch_url'],
+        `"${launchUrl}" is not an https address`,
+        'write https://…/launch/, or ssm:/name for an address kept elsewhere',
+      );
+    const timeoutSeconds = seconds(timeout, 1_800, key);
+    if (timeoutSeconds < 60 || timeoutSeconds > DAY) refuse([...at, key, 'awx', 'timeout'], 'a job may take from a minute to a day');
+    const job = { launchUrl, ...(token ? { token } : {}), ...(secret ? { secret } : {}), timeoutSeconds };
+    return { strategy: 'job', weights: [100], bakeSeconds: 0, smoke: false, job };
+  };
   const rolloutFrom = (rollout: NonNullable<FileEnvironment['rollout']>, key: string): EnvironmentConfiguration['rollout'] => {
+    if (typeof rollout === 'object' && 'awx' in rollout) return jobFrom(rollout.awx, key);
     const weights = rollout === 'direct' ? [100] : rollout.canary;
     if (weights.at(-1) !== 100 || weights.some((weight, index) => index > 0 && weight <= weights[index - 1]!)) {
       refuse([...at, key], 'canary weights must grow and end with 100', 'write canary: [10, 50, 100]');
@@ -404,7 +420,9 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
     promotion: { approvals, gates: gateNames, approvalTimeoutSeconds },
     ...{ gates, teams, complete, refuse, warnings },
     seconds: (text, fallback) => seconds(text, fallback, 'rollback'),
-    rolloutOf: (rollout) => rolloutFrom(rollout, 'rollback'),
+    // What a job moves only a job moves back.
+    rolloutOf: (rollout) =>
+      typeof written === 'object' && 'awx' in written ? jobFrom(written.awx, 'rollout') : rolloutFrom(rollout, 'rollback'),
   });
   if (tier === 'production' && complete && rollback.approvals.length === 0)
     warnings.push(`environments.${name}.rollback: nobody approves a rollback of production, because require_approval is false`);

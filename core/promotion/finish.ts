@@ -37,6 +37,11 @@ function secondsBetween(from: string, to: string): number {
   return Math.max(0, (Date.parse(to) - Date.parse(from)) / 1000);
 }
 
+/** Seed 000's history names the job that made the rollout. */
+function jobOf({ job }: Promotion): { jobId?: string } {
+  return job?.id === undefined ? {} : { jobId: job.id };
+}
+
 function place(promotion: Promotion) {
   return { environment: promotion.to, artifact: promotion.artifact, holder: holderOf(promotion.id, promotion.attempt) };
 }
@@ -55,7 +60,7 @@ export function succeed(promotion: Promotion, at: string, { current: previous, h
     withPhase(promotion, 'succeeded', { deployedAt: at }),
     isRollback
       ? { type: 'rollback.finished', action: 'rolled_back', data: { ...data, kind } }
-      : { type: 'promotion.succeeded', action: 'deployed', data },
+      : { type: 'promotion.succeeded', action: 'deployed', data, ...jobOf(promotion) },
     {
       environment: {
         kind: 'occupy',
@@ -137,7 +142,7 @@ export function fail(promotion: Promotion, at: string, failure: Failure, { touch
   return engineChange(
     promotion,
     withPhase(promotion, 'failed', { failure }),
-    { type: 'promotion.failed', action: 'failed', data: { code: failure.code, touched }, error: failure.message },
+    { type: 'promotion.failed', action: 'failed', data: { code: failure.code, touched }, error: failure.message, ...jobOf(promotion) },
     {
       ...(holds
         ? {

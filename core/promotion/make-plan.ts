@@ -117,9 +117,10 @@ function refuseUnknownRepair({ version, to, repaired }: PlanFacts): void {
 export function rolloutOf(
   environment: EnvironmentConfiguration,
   workload: WorkloadConfiguration | undefined,
-  { provider, ...how }: RolloutConfiguration,
+  { provider, job: _settings, ...how }: RolloutConfiguration,
 ): RolloutPlan {
   const { cluster, namespace } = environment;
+  if (how.strategy === 'job') return { strategy: 'job', weights: [100], bakeSeconds: 0, smoke: false };
   if (workload === undefined || cluster === undefined) return NO_ROLLOUT;
   const traffic = provider === 'gateway' ? { traffic: routeSplitOf(workload) } : {};
   return { ...how, cluster, namespace, workload: workload.name, ...traffic };

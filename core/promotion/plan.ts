@@ -20,7 +20,8 @@ export interface PlannedGate {
 }
 
 export interface RolloutPlan {
-  strategy: 'none' | 'direct' | 'canary';
+  /** `job`: somebody else's executor moves what runs, and says how it ended. */
+  strategy: 'none' | 'direct' | 'canary' | 'job';
   /** Weights in percent, ending with 100. */
   weights: number[];
   /** Weights that a waiver left out. */
@@ -83,10 +84,12 @@ export function stepsOf(plan: Plan): string[] {
   const rollout =
     plan.rollout.strategy === 'none'
       ? []
-      : plan.rollout.weights.flatMap((weight) => [
-          `canary:${weight}`,
-          ...(plan.rollout.smoke ? ['smoke'] : []),
-          ...(plan.rollout.bakeSeconds > 0 ? ['bake'] : []),
-        ]);
+      : plan.rollout.strategy === 'job'
+        ? ['job']
+        : plan.rollout.weights.flatMap((weight) => [
+            `canary:${weight}`,
+            ...(plan.rollout.smoke ? ['smoke'] : []),
+            ...(plan.rollout.bakeSeconds > 0 ? ['bake'] : []),
+          ]);
   return plan.kind === 'rollback' ? ['verifying_copy', ...rollout] : ['copying', 'verifying_copy', 'tagging', ...rollout];
 }

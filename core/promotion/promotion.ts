@@ -2,6 +2,7 @@
 import type { Actor, Party } from '../access/identity.ts';
 import type { Waiver } from '../gate/waiver.ts';
 import type { CopyRecord } from '../registry/copy-record.ts';
+import type { JobRecord } from '../rollout/job.ts';
 import type { Phase } from './phase.ts';
 
 export type TargetType = 'api' | 'application' | 'policy';
@@ -109,6 +110,8 @@ export interface Promotion {
   /** How far the copy is in each registry, from its first result on. */
   copy?: CopyRecord;
   rollout?: RolloutStepRecord[];
+  /** The job that makes the rollout, where one does. */
+  job?: JobRecord;
   /** When the first step began, in milliseconds since the epoch of real time: the budget of the rollout counts real seconds. */
   rolloutBeganMs?: number;
   /** Fence of the environment lock it holds while promoting. */

@@ -1,5 +1,6 @@
 /** What the rollout needs of the world. */
-import type { ClusterConfiguration, MetricCheck, SmokeCheck } from '../environment/configuration.ts';
+import type { ClusterConfiguration, JobConfiguration, MetricCheck, SmokeCheck } from '../environment/configuration.ts';
+import type { JobVariables } from './job.ts';
 import type { MetricAnswer } from './metric.ts';
 import type { Gateway, HttpRoute, RoutePatch } from './route.ts';
 import type { SmokeAnswer } from './smoke.ts';
@@ -31,6 +32,9 @@ export type SmokeProbe = (origin: string, check: SmokeCheck) => Promise<SmokeAns
 
 /** Answers one query of a check, filled in. Never throws for what the service answers; a reference that cannot be read is thrown. */
 export type MetricSource = (check: MetricCheck, query: string) => Promise<MetricAnswer>;
+
+/** Starts a job, and answers the id that it has there. */
+export type LaunchJob = (job: JobConfiguration, variables: JobVariables) => Promise<string | number>;
 
 /** Real time: Kubernetes and the budget count it, whatever the clock of stored dates says. */
 export interface Stopwatch {

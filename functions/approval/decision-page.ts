@@ -200,6 +200,7 @@ function textOf(label: string, text: string): Html {
 
 function rolloutOf({ rollout }: Plan): string {
   if (rollout.strategy === 'none') return 'copied and tagged, no workload is changed';
+  if (rollout.strategy === 'job') return 'by a job of AWX, which says itself how it ended';
   const steps = rollout.weights.map((weight) => `${weight} %`).join(' → ');
   const between = [...(rollout.smoke ? ['smoke tests'] : []), ...(rollout.bakeSeconds > 0 ? [`${rollout.bakeSeconds} s of watching`] : [])];
   const after = between.length > 0 ? `, with ${between.join(' and ')} after each step` : '';

@@ -20,7 +20,8 @@ async function waitsFor(kind: 'approval' | 'turn' | 'bake', promotion: Promotion
     case 'turn':
       return waitsForItsTurn(promotion);
     case 'bake':
-      return promotion.phase === 'promoting';
+      // A job may have ended before its run began to wait.
+      return promotion.phase === 'promoting' && promotion.job?.status === undefined;
   }
 }
 

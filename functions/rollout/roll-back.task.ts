@@ -34,6 +34,15 @@ export function rollBack(world: RolloutWorld) {
     if (promotion.phase !== 'rolling_back') return { next: 'end' };
     const record = await world.environments.get(promotion.to, promotion.artifact);
     const approved = await approvedPlan(world, promotion);
+    if (approved.rollout.strategy === 'job') {
+      const { code, message } = promotion.failure!;
+      const { ended } = await import('./run-job.ts');
+      return ended(world, promotion, {
+        code,
+        message: `${message}; ${promotion.job?.id ?? 'the job'} may still run: cancel it at AWX`,
+        step: 'job',
+      });
+    }
     // What the environment holds until a rollout ends well is what ran when this one began: a promotion that waited behind another one was planned
     // when something older ran.
     const plan = { ...approved, rollbackTarget: record?.current?.digest ?? approved.rollbackTarget };

@@ -22,6 +22,7 @@ export function rollOut(world: RolloutWorld) {
     if (promotion.phase !== 'promoting') return { next: 'end' };
     const plan = await approvedPlan(world, promotion);
     if (plan.rollout.strategy === 'none') return { next: 'finish' };
+    if (plan.rollout.strategy === 'job') return (await import('./run-job.ts')).runJob(world, promotion);
     const current = { head: promotion };
     try {
       return await step(world, current, plan);

@@ -12,7 +12,7 @@ import { type Plan, planHashOf } from '../../core/promotion/plan.ts';
 import type { Clock, PromotionStore } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { Holder } from '../../core/rollout/deployment-change.ts';
-import type { Cluster, ConnectCluster, MetricSource, SmokeProbe, Stopwatch } from '../../core/rollout/ports.ts';
+import type { Cluster, ConnectCluster, LaunchJob, MetricSource, SmokeProbe, Stopwatch } from '../../core/rollout/ports.ts';
 import type { RouteSplit } from '../../core/rollout/route.ts';
 
 export interface RolloutWorld {
@@ -23,6 +23,7 @@ export interface RolloutWorld {
   connect: ConnectCluster;
   probe: SmokeProbe;
   metrics: MetricSource;
+  launch: LaunchJob;
   stopwatch: Stopwatch;
 }
 

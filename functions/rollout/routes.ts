@@ -101,4 +101,14 @@ export const ROLLOUT_ROUTES = [
     answers: { 204: 'Nothing' },
     tag: 'environments',
   },
+  {
+    method: 'POST',
+    path: '/v1/webhooks/awx/job-complete',
+    operation: 'finishJob',
+    group: 'hooks',
+    auth: 'hmac',
+    summary: 'Takes the signed end of an AWX job that makes a rollout',
+    answers: { 200: 'Accepted' },
+    tag: 'hooks',
+  },
 ] as const satisfies readonly Route[];

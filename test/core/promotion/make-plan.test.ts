@@ -175,6 +175,7 @@ describe('the rollout', () => {
     ]);
     const { rollout, ...rest } = planFor('prod');
     expect(stepsOf({ ...rest, rollout: { ...rollout, weights: [100], smoke: false, bakeSeconds: 0 } }).slice(3)).toEqual(['canary:100']);
+    expect(stepsOf({ ...rest, rollout: { ...rollout, strategy: 'job' } }).slice(3)).toEqual(['job']);
     expect(stepsOf(planFor('prod', { body: requestBody({ name: 'some-library' }) }))).toEqual(['copying', 'verifying_copy', 'tagging']);
     const back = { ...rest, kind: 'rollback' as const, rollout: { ...rollout, weights: [100], smoke: false, bakeSeconds: 0 } };
     expect(stepsOf(back)).toEqual(['verifying_copy', 'canary:100']);
