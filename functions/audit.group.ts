@@ -8,4 +8,6 @@ import { lazily } from './kit/lazily.ts';
 export const handler = httpHandler('audit', {
   searchAudit: lazily(async () => (await import('./audit/search.http.ts')).searchAudit),
   auditCheckpoint: lazily(async () => (await import('./audit/checkpoint.http.ts')).auditCheckpoint),
+  proveEvent: lazily(async () => (await import('./audit/prove.http.ts')).proveEvent),
+  requestReceipt: lazily(async () => (await import('./audit/receipt.http.ts')).requestReceipt),
 });

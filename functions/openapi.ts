@@ -138,6 +138,7 @@ function refusedStatuses(route: Route): number[] {
   // What a link or a signed message names is found by what it carries.
   if (route.path.includes('{') || route.names || route.auth === 'link' || route.auth === 'hmac') statuses.add('NOT_FOUND');
   if (route.auth === 'link') statuses.add('STATE_CONFLICT').add('EXPIRED');
+  if (route.needsState) statuses.add('STATE_CONFLICT');
   if (route.method !== 'GET')
     statuses.add('PAYLOAD_TOO_LARGE').add('UNSUPPORTED_MEDIA_TYPE').add('STATE_CONFLICT').add('EXPIRED').add('LIMIT');
   return [...new Set([...statuses].map(statusOf))].filter((status) => !(status in route.answers)).sort();

@@ -17,7 +17,7 @@ export interface AlarmsProps {
 }
 
 /** Functions that nobody waits for: their failure would go unseen. */
-const SILENT: readonly FunctionName[] = ['wake', 'deliver', 'dispatch', 'seal', 'reconcile', 'adopt', 'build'];
+const SILENT: readonly FunctionName[] = ['wake', 'deliver', 'dispatch', 'seal', 'attest', 'reconcile', 'adopt', 'build'];
 
 /** What can fail silently, each with the runbook section that says what to do. */
 export class Alarms extends Construct {

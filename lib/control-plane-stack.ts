@@ -45,7 +45,7 @@ export class ControlPlaneStack extends Stack {
     };
     const groups = {} as Record<FunctionName, FunctionGroup>;
     for (const name of Object.keys(FUNCTIONS) as FunctionName[]) {
-      const role = name === 'seal' || name === 'deliver' || name === 'decide' ? state.roles[name] : undefined;
+      const role = name === 'seal' || name === 'attest' || name === 'deliver' || name === 'decide' ? state.roles[name] : undefined;
       groups[name] = new FunctionGroup(this, `${name[0]!.toUpperCase()}${name.slice(1)}`, {
         name,
         variables: { ...variables },
@@ -106,12 +106,19 @@ export class ControlPlaneStack extends Stack {
     // The log.
     const logPlace = { LOG_BUCKET: state.vault.bucket.bucketName, LOG_ORIGIN: `greenlight.${Aws.ACCOUNT_ID}.${Aws.REGION}/audit` };
     give('seal', { ...logPlace, LOG_KEY: state.vault.signingKey.keyArn });
-    give('audit', logPlace, ...state.vault.reading());
+    const calling = (name: FunctionName) =>
+      new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [groups[name].lambda.functionArn] });
+    give('begin', { SEALER_FUNCTION: groups.seal.lambda.functionName }, calling('seal'));
+    // Receipts: whoever ends a promotion has its receipt made and puts it beside the image.
+    const receipts = { RECEIPT_BUCKET: state.receipts.bucket.bucketName };
     give(
-      'begin',
-      { SEALER_FUNCTION: groups.seal.lambda.functionName },
-      new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [groups.seal.lambda.functionArn] }),
+      'attest',
+      { ...logPlace, ...receipts, RECEIPT_KEY: state.receipts.signingKey.keyArn, SEALER_FUNCTION: groups.seal.lambda.functionName },
+      ...state.vault.reading(),
+      calling('seal'),
     );
+    for (const name of ['copy', 'audit'] as const) give(name, { ATTEST_FUNCTION: groups.attest.lambda.functionName }, calling('attest'));
+    give('audit', { ...logPlace, ...receipts }, ...state.vault.reading(), ...state.receipts.reading());
 
     // Runs.
     const workflow = new PromotionWorkflow(this, 'Workflow', groups);

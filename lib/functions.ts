@@ -75,6 +75,12 @@ export const FUNCTIONS = {
     description: 'Sends events to subscribers',
     concurrency: 1,
   },
+  attest: {
+    entry: 'functions/audit/attest.job.ts',
+    timeout: 300,
+    memory: 512,
+    description: 'Makes receipts of promotions and exports of the audit log',
+  },
   seal: { entry: 'functions/audit/seal.job.ts', timeout: 120, memory: 512, description: 'Seals audit events into the locked log' },
 } as const satisfies Record<string, FunctionSpec>;
 

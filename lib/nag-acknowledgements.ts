@@ -45,6 +45,7 @@ const WILDCARDS: readonly { finding: RegExp; reason: string }[] = [
   { finding: /:parameter\/greenlight\/\*$/, reason: 'Parameters of this deployment only, referred to by greenlight.yaml.' },
   { finding: /CommandGates/, reason: 'Log streams and report groups of the one build project.' },
   { finding: /AuditVault.*\/\*$/, reason: 'Objects of the log bucket; the bucket policy allows each key to be written once.' },
+  { finding: /Receipts.*\/\*$/, reason: 'Objects of the bucket of receipts; its policy allows each key to be written once.' },
   {
     finding: /^Action::kms:(GenerateDataKey|ReEncrypt)\*$/,
     reason: 'The two actions of a key grant that the library writes with their variants.',

@@ -70,7 +70,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     MUTE: ['get', 'query', 'put', 'delete'],
     CONSUMER: ['get', 'query', 'put', 'delete'],
   },
-  audit: { ...SIGNED_IN, ...IDEMPOTENT, ...SEARCH_ROWS, LOG: ['get'] },
+  audit: { ...SIGNED_IN, ...IDEMPOTENT, ...SEARCH_ROWS, LOG: ['get'], REQ: ['get', 'query'] },
   hooks: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'], CALLBACK: ['put'], LIMIT: ['get', 'update'] },
   public: { ...SIGNED_IN, SESSION: ['get', 'put', 'delete'], LOGIN: ['get', 'put', 'delete'] },
   gates: { ...CHANGE, REQ: ['get', 'query', 'put'], TOKEN: ['put'], GATERUN: ['put'], ENV: ['get'] },
@@ -85,6 +85,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     TOKEN: ['put'],
     ENV: ['get', 'query', 'put', 'update', 'delete'],
     LIFECYCLE: ['query'],
+    RECEIPT: ['put'],
   },
   copy: {
     ...CHANGE,
@@ -92,8 +93,9 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     REQ: ['get', 'query', 'put'],
     ENV: ['get', 'query', 'put', 'update'],
     UPLOAD: ['get', 'put', 'delete'],
+    RECEIPT: ['put'],
   },
-  rollout: { ...CHANGE, ...PINS, REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'] },
+  rollout: { ...CHANGE, ...PINS, RECEIPT: ['put'], REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'] },
   adopt: { ...PINS, ENV: ['get', 'query', 'put'], OUTBOX: ['put'], NOTICE: ['put'], WATCH: ['get', 'put'], CONSUMER: ['get', 'put'] },
   wake: { WAKE: ['query', 'delete'], TOKEN: ['get', 'delete'] },
   reconcile: {
@@ -124,6 +126,16 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     POSTING: ['query', 'put', 'delete'],
     OUTBOX: ['put'],
     NOTICE: ['put'],
+  },
+  attest: {
+    ...SEARCH_ROWS,
+    RECEIPT: ['get', 'query', 'put', 'delete'],
+    // The key of receipts is declared in the log; whether something is sealed is asked of the outbox.
+    OUTBOX: ['get', 'put'],
+    LOG: ['get'],
+    REQ: ['get', 'query'],
+    DECISION: ['query'],
+    PERSON: ['get'],
   },
   seal: { OUTBOX: ['query', 'get', 'put', 'delete'], LOG: ['get', 'put', 'update'] },
 };

@@ -21,6 +21,7 @@ export type KeyKind =
   | 'COUNTER'
   | 'LOG'
   | 'AUDIT'
+  | 'RECEIPT'
   | 'SESSION'
   | 'APITOKEN'
   | 'APITOKENS'

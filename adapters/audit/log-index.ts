@@ -3,9 +3,10 @@
  * artifact, its environment and its actor; a row tells the index, so that whatever is found can be proven.
  */
 import { batchName, linesOf } from '../../core/audit/layout.ts';
+import { eventId } from '../../core/audit/line.ts';
 import { entryOf, type LogEntry } from '../../core/audit/log-entry.ts';
 import { Fault } from '../../core/errors.ts';
-import { AUDIT_BATCHES, AUDIT_POSITION, AUDIT_TENANTS, auditEventKey, auditKey, HEAD } from '../state/keys.ts';
+import { AUDIT_POSITION, AUDIT_TENANTS, auditEventKey, auditKey, HEAD } from '../state/keys.ts';
 import { type Condition, type Item, type Table, type Write, WriteConflict } from '../state/table.ts';
 import type { AuditVault } from './audit-vault.ts';
 
@@ -38,12 +39,12 @@ export interface LogIndex {
   catchUp(size: number, inTime: () => boolean): Promise<number>;
   /** Newest first. `more`: the position to go on from. */
   search(query: LogSearch): Promise<{ entries: LogEntry[]; more?: string }>;
+  /** All events of a request that are indexed, in their order. */
+  eventsOf(rid: string): Promise<LogEntry[]>;
   /** Every tenant that the log knows of; empty: events of the log itself. */
   tenants(): Promise<string[]>;
   /** Undefined: no such event is indexed. */
   placeOf(eventId: string): Promise<Place | undefined>;
-  /** First indexes of the batches that hold the lines from `start` to before `end`, in order. */
-  batchesBetween(start: number, end: number): Promise<number[]>;
   /** Writes rows again from `start` on where they are not what the log says; answers what it saw, and where to go on. */
   rebuild(start: number, size: number, inTime: () => boolean): Promise<{ checked: number; repaired: number; next: number }>;
 }
@@ -52,6 +53,9 @@ export interface LogIndex {
 const ROWS_AT_ONCE = 90;
 /** Facts of an event that are longer stay in the line alone. */
 const LONGEST_DATA = 1_000;
+/** Events of one request that are read; a promotion has some twenty. */
+const MOST_EVENTS = 2_000;
+const EVENTS_AT_ONCE = 25;
 const DIGITS = 16;
 const padded = (index: number): string => String(index).padStart(DIGITS, '0');
 const positionOf = ({ ts, index }: Pick<LogEntry, 'ts' | 'index'>): string => `${ts}#${padded(index)}`;
@@ -78,19 +82,22 @@ export function logIndex(table: Table, vault: Pick<AuditVault, 'read'>): LogInde
       const { entries, last } = await readEntries(table, query);
       return { entries, ...(last === undefined ? {} : { more: last }) };
     },
+    async eventsOf(rid) {
+      const entries: LogEntry[] = [];
+      for (let seq = 1; seq <= MOST_EVENTS; seq += EVENTS_AT_ONCE) {
+        const keys = Array.from({ length: EVENTS_AT_ONCE }, (_, more) => auditEventKey(eventId(rid, seq + more)));
+        const rows = await Promise.all(keys.map((key) => table.get(key, 'EVENT')));
+        entries.push(...rows.flatMap((row) => (row ? [row['body'] as LogEntry] : [])));
+        if (rows.at(-1) === undefined) break;
+      }
+      return entries;
+    },
     async tenants() {
       return (await table.all({ pk: AUDIT_TENANTS })).map((row) => String(row['tenant']));
     },
     async placeOf(eventId) {
       const row = await table.get(auditEventKey(eventId), 'EVENT');
       return row && { index: Number(row['index']), batch: Number(row['batch']), tenant: String(row['tenant']), rid: String(row['rid']) };
-    },
-    async batchesBetween(start, end) {
-      const from = await table.query({ pk: AUDIT_BATCHES, between: [padded(0), padded(start)], descending: true, limit: 1 });
-      const first = from.items[0];
-      if (!first) return [];
-      const rest = await table.all({ pk: AUDIT_BATCHES, between: [padded(start + 1), padded(Math.max(start + 1, end - 1))] });
-      return [first, ...rest].map((row) => Number(row['SK'])).filter((at) => at < end);
     },
     async rebuild(start, size, inTime) {
       let [next, checked, repaired] = [start, 0, 0];
@@ -111,7 +118,7 @@ export function logIndex(table: Table, vault: Pick<AuditVault, 'read'>): LogInde
 }
 
 function rowsOf(lines: readonly Buffer[], start: number): Item[] {
-  const rows: Item[] = [{ PK: AUDIT_BATCHES, SK: padded(start), count: lines.length }];
+  const rows: Item[] = [];
   const tenants = new Set<string>();
   for (const [offset, line] of lines.entries()) {
     const entry = entryOf(line, start + offset);
@@ -125,7 +132,7 @@ function rowsOf(lines: readonly Buffer[], start: number): Item[] {
       ...(to === null ? [] : [auditKey('N', tenant, to)]),
       ...(actor.id === '' ? [] : [auditKey('U', tenant, actor.id)]),
     ];
-    rows.push({ PK: auditEventKey(id), SK: 'EVENT', index, batch: start, tenant, rid });
+    rows.push({ PK: auditEventKey(id), SK: 'EVENT', index, batch: start, tenant, rid, body });
     const facts = { type: entry.type, artifact, environment: to, actor: actor.id, body };
     for (const PK of keys) rows.push({ PK, SK: positionOf(entry), ...facts });
   }

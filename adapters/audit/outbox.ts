@@ -18,7 +18,10 @@ export interface OutboxEvent {
 }
 
 /** The write that goes into the transaction of the change, and the hash that the next event of the same thing names. */
-export function outboxWrite({ rid, seq, prev, tenant, at, event }: OutboxEvent): { write: Write; lastLine: string } {
+export function outboxWrite({ rid, seq, prev, tenant, at, event }: OutboxEvent): {
+  write: Extract<Write, { put: unknown }>;
+  lastLine: string;
+} {
   const line = auditLine({ rid, seq, prev, ts: at.toISOString(), tenant }, event);
   return {
     write: {

@@ -5,6 +5,7 @@ import { principalKey } from '../../core/access/identity.ts';
 import type { Decision } from '../../core/approval/decision.ts';
 import { RECIPROCAL_DAYS } from '../../core/approval/suspicion.ts';
 import { auditLine, eventId, lineHash } from '../../core/audit/line.ts';
+import { hasReceipt } from '../../core/audit/receipt-due.ts';
 import { Fault } from '../../core/errors.ts';
 import type { GateResult } from '../../core/gate/gate.ts';
 import { historyEntry, type PromotionAggregate } from '../../core/promotion/aggregate.ts';
@@ -34,6 +35,7 @@ import {
   openKey,
   pairKey,
   planSort,
+  RECEIPTS_DUE,
   REVIEWS,
   requestKey,
   TEXTS,
@@ -234,6 +236,8 @@ export function writesOf(change: PromotionChange, clock: Clock): { writes: Write
       condition: { expression: 'attribute_exists(PK) AND #state <> :revoked' },
     });
   }
+  // What a rollout has done gets a receipt, however it ended; who makes it looks here.
+  if (hasReceipt(head)) writes.push({ put: { PK: RECEIPTS_DUE, SK: head.id, at: now } });
   if (change.environment) writes.push(...environmentWrites(change.environment, head, now));
   for (const wake of [change.wake ?? []].flat()) writes.push({ put: { PK: WAKE, SK: rowId(clock), at: now, body: wake } });
   for (const notice of change.notices ?? []) {

@@ -2,6 +2,7 @@
 import type { RegistryConfiguration } from '../../core/environment/configuration.ts';
 import { Fault } from '../../core/errors.ts';
 import type { RegistryWriter, UploadLedger } from '../../core/registry/ports.ts';
+import { attachReferrer } from './attach-referrer.ts';
 import { copyClosure } from './copy-closure.ts';
 import { openRepository, type ReceivedManifest, type Repository } from './repository.ts';
 import { readClosure } from './source-closure.ts';
@@ -54,6 +55,9 @@ export function registryWriter({ partBytes = PART_BYTES, uploadsOf }: CopyOption
       if ((await repository.head(tag)) === digest) return;
       const manifest = await requireManifest(repository, digest);
       await repository.putManifest(tag, manifest.bytes, manifest.manifest.mediaType);
+    },
+    async attach(registry, name, digest, document) {
+      await attachReferrer(await openRepository(registry, name), digest, document);
     },
   };
 }

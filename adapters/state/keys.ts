@@ -31,9 +31,11 @@
  * | PAIR#<approver>         | <requester>                 | decide (TTL)          | who has approved whose requests lately |
  * | COUNTER#<name>          | COUNTER                     | request               | human ids |
  * | LOG#head                | HEAD                        | sealer                | size, frontier, checkpoint |
- * | AUDIT#POSITION, AUDIT#BATCH, AUDIT#TENANT | HEAD, <start>, T#<tenant> | audit, attest | how far the search rows are; where batches begin; whose events there are |
+ * | AUDIT#POSITION, AUDIT#TENANT | HEAD, T#<tenant>     | audit, attest         | how far the search rows are; whose events there are |
  * | AUDIT#EVENT#<event id>  | EVENT                       | audit, attest         | where an event stands in the log |
  * | AUDIT#<T, A, N or U>#<tenant>[#<artifact, environment or pseudonym>] | <ts>#<index> | audit, attest | events by tenant, artifact, environment, actor |
+ * | RECEIPT#0               | <request id>                | with the end of a rollout; deleted by attest | receipts that are to be made |
+ * | RECEIPT#KEY             | HEAD                        | attest                | the key of receipts, as the log declares it |
  * | APITOKEN#<sha256>       | TOKEN                       | operate (TTL); read by every group behind a bearer token | whose API token that is, its scope and its end |
  * | APITOKENS#<owner key>   | <id>, LIST                  | operate (TTL)         | an owner's API tokens without their hash; its version |
  * | APITOKENS#<id>          | OWNER                       | operate (TTL)         | whose token has that id |
@@ -100,12 +102,13 @@ export const openKey = (tenant: string): string => `OPEN#${tenant}`;
 export const counterKey = (name: string): string => `COUNTER#${name}`;
 export const LOG_HEAD = 'LOG#head';
 export const AUDIT_POSITION = 'AUDIT#POSITION';
-export const AUDIT_BATCHES = 'AUDIT#BATCH';
 export const AUDIT_TENANTS = 'AUDIT#TENANT';
 export const auditEventKey = (eventId: string): string => `AUDIT#EVENT#${eventId}`;
 /** Events of a tenant (T), or of it by artifact (A), environment (N) or pseudonym of the actor (U). */
 export const auditKey = (by: 'T' | 'A' | 'N' | 'U', tenant: string, value?: string): string =>
   `AUDIT#${by}#${tenant}${value === undefined ? '' : `#${value}`}`;
+export const RECEIPTS_DUE = 'RECEIPT#0';
+export const RECEIPT_KEY = 'RECEIPT#KEY';
 export const listingKey = (environment: string, tenant: string): string => `LIST#${environment}#${tenant}`;
 export const sessionKey = (hash: string): string => `SESSION#${hash}`;
 export const loginKey = (state: string): string => `LOGIN#${state}`;

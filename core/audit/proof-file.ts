@@ -9,10 +9,12 @@ import { provesInclusion } from './merkle-proof.ts';
 const hash = z.base64().length(44);
 
 /** A line, where it stands, and the hashes from it to the root of `checkpoint`, lowest first, in base64. */
-const provenLine = z.strictObject({ index: z.int().min(0), line: z.string().max(64 * 1024), proof: z.array(hash).max(64) });
-type ProvenLine = z.infer<typeof provenLine>;
+export const provenLine = z.strictObject({ index: z.int().min(0), line: z.string().max(64 * 1024), proof: z.array(hash).max(64) });
+export type ProvenLine = z.infer<typeof provenLine>;
 
-const proofFile = z.strictObject({
+export const keyManifests = z.array(z.string().max(4096)).max(999);
+
+export const proofFile = z.strictObject({
   /** Version of this format. */
   v: z.literal(1),
   kind: z.literal('greenlight-inclusion-proof'),
@@ -20,11 +22,11 @@ const proofFile = z.strictObject({
   /** The C2SP signed note. */
   checkpoint: z.string().max(128 * 1024),
   /** Manifests of the log's keys in their order: with them a proof under a later key holds for who trusts an earlier one. */
-  keys: z.array(z.string().max(4096)).max(999).optional(),
+  keys: keyManifests.optional(),
 });
 export type ProofFile = z.infer<typeof proofFile>;
 
-type ProofFault = { reason: 'BAD_PROOF' | 'BAD_CHECKPOINT' | 'UNKNOWN_KEY' | 'BAD_SIGNATURE' | 'ROOT_MISMATCH'; detail: string };
+export type ProofFault = { reason: 'BAD_PROOF' | 'BAD_CHECKPOINT' | 'UNKNOWN_KEY' | 'BAD_SIGNATURE' | 'ROOT_MISMATCH'; detail: string };
 
 /** Reads a proof file (attacker-controlled bytes); undefined when it is none. */
 export function readProofFile(bytes: Uint8Array): ProofFile | undefined {
@@ -36,7 +38,7 @@ export function readProofFile(bytes: Uint8Array): ProofFile | undefined {
 }
 
 /** The checkpoint, if one of the keys has signed it; otherwise what is wrong with it. */
-function signedCheckpoint(note: string, trusted: readonly KeyObject[], manifests: readonly string[]): Checkpoint | ProofFault {
+export function signedCheckpoint(note: string, trusted: readonly KeyObject[], manifests: readonly string[]): Checkpoint | ProofFault {
   let checkpoint: Checkpoint;
   try {
     checkpoint = parseCheckpoint(Buffer.from(note));
@@ -66,7 +68,7 @@ function signerOf({ origin, size }: Checkpoint, trusted: KeyObject, manifests: r
 }
 
 /** Whether the line stands in the log of the checkpoint. */
-function provesLine({ index, line, proof }: ProvenLine, { size, root }: Pick<Checkpoint, 'size' | 'root'>): boolean {
+export function provesLine({ index, line, proof }: ProvenLine, { size, root }: Pick<Checkpoint, 'size' | 'root'>): boolean {
   const hashes = proof.map((each) => Buffer.from(each, 'base64'));
   return provesInclusion(leafHash(Buffer.from(line)), index, size, hashes, root);
 }

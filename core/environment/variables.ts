@@ -19,6 +19,11 @@ export const VARIABLES = {
   LOG_BUCKET: 'LOG_BUCKET',
   LOG_ORIGIN: 'LOG_ORIGIN',
   LOG_KEY: 'LOG_KEY',
+  /** Receipts: their bucket, and the KMS key that signs them. */
+  RECEIPT_BUCKET: 'RECEIPT_BUCKET',
+  RECEIPT_KEY: 'RECEIPT_KEY',
+  /** Function that makes receipts and exports. */
+  ATTEST_FUNCTION: 'ATTEST_FUNCTION',
   /** Function that seals the log, called when evidence is needed at once. */
   SEALER_FUNCTION: 'SEALER_FUNCTION',
   /** Function that delivers notices, called by the one that reads the stream. */

@@ -69,6 +69,7 @@ export type EventType =
   | 'token.revoked'
   | 'link.guessing'
   | 'log.heartbeat'
+  | 'receipt.key_declared'
   | 'log.key_added'
   | 'signin.failures';
 

@@ -117,4 +117,14 @@ export interface RegistryWriter {
   tagOnce(registry: RegistryConfiguration, repository: string, tag: string, digest: string): Promise<void>;
   /** Moves a mutable tag. */
   moveTag(registry: RegistryConfiguration, repository: string, tag: string, digest: string): Promise<void>;
+  /** Puts a document beside a digest as its referrer; the same document again is no change. */
+  attach(registry: RegistryConfiguration, repository: string, digest: string, document: AttachedDocument): Promise<void>;
+}
+
+/** A small document about an artifact. */
+export interface AttachedDocument {
+  artifactType: string;
+  mediaType: string;
+  bytes: Buffer;
+  annotations: Record<string, string>;
 }

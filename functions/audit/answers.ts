@@ -1,5 +1,6 @@
 /** Shapes of what the feature audit answers. */
 import * as z from 'zod';
+import { proofFile } from '../../core/audit/proof-file.ts';
 import { instant, listOf } from '../kit/answer.ts';
 
 const event = z
@@ -37,4 +38,12 @@ export const AUDIT_ANSWERS = {
       checkpoint: z.string().nullable().meta({ description: 'The C2SP signed note; null before anything was sealed' }),
     })
     .meta({ id: 'Checkpoint' }),
+  InclusionProof: proofFile.meta({ id: 'InclusionProof', description: 'What `greenlight audit verify-proof` reads' }),
+  Receipt: z
+    .strictObject({
+      payloadType: z.literal('application/vnd.in-toto+json'),
+      payload: z.string().meta({ description: 'base64 of the in-toto statement' }),
+      signatures: z.array(z.strictObject({ keyid: z.string(), sig: z.string() })),
+    })
+    .meta({ id: 'Receipt', description: 'DSSE envelope; what `greenlight verify-receipt` reads' }),
 } as const;

@@ -8,7 +8,7 @@ import type { LogEntry } from '../../core/audit/log-entry.ts';
 import { clock, table } from '../kit/state.ts';
 
 export const vault = openVault();
-const state = logState(table, clock);
+export const state = logState(table, clock);
 export const index = logIndex(table, vault);
 
 /** Real time that one call gives to search rows that are still to be written: 5 s are some 10,000 events. */
@@ -28,13 +28,14 @@ export async function tenantsFor({ tenants }: Membership): Promise<string[]> {
   return tenants === 'all' ? (await index.tenants()).sort() : [...tenants].sort();
 }
 
+/** Whether the tenant's events exist at all for the caller. */
+export function knowsTenant(membership: Membership, tenant: string): boolean {
+  return tenant === '' ? membership.tenants === 'all' : belongsToTenant(membership, tenant);
+}
+
 /** A role that holds in some environments only shows what happened there. */
 export function mayReadEntry(membership: Membership, verb: Verb, { tenant, to }: Pick<LogEntry, 'tenant' | 'to'>): boolean {
-  const isTheirs = tenant === '' ? membership.tenants === 'all' : belongsToTenant(membership, tenant);
-  return (
-    isTheirs &&
-    membership.grants.some(
-      ({ verbs, environments }) => verbs.has(verb) && (environments === undefined || (to !== null && environments.includes(to))),
-    )
-  );
+  const reaches = ({ verbs, environments }: Membership['grants'][number]) =>
+    verbs.has(verb) && (environments === undefined || (to !== null && environments.includes(to)));
+  return knowsTenant(membership, tenant) && membership.grants.some(reaches);
 }

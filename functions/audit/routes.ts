@@ -1,7 +1,7 @@
 /** Routes of the feature audit: search, proofs, exports and receipts over the sealed log. */
 import * as z from 'zod';
 import { instant } from '../../core/promotion/request-body.ts';
-import { none, paging, type Route } from '../kit/route.ts';
+import { none, paging, REQUEST, type Route } from '../kit/route.ts';
 
 export const auditQuery = z.strictObject({
   ...paging,
@@ -10,6 +10,7 @@ export const auditQuery = z.strictObject({
   /** Address of a person of the configuration, or a pseudonym. */
   user: z.string().max(320).optional(),
   type: z.string().max(64).optional(),
+  request: z.string().max(200).optional(),
   tenant: z.string().max(64).optional(),
   from: instant.optional(),
   to: instant.optional(),
@@ -38,6 +39,33 @@ export const AUDIT_ROUTES = [
     summary: 'The newest signed state of the audit log',
     query: none,
     answers: { 200: 'Checkpoint' },
+    tag: 'audit',
+  },
+  {
+    method: 'GET',
+    path: '/v1/audit/{eventId}/proof',
+    operation: 'proveEvent',
+    group: 'audit',
+    auth: 'bearer',
+    verb: 'audit.read',
+    names: 'event',
+    summary: 'Proves that an event is in the log, for a verifier that needs the public key alone',
+    query: none,
+    answers: { 200: 'InclusionProof' },
+    tag: 'audit',
+  },
+  {
+    method: 'GET',
+    path: `${REQUEST}/receipt`,
+    operation: 'requestReceipt',
+    group: 'audit',
+    auth: 'bearer',
+    verb: ['read', 'audit.read'],
+    names: 'request',
+    needsState: true,
+    summary: 'The signed receipt of a finished rollout',
+    query: none,
+    answers: { 200: 'Receipt' },
     tag: 'audit',
   },
 ] as const satisfies readonly Route[];

@@ -50,6 +50,7 @@ export async function searchAudit(call: HttpCall<unknown, Query>): Promise<HttpA
 
 /** The newest of all partitions that the search is spread over; they are few. */
 async function readPage(tenants: readonly string[], actors: readonly (string | undefined)[], query: Query, limit: number, after?: string) {
+  if (query.request !== undefined) return readRequest(query.request, tenants, actors, query, limit, after);
   const { artifact, environment, type } = query;
   const wanted = Object.entries({ artifact, environment, type, ...timesOf(query), after }).filter(([, value]) => value !== undefined);
   const pages = await Promise.all(
@@ -59,6 +60,26 @@ async function readPage(tenants: readonly string[], actors: readonly (string | u
   );
   const entries = pages.flatMap((page) => page.entries).sort((left, right) => (positionOf(left) < positionOf(right) ? 1 : -1));
   return { entries: entries.slice(0, limit), more: entries.length > limit || pages.some(({ more }) => more !== undefined) };
+}
+
+/** The events of one request, which are few: they are read whole. */
+async function readRequest(
+  rid: string,
+  tenants: readonly string[],
+  actors: readonly (string | undefined)[],
+  query: Query,
+  limit: number,
+  after?: string,
+) {
+  const { artifact, environment, type } = query;
+  const { from = '', to = '9' } = timesOf(query);
+  const entries = (await index.eventsOf(rid))
+    .filter((entry) => tenants.includes(entry.tenant) && actors.some((actor) => actor === undefined || actor === entry.actor.id))
+    .filter((entry) => (artifact ?? entry.artifact) === entry.artifact && (environment ?? entry.to) === entry.to)
+    .filter((entry) => (type ?? entry.type) === entry.type && entry.ts >= from && entry.ts <= to)
+    .filter((entry) => after === undefined || positionOf(entry) < after)
+    .sort((left, right) => (positionOf(left) < positionOf(right) ? 1 : -1));
+  return { entries: entries.slice(0, limit), more: entries.length > limit };
 }
 
 /** Times are compared as they are written in the log: UTC, with milliseconds. */

@@ -31,6 +31,8 @@ export interface Route {
   names?: 'request' | 'artifact' | 'review' | 'delegation' | 'token' | 'tenant' | 'consumer' | 'event' | 'export' | 'subscription' | 'mute';
   /** A page for people, with what belongs to it: no part of the API that the OpenAPI document describes. */
   page?: true;
+  /** Reads what is there in one state only: STATE_CONFLICT in every other. */
+  needsState?: true;
   summary: string;
   body?: z.ZodType;
   /** The body may be absent. */

@@ -9,6 +9,7 @@ import { clock, table } from '../kit/state.ts';
 import { taskHandler } from '../kit/task.ts';
 import { copy } from './copy.task.ts';
 import { finish } from './finish.task.ts';
+import { receiptFromFunction } from './put-receipt.ts';
 import { tag } from './tag.task.ts';
 
 const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
@@ -22,5 +23,5 @@ const writer = registryWriter({
 export const handler = taskHandler({
   copy: copy({ writer, reader: { compare: compareRegistries }, ...(seconds === undefined ? {} : { seconds }) }),
   tag: tag(writer),
-  finish: finish(writer),
+  finish: finish(writer, receiptFromFunction),
 });

@@ -10,6 +10,7 @@ import { clock, environments, promotions } from '../kit/state.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
 import { overRegistries, recordOf, registryNamed, throwRequired } from './each-registry.ts';
 import { type HeldPromotion, heldPromotion } from './held-promotion.ts';
+import { putReceipt, type ReceiptSource } from './put-receipt.ts';
 
 function endOf({ promotion, environment }: HeldPromotion) {
   const at = clock.now().toISOString();
@@ -20,7 +21,7 @@ function endOf({ promotion, environment }: HeldPromotion) {
  * Task `finish`. Repeated after a crash it writes no second event, but wakes the waiters again. Fault ABORTED when an abort came first: then the tag
  * names again what the environment holds.
  */
-export function finish(writer: RegistryWriter) {
+export function finish(writer: RegistryWriter, receipts: ReceiptSource) {
   return async (event: RunEvent): Promise<NextStep> => {
     const held = await heldPromotion(event);
     if (held) {
@@ -42,7 +43,11 @@ export function finish(writer: RegistryWriter) {
     }
     const promotion = await promotions.head(event.requestId);
     if (promotion?.attempt === event.attempt && promotion.phase === 'rolling_back') await moveBack(writer, promotion);
-    if (promotion?.phase === 'succeeded') await environments.wakeWaiters(promotion.to, promotion.artifact);
+    if (promotion?.attempt === event.attempt && promotion.phase === 'succeeded') {
+      // Before the next in line is woken: nothing else writes beside the image meanwhile.
+      await putReceipt(writer, receipts, promotion);
+      await environments.wakeWaiters(promotion.to, promotion.artifact);
+    }
     return { next: 'end' };
   };
 }

@@ -99,7 +99,7 @@ async function promote(id: string, release: Release): Promise<boolean[]> {
     () => begin({ seal: async () => {} } as never)(event),
     () => copy({ writer, reader: registryReader() })(event),
     () => tag(writer)(event),
-    () => finish(writer)(event),
+    () => finish(writer, async () => undefined)(event),
   ];
   const collected: boolean[] = [];
   for (const [index, step] of steps.entries()) {

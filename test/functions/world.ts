@@ -369,13 +369,21 @@ async function startLog(kms: LocalService): Promise<{ variables: Record<string, 
     ObjectLockEnabled: true,
     ObjectLockConfiguration: { ObjectLockEnabled: 'Enabled', Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 731 } } },
   });
-  const key = await declare(kms, 'AWS::KMS::Key', { KeySpec: 'ECC_NIST_EDWARDS25519', KeyUsage: 'SIGN_VERIFY' }, 'LogKey');
+  await declare(server.service, 'AWS::S3::Bucket', { BucketName: 'receipts', VersioningConfiguration: { Status: 'Enabled' } });
+  const signing = async (KeySpec: string, logicalId: string) => {
+    const key = await declare(kms, 'AWS::KMS::Key', { KeySpec, KeyUsage: 'SIGN_VERIFY' }, logicalId);
+    return key.attributes?.['Arn'] ?? key.ref;
+  };
   return {
     variables: {
       AWS_ENDPOINT_URL_S3: server.origin,
       LOG_BUCKET: 'log',
       LOG_ORIGIN: 'greenlight.000000000000.eu-central-1/audit',
-      LOG_KEY: key.attributes?.['Arn'] ?? key.ref,
+      LOG_KEY: await signing('ECC_NIST_EDWARDS25519', 'LogKey'),
+      RECEIPT_BUCKET: 'receipts',
+      RECEIPT_KEY: await signing('ECC_NIST_P256', 'ReceiptKey'),
+      ATTEST_FUNCTION: 'attest',
+      SEALER_FUNCTION: 'seal',
     },
     async close() {
       await server.service.close?.();

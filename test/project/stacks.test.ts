@@ -88,8 +88,8 @@ describe('permissions (C60)', () => {
   it.each([
     [/^states:(SendTask|StartExecution)/, ['Wake']],
     [/^states:StopExecution/, []],
-    [/^kms:Sign$/, ['SealerRole']],
-    [/^s3:PutObject$/, ['SealerRole']],
+    [/^kms:Sign$/, ['AttesterRole', 'SealerRole']],
+    [/^s3:PutObject$/, ['AttesterRole', 'SealerRole']],
     [/^s3:(Delete|Bypass|PutObjectRetention|PutObjectLegalHold|PutBucket|PutLifecycle)/, []],
     [/^ses:Send/, ['Deliver']],
     [/^events:PutEvents/, ['Deliver']],
@@ -146,7 +146,7 @@ describe('the audit log (C61)', () => {
     const denies = of(state, 'AWS::KMS::Key').flatMap(([, { Properties }]) =>
       statementsOf(Properties.KeyPolicy).filter(({ Effect }) => Effect === 'Deny'),
     );
-    expect(denies.map(({ Action }) => Action[0]).sort()).toEqual(['kms:GenerateMac', 'kms:Sign', 'kms:VerifyMac']);
+    expect(denies.map(({ Action }) => Action[0]).sort()).toEqual(['kms:GenerateMac', 'kms:Sign', 'kms:Sign', 'kms:VerifyMac']);
     for (const { Condition } of denies) expect(Object.keys(Condition!['ArnNotEquals']!)).toEqual(['aws:PrincipalArn']);
   });
 });

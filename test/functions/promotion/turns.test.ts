@@ -27,12 +27,13 @@ beforeAll(async () => {
     copy: async () => ({ done: true, closureRoot: 'root', manifests: 1, blobs: 1, copiedBytes: 0 }),
     tagOnce: async (_registry, _name, tag, digest) => void written.push(`${tag} ${digest}`),
     moveTag: async (_registry, _name, tag, digest) => void written.push(`${tag} ${digest}`),
+    attach: async () => {},
   };
   tasks = {
     begin: (await import('../../../functions/promotion/begin.task.ts')).begin({ seal: async () => {} }),
     copy: (await import('../../../functions/registry/copy.task.ts')).copy({ writer, reader: { compare: async () => SAME } }),
     tag: (await import('../../../functions/registry/tag.task.ts')).tag(writer),
-    finish: (await import('../../../functions/registry/finish.task.ts')).finish(writer),
+    finish: (await import('../../../functions/registry/finish.task.ts')).finish(writer, async () => undefined),
   } as Tasks;
 });
 afterAll(() => world.close());

@@ -74,7 +74,7 @@ async function drive(id: string, before: (step: string) => Promise<void> = async
     begin: begin({ seal: async () => {} } as never),
     copy: copy({ writer, reader: registryReader() }),
     tag: tag(writer),
-    finish: finish(writer),
+    finish: finish(writer, async () => undefined),
   });
   await before('gates');
   await runGates(world, id);

@@ -98,7 +98,7 @@ async function tasks() {
     import('../../../functions/registry/finish.task.ts'),
   ]);
   const writer = registryWriter();
-  return { copy: copy({ writer, reader: registryReader() }), tag: tag(writer), finish: finish(writer) };
+  return { copy: copy({ writer, reader: registryReader() }), tag: tag(writer), finish: finish(writer, async () => undefined) };
 }
 
 async function run(event: RunEvent): Promise<void> {

@@ -69,7 +69,7 @@ async function tasks(writer: RegistryWriter = registryWriter(), seconds?: number
   return {
     copy: copy({ writer, reader: registryReader(), ...(seconds === undefined ? {} : { seconds }) }),
     tag: tag(writer),
-    finish: finish(writer),
+    finish: finish(writer, async () => undefined),
   };
 }
 
