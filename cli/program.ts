@@ -10,6 +10,7 @@ import { lifecycleVerb, quarantineVerb } from './commands/lifecycle.ts';
 import { muteVerb, unmuteVerb } from './commands/mute.ts';
 import { promoteVerb } from './commands/promote.ts';
 import { publishVerb } from './commands/publish.ts';
+import { receiptVerb, verifyReceiptVerb } from './commands/receipt.ts';
 import { reviewVerb } from './commands/review.ts';
 import { abortVerb, rollbackVerb } from './commands/rollback.ts';
 import { loginVerb } from './commands/sign-in.ts';
@@ -54,6 +55,8 @@ export function createProgram(context: VerbContext): Command {
     availableUpdatesVerb,
     updateVerb,
     auditVerb,
+    receiptVerb,
+    verifyReceiptVerb,
     configVerb,
     subscriptionVerb,
     muteVerb,

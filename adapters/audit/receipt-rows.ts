@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import { ENGINE } from '../../core/access/identity.ts';
 import { eventId } from '../../core/audit/line.ts';
-import { KEY_DECLARED, RECEIPTS_REQUEST } from '../../core/audit/receipt.ts';
+import { KEY_DECLARED, RECEIPTS_REQUEST } from '../../core/audit/receipt-due.ts';
 import type { Clock } from '../../core/promotion/ports.ts';
 import { HEAD, RECEIPT_KEY, RECEIPTS_DUE } from '../state/keys.ts';
 import { type Table, WriteConflict } from '../state/table.ts';

@@ -1,11 +1,12 @@
 /** `greenlight audit verify`: checks a log in a folder or a bucket with nothing but its public key. */
-import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { openLog } from '../../adapters/audit/log-reader.ts';
-import { algorithmOf } from '../../core/audit/checkpoint.ts';
+import { readProofFile } from '../../core/audit/proof-file.ts';
 import { type Verdict, verifyLog } from '../../core/audit/verify-log.ts';
+import { checkpointInReceipt } from '../../core/audit/verify-receipt.ts';
 import { secondsOf } from '../../core/environment/duration.ts';
 import { messageOf } from '../../core/errors.ts';
+import { readKey, WrongUse } from './read-key.ts';
 
 export interface VerifyAuditOptions {
   /** Folder or `s3://BUCKET[/PREFIX]`. */
@@ -31,8 +32,6 @@ export interface VerifyAuditResult {
   verdict?: Verdict;
 }
 
-class WrongUse extends Error {}
-
 /** Verifies, prints one summary and answers the exit code; throws nothing. */
 export async function verifyAudit(options: VerifyAuditOptions): Promise<VerifyAuditResult> {
   const { print = (text) => process.stdout.write(text), warn = (text) => process.stderr.write(text) } = options;
@@ -51,32 +50,15 @@ export async function verifyAudit(options: VerifyAuditOptions): Promise<VerifyAu
   }
 }
 
-async function readKey(file: string): Promise<KeyObject> {
-  const pem = await readFile(file, 'utf8').catch((error: Error) => {
-    throw new WrongUse(`cannot read the key: ${error.message}`);
-  });
-  try {
-    const key = createPublicKey(pem);
-    algorithmOf(key);
-    return key;
-  } catch {
-    throw new WrongUse(`${file} is no public key of an audit log: give the PEM file that was handed out for this deployment`);
-  }
-}
-
-/** A note as it is, or the `checkpoint` of a receipt. */
+/** A note as it is, or the one that a receipt or proof carries. */
 async function readAnchor(file: string): Promise<Buffer> {
   const bytes = await readFile(file).catch((error: Error) => {
     throw new WrongUse(`cannot read the anchor: ${error.message}`);
   });
   if (bytes[0] !== 0x7b) return bytes;
-  try {
-    const { checkpoint } = JSON.parse(bytes.toString('utf8')) as { checkpoint?: unknown };
-    if (typeof checkpoint === 'string') return Buffer.from(checkpoint);
-  } catch {
-    // Told below.
-  }
-  throw new WrongUse(`${file} is neither a checkpoint nor a receipt with one`);
+  const note = checkpointInReceipt(bytes) ?? readProofFile(bytes)?.checkpoint;
+  if (note !== undefined) return Buffer.from(note);
+  throw new WrongUse(`${file} is neither a checkpoint nor a receipt or proof with one`);
 }
 
 function millisecondsOf(text: string): number {

@@ -16,7 +16,7 @@ interface AuditEventView {
   summary: string;
 }
 
-type Options = SharedOptions & Partial<Record<'environment' | 'user' | 'type' | 'tenant' | 'from' | 'to' | 'limit', string>>;
+type Options = SharedOptions & Partial<Record<'environment' | 'request' | 'user' | 'type' | 'tenant' | 'from' | 'to' | 'limit', string>>;
 
 /** Newest events that are shown unless more are asked for. */
 const USUAL = 25;
@@ -32,13 +32,13 @@ export function searchVerb(context: VerbContext): Command {
       'audit search --user lead@example.com --from 2026-11-01T00:00:00Z',
       'audit search --type approval.decided --limit 200 --json',
     ],
-    run: async ({ client, output, knownArtifact }, _operands, { environment, user, type, tenant, from, to, limit }) => {
+    run: async ({ client, output }, _operands, { artifact, environment, request, user, type, tenant, from, to, limit }) => {
       const wanted = limit === undefined ? USUAL : Number(limit);
       const items: AuditEventView[] = [];
       let cursor: string | undefined;
       do {
         const page = await client.get<{ items: AuditEventView[]; nextCursor?: string }>('/v1/audit', {
-          ...{ artifact: knownArtifact, environment, user, type, tenant, from, to, cursor },
+          ...{ artifact, environment, request, user, type, tenant, from, to, cursor },
           limit: String(Math.min(PAGE, wanted - items.length)),
         });
         items.push(...page.items);
@@ -56,6 +56,7 @@ export function searchVerb(context: VerbContext): Command {
     },
   })
     .addOption(option('--environment <ENV>', 'environment that was changed'))
+    .addOption(option('--request <ID>', 'one request'))
     .addOption(option('--user <NAME>', 'address of a person, or a pseudonym'))
     .addOption(option('--type <TYPE>', 'type of event, e.g. approval.decided'))
     .addOption(option('--tenant <TENANT>', 'one tenant'))

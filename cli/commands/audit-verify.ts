@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { type VerifyAuditOptions, verifyAudit } from '../audit/verify-audit.ts';
 import { notEmpty } from '../operands.ts';
 import { type VerbContext, verb } from '../verb.ts';
+import { proveVerb } from './audit-prove.ts';
 import { searchVerb } from './audit-search.ts';
 
 interface VerifyOptions {
@@ -43,5 +44,9 @@ export function auditVerb(context: VerbContext): Command {
       ),
     )
     .addOption(path('--max-age <DURATION>', 'oldest checkpoint that counts, e.g. 65m'));
-  return new Command('audit').description('Works on the audit log').addCommand(verify).addCommand(searchVerb(context));
+  return new Command('audit')
+    .description('Works on the audit log')
+    .addCommand(verify)
+    .addCommand(searchVerb(context))
+    .addCommand(proveVerb(context));
 }

@@ -12,10 +12,6 @@ import { keyManifests, provenLine } from './proof-file.ts';
 
 const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
 const RECEIPT_TYPE = 'https://gostoa.dev/promotion-receipt/v1';
-/** Event by which the log vouches for the key that signs receipts, and its pseudo request. */
-export const KEY_DECLARED = 'receipt.key_declared';
-export const RECEIPTS_REQUEST = 'sys:receipts';
-
 const text = z.string();
 const optional = z.string().optional();
 const person = z.strictObject({ id: text, email: text.nullable(), name: text.nullable() });

@@ -9,7 +9,8 @@ import type { Checkpoint } from './checkpoint.ts';
 import { IN_TOTO, isSignedBy, readEnvelope, type SignedPayload } from './dsse.ts';
 import { eventId } from './line.ts';
 import { type ProofFault, type ProvenLine, provesLine, signedCheckpoint } from './proof-file.ts';
-import { evidenceOf, KEY_DECLARED, planHashIn, RECEIPTS_REQUEST, type ReceiptStatement, receiptStatement } from './receipt.ts';
+import { evidenceOf, planHashIn, type ReceiptStatement, receiptStatement } from './receipt.ts';
+import { KEY_DECLARED, RECEIPTS_REQUEST } from './receipt-due.ts';
 
 /** A file that is no receipt at all: not that something is wrong with one. */
 export class NotAReceipt extends Error {

@@ -29,7 +29,10 @@ export interface SealedLog {
 }
 
 /** Lets the sealer's schedule fire, then reads every object with its lock and verifies a copy. */
-export async function readSealedLog(cloud: Pick<FlowCloud, 'advance' | 'endpoints' | 'folder' | 'now'>): Promise<SealedLog> {
+export async function readSealedLog(
+  cloud: Pick<FlowCloud, 'advance' | 'endpoints' | 'folder' | 'now'>,
+  anchor: string[] = [],
+): Promise<SealedLog> {
   await cloud.advance('PT2M');
   const client = new S3Client(clientSettings({ ...cloud.endpoints, region: 'eu-central-1' }));
   const copy = mkdtempSync(join(cloud.folder, 'log-'));
@@ -55,6 +58,7 @@ export async function readSealedLog(cloud: Pick<FlowCloud, 'advance' | 'endpoint
     const { exitCode } = await verifyAudit({
       place: copy,
       key: cloud.endpoints.auditPublicKey,
+      anchor,
       now: await cloud.now(),
       print: say,
       warn: say,

@@ -1,6 +1,11 @@
+import { createPublicKey } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { faultOfProof, readProofFile } from '../../core/audit/proof-file.ts';
 import { checkWorkload, compareRegistries } from '../../local/demo/demo-checks.ts';
+import { greenlight } from '../cli/command-line.ts';
 import { synthesize } from './assembly.ts';
 import { readSealedLog, type SealedLog } from './audit-log.ts';
 import { type Answer, FlowCloud } from './cloud.ts';
@@ -221,6 +226,88 @@ describe('the audit log', () => {
   it('verifies without the cloud, and names nobody', () => {
     expect(log.exitCode, log.said).toBe(0);
     expect(log.text).not.toMatch(/@example\.com|read and agreed|Customers wait/);
+  });
+});
+
+describe('the receipt', () => {
+  const file = (name: string) => join(cloud.folder, name);
+  const cli = (...argv: string[]) => greenlight([...argv], { env: cliEnvironment });
+  let cliEnvironment: NodeJS.ProcessEnv;
+  beforeAll(async () => {
+    cliEnvironment = { GREENLIGHT_API: cloud.endpoints.api, GREENLIGHT_TOKEN: await cloud.token('auditor') };
+  });
+
+  it('is got by an auditor and verifies with a public key alone, within a second', async () => {
+    const got = await cli('receipt', id, '--output', file('receipt.json'));
+    expect(got.exitCode, got.stderr).toBe(0);
+    const began = performance.now();
+    const verified = await cli('verify-receipt', file('receipt.json'), '--key', cloud.endpoints.auditPublicKey);
+    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(verified.exitCode, verified.stdout + verified.stderr).toBe(0);
+    for (const said of [`valid: ${id} payment-api ${VERSION}: staging → prod, succeeded`, good.digest, created.status.planHash])
+      expect(verified.stdout).toContain(said);
+    for (const person of ['lead', 'security']) expect(verified.stdout).toContain(`approved by ${person}@example.com`);
+    for (const gate of ['policy', 'signature', 'http']) expect(verified.stdout).toContain(`gate ${gate}: passed`);
+    expect(verified.stdout).toMatch(/copied to prod: sha256:[a-f0-9]{64}/);
+    expect(verified.stdout).toContain(`${HISTORY.length} events proven`);
+  });
+
+  it('is found beside the image in prod, and did not come along from staging', async () => {
+    const beside = async (registry: 'staging' | 'prod') => {
+      const address = `http://${cloud.endpoints.registries[registry]}/v2/payment-api`;
+      const { manifests } = (await (await fetch(`${address}/referrers/${good.digest}`)).json()) as Answer['body'];
+      const receipts = manifests.filter(({ artifactType }: { artifactType?: string }) =>
+        artifactType?.startsWith('application/vnd.greenlight.receipt'),
+      );
+      const bodies = receipts.map(async ({ digest }: { digest: string }) => {
+        const manifest = (await (await fetch(`${address}/manifests/${digest}`)).json()) as Answer['body'];
+        return (await fetch(`${address}/blobs/${manifest.layers[0].digest}`)).text();
+      });
+      return Promise.all(bodies);
+    };
+    const [inStaging, inProd] = [await beside('staging'), await beside('prod')];
+    expect(inProd).toEqual([readFileSync(file('receipt.json'), 'utf8')]);
+    expect(inStaging).toHaveLength(1);
+    expect(inStaging).not.toEqual(inProd);
+  });
+
+  it('is refused after every change', async () => {
+    const envelope = JSON.parse(readFileSync(file('receipt.json'), 'utf8')) as { payload: string; signatures: { sig: string }[] };
+    const text = Buffer.from(envelope.payload, 'base64').toString('utf8');
+    const changes: [string, (text: string) => string][] = [
+      ['approver', (now) => now.replaceAll('lead@example.com', 'eve@example.com')],
+      ['digest', (now) => now.replaceAll(good.digest.slice(7), 'f'.repeat(64))],
+      ['environment', (now) => now.replaceAll('"to":"prod"', '"to":"test"')],
+      ['outcome', (now) => now.replace('"outcome":"succeeded"', '"outcome":"failed"')],
+      ['gate', (now) => now.replace('"status":"passed"', '"status":"waived"')],
+      ['plan', (now) => now.replace('"waitSeconds":0', '"waitSeconds":1')],
+      ['event', (now) => now.replace('approval.decided', 'approval.closed')],
+      ['order', (now) => now.replace('"index":', '"index":1')],
+      ['closure', (now) => now.replace(/"closureRoot":"sha256:../, '"closureRoot":"sha256:00')],
+      ['step', (now) => now.replace('canary:10', 'canary:11')],
+      ['checkpoint', (now) => now.replace(/\\n(\d+)\\n/, '\\n1$1\\n')],
+    ];
+    for (const [what, change] of changes) {
+      expect(change(text), what).not.toBe(text);
+      const payload = Buffer.from(change(text)).toString('base64');
+      writeFileSync(file(`${what}.json`), JSON.stringify({ ...envelope, payload }));
+      const verified = await cli('verify-receipt', file(`${what}.json`), '--key', cloud.endpoints.auditPublicKey);
+      expect(verified.exitCode, `${what}: ${verified.stdout}`).toBe(1);
+      expect(verified.stdout).toContain('INVALID');
+    }
+    const other = await cli('verify-receipt', file('receipt.json'), '--key', cloud.endpoints.signing.publicKey);
+    expect(other.exitCode).toBe(1);
+  });
+
+  it('anchors the whole log, whose events are found and proven one by one', async () => {
+    const found = await cli('audit', 'search', '--user', 'lead@example.com', '--environment', 'prod', '--json');
+    const { items } = JSON.parse(found.stdout) as Answer['body'];
+    expect(items[0]).toMatchObject({ type: 'approval.decided', requestId: id, actor: { email: 'lead@example.com', channel: 'link' } });
+    expect((await cli('audit', 'prove', items[0].id, '--output', file('proof.json'))).exitCode).toBe(0);
+    expect(
+      faultOfProof(readProofFile(readFileSync(file('proof.json')))!, [createPublicKey(readFileSync(cloud.endpoints.auditPublicKey))]),
+    ).toBe(undefined);
+    expect((await readSealedLog(cloud, [file('receipt.json'), file('proof.json')])).exitCode).toBe(0);
   });
 });
 

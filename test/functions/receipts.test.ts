@@ -135,7 +135,7 @@ describe('the receipt of a promotion', () => {
         digest: digestOf('1.1.0'),
         from: 'dev',
         to: 'staging',
-        endedAt: head.deployedAt,
+        endedAt: head.updatedAt,
       },
       outcome: 'succeeded',
       requester: { email: 'dev@example.com' },
@@ -204,7 +204,12 @@ describe('a receipt that was tampered with', () => {
         predicate.plan['waitSeconds'] = 1;
       },
     ],
-    ['an event', ({ predicate }) => { predicate.log.events[2]!.line += ' '; }],
+    [
+      'an event',
+      ({ predicate }) => {
+        predicate.log.events[2]!.line += ' ';
+      },
+    ],
     ['the events', ({ predicate }) => void predicate.log.events.splice(3, 1)],
     [
       'the root of the copy',
