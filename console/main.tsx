@@ -3,6 +3,7 @@ import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { InboxPage } from './approval/inbox-page.tsx';
 import { Board } from './environment/board.tsx';
+import { EnvironmentPage } from './environment/environment-page.tsx';
 import { listenForKeys } from './kit/keys.ts';
 import { forgetAll, useLive } from './kit/live.ts';
 import { MeContext } from './kit/me.ts';
@@ -11,6 +12,7 @@ import { Link, type Place, pathTo, usePlace } from './kit/router.tsx';
 import { Head, Shell } from './kit/shell.tsx';
 import { SignIn } from './kit/sign-in.tsx';
 import { themeNow, useTheme } from './kit/theme.ts';
+import { NewRequestPage } from './promotion/new-request-page.tsx';
 import { RequestPage } from './promotion/request-page.tsx';
 import { RequestsPage } from './promotion/requests-page.tsx';
 
@@ -42,6 +44,10 @@ function View({ parts }: Place) {
   switch (section) {
     case undefined:
       return <Board />;
+    case 'environments':
+      return environment === undefined ? <Nowhere /> : <EnvironmentPage name={environment} />;
+    case 'new':
+      return <NewRequestPage />;
     case 'inbox':
       return <InboxPage />;
     case 'requests':

@@ -1,27 +1,13 @@
 /** Checking proofs against roots, as RFC 9162 2.1.3.2 and 2.1.4.2 describe it. Proofs are attacker-controlled. */
+import { inclusionSides } from './inclusion-sides.ts';
 import { nodeHash } from './merkle.ts';
 
 /** True when `leaf` is line `index` of the tree of `size` lines with this root. */
 export function provesInclusion(leaf: Buffer, index: number, size: number, proof: readonly Buffer[], root: Buffer): boolean {
-  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return false;
-  let position = index;
-  let last = size - 1;
-  let hash = leaf;
-  for (const sibling of proof) {
-    if (last === 0 || sibling.length !== 32) return false;
-    if (position % 2 === 1 || position === last) {
-      hash = nodeHash(sibling, hash);
-      while (position % 2 === 0 && position !== 0) {
-        position /= 2;
-        last = Math.floor(last / 2);
-      }
-    } else {
-      hash = nodeHash(hash, sibling);
-    }
-    position = Math.floor(position / 2);
-    last = Math.floor(last / 2);
-  }
-  return last === 0 && hash.equals(root);
+  const sides = inclusionSides(index, size, proof.length);
+  if (!sides || proof.some((sibling) => sibling.length !== 32)) return false;
+  const reached = proof.reduce((hash, sibling, step) => (sides[step] === 'left' ? nodeHash(sibling, hash) : nodeHash(hash, sibling)), leaf);
+  return reached.equals(root);
 }
 
 /** True when the tree of `size` lines with `root` begins with the tree of `earlier` lines with `earlierRoot`. */

@@ -1,0 +1,316 @@
+/** A new request: what, why, and what then; nothing is sent before its preview was seen. */
+import { useState } from 'preact/hooks';
+import { LEAST, visibleLength } from '../../core/promotion/visible-length.ts';
+import { ask, Problem } from '../kit/client.ts';
+import { CheckField, SelectField, TextField } from '../kit/field.tsx';
+import { refreshAll, useLive } from '../kit/live.ts';
+import { holds, useMe } from '../kit/me.ts';
+import { Loading, ProblemNote } from '../kit/notice.tsx';
+import type { Answered, Asked } from '../kit/operations.ts';
+import { goTo, pathOfRequest, usePlace } from '../kit/router.tsx';
+import { Head } from '../kit/shell.tsx';
+import { say } from '../kit/toast.tsx';
+import { PlanView } from './plan-view.tsx';
+
+type Body = NonNullable<Asked<'preview'>['body']>;
+type Plan = Answered<'preview'>;
+
+const TYPES = ['api', 'application', 'policy'] as const;
+const IMPACTS = ['low', 'medium', 'high', 'critical'] as const;
+const CHECKS = [
+  ['stagingTestsPassed', 'Staging tests passed'],
+  ['securityScanPassed', 'Security scan passed'],
+  ['performanceTestsPassed', 'Performance tests passed'],
+] as const;
+
+interface Draft {
+  environment: string;
+  type: (typeof TYPES)[number];
+  name: string;
+  version: string;
+  justification: string;
+  releaseNotes: string;
+  impactAssessment: (typeof IMPACTS)[number];
+  rollbackPlan: string;
+  /** As the field of the browser gives it: in the zone of the reader. */
+  scheduled: string;
+  stagingTestsPassed: boolean;
+  securityScanPassed: boolean;
+  performanceTestsPassed: boolean;
+  testEvidenceUrl: string;
+}
+
+export function NewRequestPage() {
+  const me = useMe();
+  const { query } = usePlace();
+  const places = me?.environments.filter(({ name }, index) => index > 0 && holds(me, 'request', name)) ?? [];
+  const wanted = query.get('environment');
+  const environment = places.find(({ name }) => name === wanted)?.name ?? places[0]?.name;
+  if (!me || environment === undefined) {
+    return (
+      <>
+        <Head title="New request" />
+        {me ? (
+          <p class="note warn">Your roles do not let you request promotions. Ask whoever administers Greenlight.</p>
+        ) : (
+          <Loading what="the form" />
+        )}
+      </>
+    );
+  }
+  return <Form environment={environment} environments={places.map(({ name }) => name)} given={query} />;
+}
+
+function Form({ environment, environments, given }: { environment: string; environments: readonly string[]; given: URLSearchParams }) {
+  const me = useMe()!;
+  const [draft, setDraft] = useState<Draft>({
+    environment,
+    type: 'api',
+    name: given.get('artifact') ?? '',
+    version: given.get('version') ?? '',
+    justification: '',
+    releaseNotes: '',
+    impactAssessment: 'low',
+    rollbackPlan: '',
+    scheduled: '',
+    stagingTestsPassed: false,
+    securityScanPassed: false,
+    performanceTestsPassed: false,
+    testEvidenceUrl: '',
+  });
+  const [problem, setProblem] = useState<Problem>();
+  const [plan, setPlan] = useState<Plan>();
+  const [isTried, setTried] = useState(false);
+  const [isBusy, setBusy] = useState(false);
+  const names = me.environments.map(({ name }) => name);
+  const source = names[names.indexOf(draft.environment) - 1]!;
+  const set = (change: Partial<Draft>) => {
+    setDraft({ ...draft, ...change });
+    setPlan(undefined);
+    setProblem(undefined);
+  };
+  const mistakes = mistakesIn(draft);
+  // What is wrong is said beside a field once something stands there, and everywhere once it was tried.
+  const wrong = (field: keyof Draft) => (isTried || draft[field] !== '' ? (mistakes[field] ?? refusedOf(problem, field)) : undefined);
+  const run = async (act: () => Promise<void>) => {
+    setTried(true);
+    if (Object.keys(mistakes).length > 0) {
+      requestAnimationFrame(() => document.querySelector<HTMLElement>('[aria-invalid=true]')?.focus());
+      return;
+    }
+    setBusy(true);
+    setProblem(undefined);
+    try {
+      await act();
+    } catch (error) {
+      setProblem(error instanceof Problem ? error : new Problem(0, { detail: 'something went wrong on this page' }));
+    }
+    setBusy(false);
+  };
+  const params = { env: draft.environment };
+  const preview = () => run(async () => setPlan(await ask('preview', { params, body: bodyOf(draft) })));
+  const submit = () =>
+    run(async () => {
+      const answer = await ask('createRequest', {
+        params,
+        body: { ...bodyOf(draft), ...(plan?.previewRef ? { previewRef: plan.previewRef } : {}) },
+      });
+      refreshAll();
+      if ('code' in answer) {
+        say(`${draft.version} is in ${draft.environment} already: nothing was requested`);
+        return;
+      }
+      say(`${answer.metadata.id} is requested`);
+      goTo(pathOfRequest(draft.environment, answer.metadata.id));
+    });
+  return (
+    <>
+      <Head title="New request" below={<p class="soft">Look at the preview first; nothing is requested before you say so.</p>} />
+      <div class="cols">
+        <form
+          class="stack"
+          noValidate
+          onSubmit={(event) => {
+            event.preventDefault();
+            void preview();
+          }}
+        >
+          <fieldset class="card stack">
+            <legend class="hidden">What</legend>
+            <div class="filters">
+              <SelectField
+                label="Into"
+                value={draft.environment}
+                onInput={(value) => set({ environment: value })}
+                options={environments.map((name) => [name, name] as const)}
+              />
+              <SelectField
+                label="Type"
+                value={draft.type}
+                onInput={(value) => set({ type: value as Draft['type'] })}
+                options={TYPES.map((type) => [type, type] as const)}
+              />
+            </div>
+            <ArtifactField value={draft.name} onInput={(name) => set({ name })} wrong={wrong('name')} />
+            <VersionField draft={draft} source={source} onInput={(version) => set({ version })} wrong={wrong('version')} />
+          </fieldset>
+          <fieldset class="card stack">
+            <legend class="hidden">Why</legend>
+            <TextField
+              label="Justification"
+              lines={3}
+              hint={`Why this is needed now; at least ${LEAST.justification} characters.`}
+              value={draft.justification}
+              onInput={(justification) => set({ justification })}
+              wrong={wrong('justification')}
+            />
+            <TextField
+              label="Release notes"
+              lines={5}
+              hint="What changes for users. Markdown."
+              value={draft.releaseNotes}
+              onInput={(releaseNotes) => set({ releaseNotes })}
+              wrong={wrong('releaseNotes')}
+            />
+            <SelectField
+              label="Impact"
+              value={draft.impactAssessment}
+              onInput={(value) => set({ impactAssessment: value as Draft['impactAssessment'] })}
+              options={IMPACTS.map((impact) => [impact, impact] as const)}
+            />
+            <TextField
+              label="Rollback plan"
+              lines={2}
+              hint="What is done if it goes wrong."
+              value={draft.rollbackPlan}
+              onInput={(rollbackPlan) => set({ rollbackPlan })}
+              wrong={wrong('rollbackPlan')}
+            />
+            <TextField
+              label="Not before"
+              type="datetime-local"
+              hint={`Optional; in your time zone (${Intl.DateTimeFormat().resolvedOptions().timeZone}).`}
+              value={draft.scheduled}
+              onInput={(scheduled) => set({ scheduled })}
+              wrong={wrong('scheduled')}
+            />
+          </fieldset>
+          <fieldset class="card stack">
+            <legend class="hidden">Checks that you vouch for</legend>
+            <p class="label" aria-hidden="true">
+              Checks that you vouch for
+            </p>
+            {CHECKS.map(([name, label]) => (
+              <CheckField key={name} label={label} checked={draft[name]} onInput={(checked) => set({ [name]: checked })} />
+            ))}
+            <TextField
+              label="Evidence"
+              type="url"
+              hint="Address of the pipeline or report."
+              placeholder="https://"
+              value={draft.testEvidenceUrl}
+              onInput={(testEvidenceUrl) => set({ testEvidenceUrl })}
+              wrong={wrong('testEvidenceUrl')}
+            />
+          </fieldset>
+          {problem && <ProblemNote problem={problem} />}
+          <div class="row actions">
+            <button type="submit" class={`button${plan ? '' : ' primary'}`} aria-disabled={isBusy}>
+              {isBusy && !plan ? 'Looking…' : 'Preview'}
+            </button>
+          </div>
+        </form>
+        <div class="stack" aria-live="polite">
+          {plan ? (
+            <>
+              <PlanView plan={plan} />
+              <button type="button" class="button primary" aria-disabled={isBusy} onClick={() => void submit()}>
+                {isBusy ? 'One moment…' : `Request ${plan.artifact.version} for ${plan.to}`}
+              </button>
+            </>
+          ) : (
+            <div class="card empty">
+              <h2>Preview</h2>
+              <p>What would change, which gates pass, and who has to approve appears here.</p>
+            </div>
+          )}
+        </div>
+      </div>
+    </>
+  );
+}
+
+interface PickerProps {
+  onInput(value: string): void;
+  wrong: string | undefined;
+}
+
+function ArtifactField({ value, ...rest }: PickerProps & { value: string }) {
+  const { data } = useLive('listArtifacts', { query: { limit: '100' } }, () => undefined);
+  return <TextField label="Artifact" value={value} {...rest} {...(data ? { list: data.items.map(({ name }) => name) } : {})} />;
+}
+
+/** Versions that the source environment has, the newest first; any other can be typed. */
+function VersionField({ draft, source, ...rest }: PickerProps & { draft: Draft; source: string }) {
+  const isNamed = /^[a-z0-9][a-z0-9._/-]*$/.test(draft.name);
+  const { data: place } = useLive('getEnvironment', { params: { env: source } }, () => undefined);
+  const { data: artifacts } = useLive('listArtifacts', { query: { limit: '100' } }, () => undefined);
+  const isKnown = isNamed && (artifacts?.items.some(({ name }) => name === draft.name) ?? false);
+  const updates = useLive(
+    'listUpdates',
+    isKnown ? { params: { name: draft.name }, query: { constraint: '>=0.0.0' } } : undefined,
+    () => undefined,
+  );
+  const here = place?.artifacts.find(({ artifact }) => artifact === draft.name);
+  const found = [
+    ...(here?.current ? [here.current.version] : []),
+    ...(here?.history ?? []).map(({ version }) => version),
+    ...(updates.data?.updates ?? []).map(({ version }) => version),
+  ];
+  const hint = here?.current ? `${source} runs ${here.current.version}.` : `A version that ${source} has.`;
+  return <TextField label="Version" value={draft.version} hint={hint} list={[...new Set(found)]} {...rest} />;
+}
+
+type Mistakes = Partial<Record<keyof Draft, string>>;
+
+/** What can be said while somebody types; the API has the last word. */
+function mistakesIn(draft: Draft): Mistakes {
+  const missing = LEAST.justification - visibleLength(draft.justification);
+  const found: Mistakes = {
+    ...(draft.name.trim() === '' ? { name: 'Say what is to be promoted.' } : {}),
+    ...(draft.version.trim() === '' ? { version: 'Say which version.' } : {}),
+    ...(missing > 0 ? { justification: `${missing} more ${missing === 1 ? 'character' : 'characters'}.` } : {}),
+    ...(visibleLength(draft.releaseNotes) === 0 ? { releaseNotes: 'Say what changes.' } : {}),
+    ...(visibleLength(draft.rollbackPlan) === 0 ? { rollbackPlan: 'Say what is done if it goes wrong.' } : {}),
+    ...(URL.canParse(draft.testEvidenceUrl) ? {} : { testEvidenceUrl: 'Give a web address (https://…).' }),
+  };
+  return found;
+}
+
+const POINTERS: Partial<Record<keyof Draft, string>> = {
+  name: '/target/name',
+  version: '/target/version',
+  scheduled: '/request/scheduledDate',
+  testEvidenceUrl: '/preChecks/testEvidenceUrl',
+};
+
+function refusedOf(problem: Problem | undefined, field: keyof Draft): string | undefined {
+  const pointer = POINTERS[field] ?? `/request/${field}`;
+  return problem?.errors.find(({ path }) => path === pointer)?.message;
+}
+
+function bodyOf(draft: Draft): Body {
+  const { type, name, version, justification, releaseNotes, impactAssessment, rollbackPlan, scheduled, testEvidenceUrl } = draft;
+  const { stagingTestsPassed, securityScanPassed, performanceTestsPassed } = draft;
+  return {
+    target: { type, name: name.trim(), version: version.trim() },
+    request: {
+      justification,
+      releaseNotes,
+      impactAssessment,
+      rollbackPlan,
+      ...(scheduled === '' ? {} : { scheduledDate: new Date(scheduled).toISOString() }),
+    },
+    preChecks: { stagingTestsPassed, securityScanPassed, performanceTestsPassed, testEvidenceUrl: testEvidenceUrl.trim() },
+  };
+}
