@@ -7,6 +7,7 @@ import { approveVerb, cancelVerb, denyVerb } from './commands/decide.ts';
 import { delegationVerb } from './commands/delegation.ts';
 import { inboxVerb } from './commands/inbox.ts';
 import { lifecycleVerb, quarantineVerb } from './commands/lifecycle.ts';
+import { lockVerb, unlockVerb } from './commands/lock.ts';
 import { muteVerb, unmuteVerb } from './commands/mute.ts';
 import { promoteVerb } from './commands/promote.ts';
 import { publishVerb } from './commands/publish.ts';
@@ -47,6 +48,8 @@ export function createProgram(context: VerbContext): Command {
     cancelVerb,
     abortVerb,
     rollbackVerb,
+    lockVerb,
+    unlockVerb,
     statusVerb,
     listVerb,
     tagVerb,

@@ -1,4 +1,4 @@
-/** What is done to Greenlight itself rather than to a request: credentials for programs, and who builds on what. */
+/** What is done to Greenlight itself rather than to a request: credentials for programs, who builds on what, and which environments are locked. */
 import { createToken, listTokens, revokeToken } from './access/tokens.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
 import { lazily } from './kit/lazily.ts';
@@ -7,6 +7,8 @@ export const handler = httpHandler('operate', {
   createToken,
   listTokens,
   revokeToken,
+  lockEnvironment: lazily(async () => (await import('./environment/locks.http.ts')).lockEnvironment),
+  unlockEnvironment: lazily(async () => (await import('./environment/locks.http.ts')).unlockEnvironment),
   listConsumers: lazily(async () => (await import('./rollout/consumers.http.ts')).listConsumers),
   putConsumer: lazily(async () => (await import('./rollout/consumers.http.ts')).putConsumer),
   removeConsumer: lazily(async () => (await import('./rollout/consumers.http.ts')).removeConsumer),

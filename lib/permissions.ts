@@ -23,6 +23,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     REQ: ['get', 'query'],
     DECISION: ['query'],
     ENV: ['get', 'query'],
+    LOCK: ['query'],
     WATCH: ['get'],
     REVIEW: ['query'],
     LIFECYCLE: ['query'],
@@ -36,6 +37,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     ...APPROVERS,
     DECISION: ['query'],
     ENV: ['get', 'query'],
+    LOCK: ['query'],
     WATCH: ['get'],
     REVIEW: ['get', 'query', 'put', 'update'],
     PREVIEW: ['get', 'put'],
@@ -62,6 +64,9 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     ...SIGNED_IN,
     ...IDEMPOTENT,
     OUTBOX: ['put'],
+    LOCK: ['get', 'query', 'put'],
+    // Who waited for a lock that is lifted.
+    WAKE: ['put'],
     APITOKEN: ['get', 'put', 'delete'],
     APITOKENS: ['get', 'query', 'put', 'delete'],
     SUBSCRIPTION: ['get', 'query', 'put', 'update', 'delete'],
@@ -86,16 +91,19 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     ENV: ['get', 'query', 'put', 'update', 'delete'],
     LIFECYCLE: ['query'],
     RECEIPT: ['put'],
+    LOCK: ['query'],
   },
   copy: {
     ...CHANGE,
     ...PINS,
     REQ: ['get', 'query', 'put'],
     ENV: ['get', 'query', 'put', 'update'],
+    LOCK: ['query'],
     UPLOAD: ['get', 'put', 'delete'],
     RECEIPT: ['put'],
   },
   rollout: { ...CHANGE, ...PINS, RECEIPT: ['put'], REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'] },
+  rollout: { ...CHANGE, ...PINS, REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'], LOCK: ['query'] },
   adopt: { ...PINS, ENV: ['get', 'query', 'put'], OUTBOX: ['put'], NOTICE: ['put'], WATCH: ['get', 'put'], CONSUMER: ['get', 'put'] },
   wake: { WAKE: ['query', 'delete'], TOKEN: ['get', 'delete'] },
   reconcile: {
@@ -104,6 +112,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     REVIEW: ['query', 'update'],
     REQ: ['get', 'query', 'put'],
     ENV: ['get', 'query'],
+    LOCK: ['query'],
     WAKE: ['query', 'put'],
     NOTICE: ['query', 'put'],
   },
@@ -141,4 +150,4 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
 };
 
 /** Functions that list requests through the index. */
-export const LISTING: readonly FunctionName[] = ['read', 'reconcile'];
+export const LISTING: readonly FunctionName[] = ['read', 'reconcile', 'operate'];

@@ -14,6 +14,7 @@ export type KeyKind =
   | 'NOTICE'
   | 'DELIVERY'
   | 'ENV'
+  | 'LOCK'
   | 'PIN'
   | 'PREVIEW'
   | 'PERSON'

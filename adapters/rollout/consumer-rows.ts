@@ -7,7 +7,7 @@ import type { ClusterSight } from '../../core/rollout/cluster-view.ts';
 import type { RegisteredConsumer } from '../../core/rollout/consumer.ts';
 import { outboxWrite } from '../audit/outbox.ts';
 import { clusterViewKey, consumerKey, consumerSort } from '../state/keys.ts';
-import { type Item, type Table, WriteConflict } from '../state/table.ts';
+import { type Item, type Table, unchanged, WriteConflict } from '../state/table.ts';
 
 const VIEW = 'VIEW';
 /** More is a mistake, and would not fit a report. */
@@ -85,10 +85,4 @@ export function consumerRows(table: Table, clock: Clock): ConsumerRows {
       await table.put({ PK: clusterViewKey(environment), SK: VIEW, body: sight });
     },
   };
-}
-
-/** Nobody has written the row since it was read. */
-function unchanged(before: Item | undefined) {
-  if (!before) return { expression: 'attribute_not_exists(PK)' };
-  return { expression: 'lastLine = :before', values: { ':before': before['lastLine'] } };
 }

@@ -17,6 +17,7 @@
  * | NOTICE#0                | <ulid>                      | with changes          | a notice to deliver; deleted by deliver |
  * | DELIVERY#<id>          | SENT#<notice>#<channel>, FAILED | deliver (TTL)   | what went out, what could not |
  * | ENV#<env>#<artifact>    | HEAD, AT#<iso>#<id>, DIGEST#<digest>, WAITER#<id> | run | what runs there, its past, who waits |
+ * | LOCK#<env>              | <tenant>#<artifact>, `*` for all | operate        | who keeps it from being changed, and why; stays when it is lifted |
  * | WATCH#<env>#<artifact>  | HEAD                        | adopt                 | drift and readiness to go back, as last seen |
  * | PIN#<artifact>#<digest> | HEAD                        | request, decide, run, adopt; whoever deletes | who relies on a digest, or that it goes |
  * | PREVIEW#<ref>           | PREVIEW                     | request (TTL)         | a plan not yet requested |
@@ -74,6 +75,8 @@ export const NOTICE = 'NOTICE#0';
 export const deliveryKey = (id: string): string => `DELIVERY#${id}`;
 export const environmentKey = (environment: string, artifact: string): string => `ENV#${environment}#${artifact}`;
 export const watchKey = (environment: string, artifact: string): string => `WATCH#${environment}#${artifact}`;
+export const lockKey = (environment: string): string => `LOCK#${environment}`;
+export const lockSort = (tenant: string, artifact: string): string => `${tenant}#${artifact}`;
 export const historySort = (at: string, id: string): string => `AT#${at}#${id}`;
 export const digestSort = (digest: string): string => `DIGEST#${digest}`;
 export const waiterSort = (id: string): string => `WAITER#${id}`;

@@ -67,6 +67,12 @@ export interface Table {
   transact(writes: readonly Write[]): Promise<void>;
 }
 
+/** The row is as it was read: of rows that count their writes by the hash of their last audit line. */
+export function unchanged(row: Item | undefined): Condition {
+  if (!row) return { expression: 'attribute_not_exists(PK)' };
+  return { expression: 'lastLine = :before', values: { ':before': row['lastLine'] } };
+}
+
 /** Partition and sort key of each index. */
 const INDEX_KEYS = { LISTING: ['GPK', 'GSK'], OPEN: ['OPK', 'OSK'] } as const;
 /** Bytes of a key, by DynamoDB. */

@@ -3,6 +3,9 @@
 import { identityKey, principalKey } from '../access/identity.ts';
 import { holdsVerb, mayUse, membershipOfKey } from '../access/membership.ts';
 import type { EnvironmentRecord } from '../environment/environment.ts';
+import { type HoldFacts, holdOf } from '../environment/hold.ts';
+import type { EnvironmentLock } from '../environment/lock.ts';
+import type { WindowState } from '../environment/window.ts';
 import { COUNTS_AS_PASSED, type GateResult, UNSETTLED } from '../gate/gate.ts';
 import { mayBeWaived } from '../gate/waiver.ts';
 import { approvalsHoldUntil, waitsUntil } from '../promotion/begin.ts';
@@ -18,7 +21,7 @@ import { type Place, smallestSet } from './smallest-set.ts';
 import { type ApprovalRule, fits, groupOf, isHuman } from './stage.ts';
 
 export interface Condition {
-  kind: 'gate' | 'approval' | 'validity' | 'schedule' | 'timer' | 'lock' | 'confirm';
+  kind: 'gate' | 'approval' | 'validity' | 'schedule' | 'timer' | 'window' | 'lock' | 'confirm';
   /** Gate, or stage and team. */
   name: string;
   met: boolean;
@@ -51,26 +54,39 @@ export interface ExplainFacts {
   decisions: readonly Decision[];
   approvers: Approvers;
   environment: EnvironmentRecord | undefined;
+  /** A person's lock. */
+  lock?: EnvironmentLock | undefined;
+  /** State of the windows at an instant; absent: there are none. */
+  windowAt?: ((instant: string) => WindowState) | undefined;
   now: string;
 }
 
 export function explain(facts: ExplainFacts): Explanation {
   const { promotion, plan, now } = facts;
-  const earliest = [now, plan.scheduledDate ?? '', waitsUntil(promotion, plan)].reduce((last, date) => (date > last ? date : last));
+  const ready = [now, plan.scheduledDate ?? '', waitsUntil(promotion, plan)].reduce((last, date) => (date > last ? date : last));
+  const earliest = windowOf(facts) === undefined ? ready : (facts.windowAt!(ready).opens ?? NEVER);
   const conditions = [...gateConditions(facts), ...approvalConditions(facts), ...validity(facts, earliest), ...startConditions(facts)];
   const isOver = isFinal(promotion.phase);
   const hasBegun = isRollingOut(promotion.phase);
   const open = conditions.filter((condition) => !condition.met);
-  const waitsOnlyForTime = open.every(({ kind }) => kind === 'schedule' || kind === 'timer');
+  const waitsOnlyForTime = open.every(({ kind }) => kind === 'schedule' || kind === 'timer' || kind === 'window');
   return {
     id: promotion.id,
     phase: promotion.phase,
     summary: summaryOf(promotion, open),
     conditions,
     ask: isOver || hasBegun ? [] : askedPeople(facts),
-    earliestStart: isOver || hasBegun || !waitsOnlyForTime ? null : earliest,
+    earliestStart: isOver || hasBegun || !waitsOnlyForTime || earliest === NEVER ? null : earliest,
     expiresAt: promotion.expiresAt,
   };
+}
+
+/** After every date that is compared with it. */
+const NEVER = '9999-12-31T23:59:59.999Z';
+
+/** The windows of this moment, where they count: what is repaired or rolled back is needed now. */
+function windowOf({ promotion, windowAt, now }: ExplainFacts): WindowState | undefined {
+  return promotion.kind === 'promote' ? windowAt?.(now) : undefined;
 }
 
 function gateConditions({ promotion, plan, gates, approvers }: ExplainFacts): Condition[] {
@@ -175,7 +191,12 @@ function givenBy({ actor, onBehalfOf }: Decision): string {
   return onBehalfOf ? `${actor.email} for ${onBehalfOf.email}` : actor.email;
 }
 
-function startConditions({ promotion, plan, environment, now }: ExplainFacts): Condition[] {
+function startConditions(facts: ExplainFacts): Condition[] {
+  const { promotion, plan, environment, lock, now } = facts;
+  const window = windowOf(facts);
+  const hold = (of: Partial<HoldFacts>) =>
+    holdOf({ environment: plan.to, kind: promotion.kind, lock: undefined, window: undefined, ...of });
+  const isOver = isFinal(promotion.phase) || promotion.phase === 'rolling_back';
   const isWaiting = promotion.phase === 'approved';
   const holder = environment?.holder;
   return [
@@ -213,6 +234,20 @@ function startConditions({ promotion, plan, environment, now }: ExplainFacts): C
           },
         ]
       : []),
+    ...(window === undefined || isOver
+      ? []
+      : [{ kind: 'window' as const, name: 'window', met: window.open, message: hold({ window })?.message ?? `${plan.to} is open` }]),
+    ...(lock === undefined || isOver
+      ? []
+      : [
+          {
+            kind: 'lock' as const,
+            name: 'lock',
+            met: false,
+            message: hold({ lock })!.message,
+            resolution: `greenlight unlock ${plan.to}, when the reason is gone`,
+          },
+        ]),
     ...(isWaiting && holder !== undefined
       ? [
           {

@@ -83,6 +83,20 @@ const rollback = z.strictObject({
   auto_rollback_on_failure: z.boolean().optional(),
 });
 
+/** When promotions may begin. Local time with a zone, so that nobody has to think of the clock change. */
+export const windowsSchema = z
+  .array(
+    z.strictObject({
+      name: z.string().min(1).max(64),
+      kind: z.enum(['allow', 'deny']),
+      start: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}$/, { error: 'must be local time such as 2026-01-05T09:00' }),
+      duration,
+      repeat: z.string().max(200).optional(),
+      zone: z.string().min(1).max(64),
+    }),
+  )
+  .max(30);
+
 const environment = z.strictObject({
   registry: z.string().max(300).optional(),
   registries: z.array(name).min(1).max(8).optional(),
@@ -94,6 +108,8 @@ const environment = z.strictObject({
   approvals: z.array(stage).max(10).optional(),
   approval_order: z.enum(['sequential', 'parallel']).optional(),
   wait_timer: duration.optional(),
+  windows: windowsSchema.optional(),
+  supersede: z.boolean().optional(),
   reminders: reminders.optional(),
   break_glass: z.strictObject({ waiver: duration.optional(), review: duration.optional() }).optional(),
   require_approval: z.boolean().optional(),

@@ -9,6 +9,7 @@ import type { RequiredRegistries } from '../registry/target.ts';
 import type { RetentionConfiguration } from '../retention/configuration.ts';
 import type { ConfiguredConsumer } from '../rollout/consumer.ts';
 import type { RouteSplit } from '../rollout/route.ts';
+import type { WindowConfiguration } from './window.ts';
 
 /** A reference to a value kept elsewhere: `ssm:/name` or `secret:name`. Secrets never stand in the configuration. */
 export type Reference = string;
@@ -122,6 +123,10 @@ export interface EnvironmentConfiguration {
   approvalValidSeconds: number;
   /** Pause between the last approval and the rollout. */
   waitSeconds: number;
+  /** When promotions may begin or go on; none: always. */
+  windows: WindowConfiguration[];
+  /** Whether a new request of an artifact ends its older ones that have not begun. */
+  supersede: boolean;
   reminders: ReminderConfiguration;
   breakGlass: BreakGlassConfiguration;
   rollout: RolloutConfiguration;

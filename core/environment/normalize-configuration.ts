@@ -19,6 +19,7 @@ import { isAddress, normalizeGates } from './normalize-gates.ts';
 import { normalizeNotifications, noticeSecrets } from './normalize-notifications.ts';
 import { ciOf, peopleOf, teamName } from './normalize-people.ts';
 import { normalizeRollback } from './normalize-rollback.ts';
+import { normalizeWindows } from './normalize-windows.ts';
 
 export interface NormalProblem {
   path: readonly PropertyKey[];
@@ -453,6 +454,8 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
     approvalTimeoutSeconds,
     approvalValidSeconds,
     waitSeconds,
+    windows: normalizeWindows(environment.windows ?? [], [...at, 'windows'], refuse),
+    supersede: environment.supersede ?? false,
     reminders: remindersOf(input, seconds),
     breakGlass: {
       waiverSeconds: atMost(seconds(environment.break_glass?.waiver, DEFAULT_WAIVER, 'break_glass'), LONGEST_WAIVER, 'a waiver'),

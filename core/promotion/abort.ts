@@ -4,6 +4,7 @@ import { abortedSteps } from '../rollout/step.ts';
 import type { PromotionChange } from './change.ts';
 import type { Acting } from './create.ts';
 import { startRollback } from './finish.ts';
+import { isHeld } from './hold.ts';
 import { isFinal } from './phase.ts';
 import type { Promotion } from './promotion.ts';
 
@@ -25,7 +26,7 @@ export function abort(promotion: Promotion, acting: Acting, at: string): Promoti
     ...change,
     after: { ...change.after, ...rollout },
     event: { ...change.event, ...acting, history: { ...change.event.history, action: 'aborted' } },
-    wake: { kind: 'resume', requestId, attempt, wait: 'bake' },
+    wake: { kind: 'resume', requestId, attempt, wait: isHeld(promotion) ? 'turn' : 'bake' },
   };
 }
 

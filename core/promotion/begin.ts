@@ -5,12 +5,14 @@ import { approvalProgress } from '../approval/progress.ts';
 import { askedFrom } from '../approval/remind.ts';
 import { standingDecisions } from '../approval/standing.ts';
 import { type EnvironmentRecord, holderOf } from '../environment/environment.ts';
+import type { Hold } from '../environment/hold.ts';
 import { SKIP_CANARY, withCanary } from '../gate/skip-canary.ts';
 import type { Waiver } from '../gate/waiver.ts';
 import { emptyCopy } from '../registry/copy-record.ts';
 import { type PromotionChange, withPhase } from './change.ts';
 import { nextEdition } from './create.ts';
 import { engineChange } from './engine-change.ts';
+import { halt, isHeld, resume } from './hold.ts';
 import { isFinal } from './phase.ts';
 import { firstStep, type Plan, planHashOf } from './plan.ts';
 import type { Promotion, WaitingOn } from './promotion.ts';
@@ -21,6 +23,8 @@ export interface BeginFacts {
   decisions: readonly Decision[];
   approvers: Approvers;
   environment: EnvironmentRecord | undefined;
+  /** Lock or window that keeps it from going on. */
+  hold: Hold | undefined;
   /** Digest that the source environment's evidence names now; undefined when there is none any more. */
   evidenceHolds: boolean;
   /** Why the version may not be brought anywhere any more: its quarantine, or its end of life where that is refused. */
@@ -46,8 +50,10 @@ export type BeginOutcome =
 
 export function begin(facts: BeginFacts): BeginOutcome {
   const { promotion, plan, now } = facts;
-  if (promotion.phase === 'promoting')
-    return facts.environment?.holder === holderOf(promotion.id, promotion.attempt) ? { kind: 'start' } : { kind: 'stop' };
+  if (promotion.phase === 'promoting') {
+    if (facts.environment?.holder !== holderOf(promotion.id, promotion.attempt)) return { kind: 'stop' };
+    return goOn(promotion, facts.hold);
+  }
   // It was aborted before this run knew that it had begun.
   if (promotion.phase === 'rolling_back') return { kind: 'back' };
   if (isFinal(promotion.phase) || promotion.phase === 'blocked') return { kind: 'stop' };
@@ -86,9 +92,19 @@ export function begin(facts: BeginFacts): BeginOutcome {
   }
   const timer = waitsUntil(promotion, plan);
   if (now.toISOString() < timer) return { ...waiting(promotion, 'timer'), until: timer };
+  if (facts.hold) return { ...waiting(promotion, facts.hold.waitingOn), ...(facts.hold.until ? { until: facts.hold.until } : {}) };
   const holder = holderOf(promotion.id, promotion.attempt);
   if (facts.environment?.holder && facts.environment.holder !== holder) return waiting(promotion, 'lock');
   return start(facts, holder);
+}
+
+/** It has begun before. One that a lock or a window has halted goes on when nothing keeps it any more. */
+function goOn(promotion: Promotion, hold: Hold | undefined): BeginOutcome {
+  if (!isHeld(promotion)) return { kind: 'start' };
+  if (!hold) return { kind: 'start', change: resume(promotion) };
+  const until = hold.until === undefined ? {} : { until: hold.until };
+  const change = promotion.waitingOn === hold.waitingOn ? {} : { change: halt(promotion, hold) };
+  return { kind: 'wait', waitingOn: hold.waitingOn, ...until, ...change };
 }
 
 /** Why a rollback has lost its reason: somebody else has moved the environment meanwhile. */

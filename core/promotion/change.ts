@@ -31,6 +31,7 @@ export type EventType =
   | 'approval.reminded'
   | 'gate.overridden'
   | 'promotion.waiting'
+  | 'promotion.resumed'
   | 'promotion.started'
   | 'copy.finished'
   | 'copy.progressed'

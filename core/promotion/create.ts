@@ -1,5 +1,6 @@
 /** The change that creates a request, and the ones that edit, retry and cancel it. */
 import type { Actor, AuthMethod, Channel } from '../access/identity.ts';
+import type { Hold } from '../environment/hold.ts';
 import { Refusal } from '../errors.ts';
 import { type PromotionChange, withPhase } from './change.ts';
 import { isFinal } from './phase.ts';
@@ -217,8 +218,8 @@ export function cancel(promotion: Promotion, acting: Acting): PromotionChange {
   };
 }
 
-/** Starts an approved promotion whose environment waits for a person's word. */
-export function execute(promotion: Promotion, acting: Acting): PromotionChange {
+/** Starts an approved promotion whose environment waits for a person's word. What could not begin now is not begun later unasked. */
+export function execute(promotion: Promotion, acting: Acting, hold?: Hold): PromotionChange {
   if (promotion.phase !== 'approved') {
     throw new Refusal(
       promotion.phase === 'expired' ? 'EXPIRED' : 'STATE_CONFLICT',
@@ -228,6 +229,10 @@ export function execute(promotion: Promotion, acting: Acting): PromotionChange {
       },
     );
   }
+  if (hold)
+    throw new Refusal(hold.waitingOn === 'lock' ? 'ENV_LOCKED' : 'FREEZE_WINDOW', hold.message, {
+      hint: hold.until === undefined ? 'execute it when that is over' : `execute it from ${hold.until} on`,
+    });
   const after = withPhase(promotion, 'approved');
   return {
     before: promotion,

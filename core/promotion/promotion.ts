@@ -114,6 +114,8 @@ export interface Promotion {
   job?: JobRecord;
   /** When the first step began, in milliseconds since the epoch of real time: the budget of the rollout counts real seconds. */
   rolloutBeganMs?: number;
+  /** Milliseconds of that budget that were used when a lock or a window halted it; then it does not count from when it began. */
+  rolloutSpentMs?: number;
   /** Fence of the environment lock it holds while promoting. */
   fence?: number;
   retryOf?: string;

@@ -52,7 +52,12 @@ const place = {
         .meta({ description: 'teams and roles whose approval is missing; absent where it was not looked up' }),
     }),
   ),
+  lock: z.strictObject({ reason: z.string(), by: z.string(), at: instant }).optional(),
 };
+/** Null: every tenant, every artifact. */
+const heldLock = { tenant: z.string().nullable(), artifact: z.string().nullable(), reason: z.string(), by: z.string(), at: instant };
+/** When promotions may begin; `opens` is absent where no window opens within a year. */
+const window = z.strictObject({ open: z.boolean(), closedBy: z.array(z.string()), opens: instant.optional() });
 const tier = z.enum(['standard', 'production']);
 const past = z.strictObject({
   version: z.string(),
@@ -66,10 +71,21 @@ const past = z.strictObject({
 });
 
 export const ENVIRONMENT_ANSWERS = {
+  EnvironmentLock: z.strictObject({ environment: z.string(), locked: z.boolean(), ...heldLock }).meta({ id: 'EnvironmentLock' }),
   EnvironmentList: z
-    .strictObject({ items: z.array(z.strictObject({ environment: z.string(), tier, artifacts: z.array(z.strictObject(place)) })) })
+    .strictObject({
+      items: z.array(
+        z.strictObject({ environment: z.string(), tier, window: window.optional(), artifacts: z.array(z.strictObject(place)) }),
+      ),
+    })
     .meta({ id: 'EnvironmentList' }),
   Environment: z
-    .strictObject({ environment: z.string(), tier, artifacts: z.array(z.strictObject({ ...place, history: z.array(past) })) })
+    .strictObject({
+      environment: z.string(),
+      tier,
+      window: window.optional(),
+      locks: z.array(z.strictObject(heldLock)),
+      artifacts: z.array(z.strictObject({ ...place, history: z.array(past) })),
+    })
     .meta({ id: 'Environment' }),
 } as const;

@@ -2,12 +2,13 @@
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
 import { environments } from '../kit/state.ts';
 import { readEnvironment, recordsBefore, renderPlace } from './read-environment.ts';
+import { renderLock } from './render-lock.ts';
 
 const HISTORY_LENGTH = 20;
 
 export async function getEnvironment(call: HttpCall): Promise<HttpAnswer> {
   const environment = call.params['env']!;
-  const places = await readEnvironment(call, environment);
+  const { places, window, locks } = await readEnvironment(call, environment);
   const before = await recordsBefore(
     call,
     environment,
@@ -15,9 +16,22 @@ export async function getEnvironment(call: HttpCall): Promise<HttpAnswer> {
   );
   const artifacts = await Promise.all(
     places.map(async (place) => ({
-      ...renderPlace(place, before.get(place.artifact)),
+      ...renderPlace(place, before.get(place.artifact), window),
       history: await environments.history(environment, place.artifact, HISTORY_LENGTH),
     })),
   );
-  return { status: 200, body: { environment, tier: call.configuration.environments[environment]!.tier, artifacts } };
+  return {
+    status: 200,
+    body: {
+      environment,
+      tier: call.configuration.environments[environment]!.tier,
+      ...(window ? { window } : {}),
+      locks: locks.map((lock) => withoutPlace(renderLock(lock, true))),
+      artifacts,
+    },
+  };
+}
+
+function withoutPlace({ environment: _environment, locked: _locked, ...lock }: ReturnType<typeof renderLock>) {
+  return lock;
 }

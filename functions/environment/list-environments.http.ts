@@ -6,11 +6,13 @@ export async function listEnvironments(call: HttpCall): Promise<HttpAnswer> {
   const { configuration } = call;
   const all = await Promise.all(configuration.path.map((environment) => readEnvironment(call, environment)));
   const items = configuration.path.map((environment, index) => {
-    const before = new Map(index > 0 ? all[index - 1]!.map((place) => [place.artifact, place.record]) : []);
+    const { places, window } = all[index]!;
+    const before = new Map(index > 0 ? all[index - 1]!.places.map((place) => [place.artifact, place.record]) : []);
     return {
       environment,
       tier: configuration.environments[environment]!.tier,
-      artifacts: all[index]!.map((place) => renderPlace(place, before.get(place.artifact))),
+      ...(window ? { window } : {}),
+      artifacts: places.map((place) => renderPlace(place, before.get(place.artifact), window)),
     };
   });
   return { status: 200, body: { items } };

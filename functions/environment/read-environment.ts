@@ -5,13 +5,16 @@ import { approvalProgress, openRules } from '../../core/approval/progress.ts';
 import { groupOf } from '../../core/approval/stage.ts';
 import { artifactOf, environmentBefore } from '../../core/environment/configuration.ts';
 import type { EnvironmentRecord } from '../../core/environment/environment.ts';
+import { type EnvironmentLock, lockOver, visibleLocks } from '../../core/environment/lock.ts';
 import type { Watch } from '../../core/environment/watch.ts';
+import type { WindowState } from '../../core/environment/window.ts';
 import { isFinal, PHASES, stateOf } from '../../core/promotion/phase.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { HttpCall } from '../kit/http.ts';
-import { approversNow, environments, promotions, watches } from '../kit/state.ts';
+import { approversNow, environments, locks, promotions, watches } from '../kit/state.ts';
 import { planAndDecisions } from '../promotion/find-request.ts';
 import { visibleTenants } from '../promotion/list-requests.ts';
+import { windowNow } from './hold.ts';
 
 /** Requests that are looked at for artifacts without an entry of their own in the configuration. */
 const RECENT = 100;
@@ -25,21 +28,32 @@ interface UnderWay {
   waitsFor?: string[];
 }
 
+/** What holds for the environment as a whole. */
+export interface EnvironmentView {
+  places: ArtifactPlace[];
+  window: WindowState | undefined;
+  /** Those that the caller may know of. */
+  locks: EnvironmentLock[];
+}
+
 export interface ArtifactPlace {
   artifact: string;
   tenant: string;
   record: EnvironmentRecord | undefined;
   watch: Watch | undefined;
+  lock: EnvironmentLock | undefined;
   /** Requests under way to this place, newest first. */
   pending: UnderWay[];
 }
 
 /** Artifacts of the configuration, and those that requests have brought here. */
-export async function readEnvironment(call: HttpCall<unknown, unknown>, environment: string): Promise<ArtifactPlace[]> {
+export async function readEnvironment(call: HttpCall<unknown, unknown>, environment: string): Promise<EnvironmentView> {
   const { caller, configuration } = call;
   const tenants = visibleTenants(caller.membership, configuration, environment);
   const seesOwn = reachOf(caller.membership, environment) === 'own';
-  const [under, recent] = await Promise.all([
+  const [held, window, under, recent] = await Promise.all([
+    locks.of(environment),
+    windowNow(configuration.environments[environment]!.windows),
     promotions.list({ environment, tenants, phases: PHASES.filter((phase) => !isFinal(phase)), limit: RECENT }),
     promotions.list({ environment, tenants, phases: ['succeeded', 'rolled_back', 'failed'], limit: RECENT }),
   ]);
@@ -68,15 +82,20 @@ export async function readEnvironment(call: HttpCall<unknown, unknown>, environm
           record,
           watch,
           pending,
+          lock: lockOver(held, { tenant, artifact }),
         },
       ];
     }),
   );
-  return places.flat();
+  return { places: places.flat(), window, locks: visibleLocks(held, caller.membership) };
 }
 
 /** The public shape of one artifact's place. `before` is the record of the environment before on the path. */
-export function renderPlace({ artifact, tenant, record, watch, pending }: ArtifactPlace, before: EnvironmentRecord | undefined) {
+export function renderPlace(
+  { artifact, tenant, record, watch, lock, pending }: ArtifactPlace,
+  before: EnvironmentRecord | undefined,
+  window: WindowState | undefined,
+) {
   const current = record?.current ?? null;
   return {
     artifact,
@@ -87,13 +106,15 @@ export function renderPlace({ artifact, tenant, record, watch, pending }: Artifa
     ...(record?.rolledBack ? { rolledBack: record.rolledBack } : {}),
     held: record?.held ?? [],
     flags: {
-      frozen: false,
-      locked: record?.holder !== undefined,
+      frozen: window?.open === false,
+      // By a person, or by the rollout that changes it.
+      locked: lock !== undefined || record?.holder !== undefined,
       // Something else has been proven where promotions come from.
       out_of_date: before?.current !== undefined && before.current.digest !== current?.digest,
       // What was seen before the last promotion says nothing of this one.
       drifted: watch?.drift.status === 'drifted' && watch.drift.expected === current?.digest,
     },
+    ...(lock ? { lock: { reason: lock.reason, by: lock.by.email, at: lock.at } } : {}),
     ...(watch ? { watch: renderWatch(watch) } : {}),
     pending: pending.map(renderUnderWay),
   };

@@ -1,5 +1,14 @@
-/** Routes of the feature environment: what runs where. */
+/** Routes of the feature environment: what runs where, and what is locked. */
+import * as z from 'zod';
+import { artifactName, prose } from '../../core/promotion/request-body.ts';
 import { none, type Route } from '../kit/route.ts';
+
+/** Without artifact and tenant: everything that the caller reaches. */
+export const lockBody = z.strictObject({
+  reason: prose(5, 1_000),
+  tenant: z.string().min(1).max(64).optional(),
+  artifact: artifactName.optional(),
+});
 
 export const ENVIRONMENT_ROUTES = [
   {
@@ -24,6 +33,34 @@ export const ENVIRONMENT_ROUTES = [
     summary: 'Shows what runs in an environment, with history',
     query: none,
     answers: { 200: 'Environment' },
+    tag: 'environments',
+  },
+  {
+    method: 'POST',
+    path: '/v1/environments/{env}/lock',
+    operation: 'lockEnvironment',
+    group: 'operate',
+    auth: 'bearer',
+    verb: 'rollback',
+    names: 'artifact',
+    summary: 'Lets nothing begin or go on in an environment; the way back of what fails is not held',
+    body: lockBody,
+    query: none,
+    answers: { 200: 'EnvironmentLock' },
+    tag: 'environments',
+  },
+  {
+    method: 'POST',
+    path: '/v1/environments/{env}/unlock',
+    operation: 'unlockEnvironment',
+    group: 'operate',
+    auth: 'bearer',
+    verb: 'rollback',
+    names: 'artifact',
+    summary: 'Ends a lock; what waited for it goes on',
+    body: lockBody,
+    query: none,
+    answers: { 200: 'EnvironmentLock' },
     tag: 'environments',
   },
 ] as const satisfies readonly Route[];

@@ -217,7 +217,7 @@ const explanation = z
     summary: z.string(),
     conditions: z.array(
       z.strictObject({
-        kind: z.enum(['gate', 'approval', 'validity', 'schedule', 'timer', 'lock', 'confirm']),
+        kind: z.enum(['gate', 'approval', 'validity', 'schedule', 'timer', 'window', 'lock', 'confirm']),
         name: z.string(),
         met: z.boolean(),
         message: z.string(),

@@ -5,6 +5,8 @@ import { refusedBecause } from '../../core/lifecycle/use.ts';
 import { begin as decideBegin } from '../../core/promotion/begin.ts';
 import { changing } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
+import { turnAt } from '../environment/halting.ts';
+import { holdOn } from '../environment/hold.ts';
 import { approversNow, clock, environments, promotions } from '../kit/state.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
 import { standingNow } from '../lifecycle/standing-now.ts';
@@ -28,7 +30,7 @@ export function begin(evidence: Evidence) {
           case 'wait': {
             if (outcome.change) await promotions.commit(outcome.change);
             if (outcome.waitingOn === 'lock') await environments.wait(promotion.to, promotion.artifact, promotion.id, promotion.attempt);
-            return { next: 'turn', waitSeconds: outcome.until ? secondsUntil(outcome.until) : 3600 };
+            return turnAt(outcome.until);
           }
           case 'stop':
             if (outcome.change) await promotions.commit(outcome.change);
@@ -44,12 +46,13 @@ export function begin(evidence: Evidence) {
 }
 
 async function decideNow(promotion: Promotion) {
-  const [plan, decisions, approvers, environment, standing] = await Promise.all([
+  const [plan, decisions, approvers, environment, standing, hold] = await Promise.all([
     promotions.plan(promotion.id, promotion.planHash),
     promotions.decisions(promotion.id),
     approversNow(),
     environments.get(promotion.to, promotion.artifact),
     standingNow(promotion.artifact, promotion.releaseVersion, promotion.digest),
+    holdOn(promotion),
   ]);
   if (!plan) throw new Error(`${promotion.id} has no plan ${promotion.planHash}`);
   // What is published into the first environment needs no proof of having been promoted there; what returns or is repaired must have been there once.
@@ -58,9 +61,5 @@ async function decideNow(promotion: Promotion) {
   const evidenceHolds = isFirst || (await environments.evidence(proof, plan.artifact, plan.digest)) !== undefined;
   const { blockEol } = approvers.configuration.lifecycle.support;
   const refused = refusedBecause({ artifact: plan.artifact, version: plan.version, standing, blockEol })?.why;
-  return decideBegin({ promotion, plan, decisions, approvers, environment, evidenceHolds, refused, now: clock.now() });
-}
-
-function secondsUntil(instant: string): number {
-  return Math.max(1, Math.ceil((Date.parse(instant) - clock.now().getTime()) / 1000));
+  return decideBegin({ promotion, plan, decisions, approvers, environment, hold, evidenceHolds, refused, now: clock.now() });
 }

@@ -6,6 +6,7 @@ import { type Acting, cancel, execute, retry } from '../../core/promotion/create
 import { type RequestChange, refuseChange } from '../../core/promotion/may-change.ts';
 import { changing } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
+import { holdOn } from '../environment/hold.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { TwoPhaseHandler } from '../kit/http.ts';
 import { clock, promotions } from '../kit/state.ts';
@@ -13,7 +14,7 @@ import { findOfCall, readRequestFor, refuseOtherVersion } from './find-request.t
 
 function changeBy(
   change: RequestChange,
-  rule: (promotion: Promotion, acting: Acting, at: string) => PromotionChange,
+  rule: (promotion: Promotion, acting: Acting, at: string) => PromotionChange | Promise<PromotionChange>,
 ): TwoPhaseHandler<Promotion> {
   return {
     async find(call) {
@@ -26,7 +27,7 @@ function changeBy(
         async () => (await promotions.head(found.id)) ?? found,
         async (promotion) => {
           refuseOtherVersion(call, promotion);
-          await promotions.commit(rule(promotion, actingOf(call), clock.now().toISOString()));
+          await promotions.commit(await rule(promotion, actingOf(call), clock.now().toISOString()));
         },
       );
       return { status: 200, body: await readRequestFor(call, found.id) };
@@ -41,4 +42,4 @@ export const abortRequest = changeBy('abort', abort);
 /** `POST …/retry`: runs the gates of a blocked request again. */
 export const retryRequest = changeBy('retry', retry);
 /** `POST …/execute`: gives the word that an approved promotion waits for. */
-export const executeRequest = changeBy('execute', execute);
+export const executeRequest = changeBy('execute', async (promotion, acting) => execute(promotion, acting, await holdOn(promotion)));

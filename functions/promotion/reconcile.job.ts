@@ -5,9 +5,12 @@ import { tenantsOf } from '../../core/environment/configuration.ts';
 import { statusOfReview } from '../../core/gate/review.ts';
 import { approvalsHoldUntil, expired, lapsed, waitsUntil } from '../../core/promotion/begin.ts';
 import type { PromotionChange } from '../../core/promotion/change.ts';
+import { isHeld } from '../../core/promotion/hold.ts';
 import type { Phase } from '../../core/promotion/phase.ts';
 import { changing, type PromotionPage } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
+import { mayBeSuperseded, supersede, supersededIn } from '../../core/promotion/supersede.ts';
+import { holdOn, lockOn } from '../environment/hold.ts';
 import { log } from '../kit/log.ts';
 import { clock, configuration, environments, promotions, reviews, table, wakes } from '../kit/state.ts';
 
@@ -19,12 +22,15 @@ export interface Reconciled {
   reminded: number;
   woken: number;
   overdue: number;
+  superseded: number;
 }
 
 /** Expires what is over time, reminds, and wakes runs whose reason to wait is gone. Every step is a condition on the row, so two jobs at once are safe. */
 export async function handler(): Promise<Reconciled> {
-  const done: Reconciled = { expired: 0, lapsed: 0, reminded: 0, woken: 0, overdue: 0 };
+  const done: Reconciled = { expired: 0, lapsed: 0, reminded: 0, woken: 0, overdue: 0, superseded: 0 };
+  const open: Promotion[] = [];
   for await (const promotion of openPromotions()) {
+    open.push(promotion);
     try {
       if (isOver(promotion)) done.expired += await change(promotion.id, (head) => (isOver(head) ? expired(head) : undefined));
       else if (await hasLapsed(promotion)) done.lapsed += await change(promotion.id, lapse);
@@ -37,6 +43,7 @@ export async function handler(): Promise<Reconciled> {
       log.error('reconcile failed', { requestId: promotion.id, error });
     }
   }
+  done.superseded = await supersedeOlder(open);
   done.overdue = await announceOverdueReviews();
   return done;
 }
@@ -92,7 +99,8 @@ async function reminderOf(promotion: Promotion): Promise<PromotionChange | undef
 
 /** Approved, but what it waits for has happened: the date has come, the timer is over, the environment is free. */
 async function sleepsInVain(promotion: Promotion): Promise<boolean> {
-  if (promotion.phase !== 'approved') return false;
+  const held = isHeld(promotion);
+  if (promotion.phase !== 'approved' && !held) return false;
   const now = clock.now().toISOString();
   switch (promotion.waitingOn) {
     case 'schedule':
@@ -102,10 +110,27 @@ async function sleepsInVain(promotion: Promotion): Promise<boolean> {
       return plan !== undefined && now >= waitsUntil(promotion, plan);
     }
     case 'lock':
-      return (await environments.get(promotion.to, promotion.artifact))?.holder === undefined;
+      if (await lockOn(promotion.to, promotion)) return false;
+      return held || (await environments.get(promotion.to, promotion.artifact))?.holder === undefined;
+    case 'window':
+      return (await holdOn(promotion))?.waitingOn !== 'window';
     default:
       return false;
   }
+}
+
+/** What a newer request has taken the place of. Read from the list, and looked at again before it is ended. */
+async function supersedeOlder(open: readonly Promotion[]): Promise<number> {
+  const { environments: configured } = await configuration();
+  let ended = 0;
+  for (const [{ id }, by] of supersededIn(open, (environment) => configured[environment]?.supersede === true)) {
+    try {
+      ended += await change(id, (head) => (mayBeSuperseded(head) ? supersede(head, by) : undefined));
+    } catch (error) {
+      log.error('superseding failed', { requestId: id, error });
+    }
+  }
+  return ended;
 }
 
 /** Tells people once of every review that nobody has closed in time. */

@@ -7,6 +7,7 @@ import { approvalProgress } from '../../core/approval/progress.ts';
 import type { GateResult } from '../../core/gate/gate.ts';
 import type { Waiver } from '../../core/gate/waiver.ts';
 import { actionsOf } from '../../core/promotion/allowed-actions.ts';
+import { isHeld } from '../../core/promotion/hold.ts';
 import { lifecycleOf, stateOf, workflowViewOf } from '../../core/promotion/phase.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
 import type { HistoryEntry, Promotion, PromotionTexts } from '../../core/promotion/promotion.ts';
@@ -179,11 +180,11 @@ function metadataOf({ id, createdAt, requester, tenant, version, project }: Prom
 }
 
 function progressOf(promotion: Promotion) {
-  const { phase, waitingOn, step, planHash, digest, failure, attempt, updatedAt, expiresAt } = promotion;
+  const { phase, waitingOn, planHash, digest, failure, attempt, updatedAt, expiresAt } = promotion;
   return {
     state: stateOf(phase),
     phase,
-    ...optional({ waitingOn, step }),
+    ...optional({ waitingOn, step: isHeld(promotion) ? 'held' : promotion.step }),
     planHash,
     digest,
     attempt,

@@ -1,5 +1,7 @@
 /** Keeps the token of a run that waits, and wakes it at once when what it waits for has happened already. */
+import { isHeld } from '../../core/promotion/hold.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
+import { lockOn } from '../environment/hold.ts';
 import { environments, promotions, wakes } from '../kit/state.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
 
@@ -25,9 +27,10 @@ async function waitsFor(kind: 'approval' | 'turn' | 'bake', promotion: Promotion
   }
 }
 
-async function waitsForItsTurn(promotion: { phase: string; waitingOn?: string; to: string; artifact: string }): Promise<boolean> {
-  if (promotion.phase !== 'approved' || promotion.waitingOn === undefined) return false;
-  if (promotion.waitingOn !== 'lock') return true;
+async function waitsForItsTurn(promotion: Promotion): Promise<boolean> {
+  if ((promotion.phase !== 'approved' && !isHeld(promotion)) || promotion.waitingOn === undefined) return false;
+  if (promotion.waitingOn !== 'lock' || (await lockOn(promotion.to, promotion))) return true;
+  if (isHeld(promotion)) return false;
   const environment = await environments.get(promotion.to, promotion.artifact);
   return environment?.holder !== undefined;
 }

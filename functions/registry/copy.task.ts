@@ -8,6 +8,7 @@ import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { CopyComparison } from '../../core/registry/copy-comparison.ts';
 import type { CopyRecord } from '../../core/registry/copy-record.ts';
 import type { RegistryReader, RegistryWriter } from '../../core/registry/ports.ts';
+import { halting } from '../environment/halting.ts';
 import { promotions } from '../kit/state.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
 import { overRegistries, recordOf, registryNamed, throwRequired } from './each-registry.ts';
@@ -34,6 +35,8 @@ export function copy({ writer, reader, seconds = DEADLINE_SECONDS }: CopyWorld) 
     if (!held) return wayOf(event);
     // A crash after the last event was written: the copy is done and recorded.
     if (!isCopying(held.promotion)) return { next: 'tag' };
+    const halted = await halting(held.promotion);
+    if (halted) return halted;
     const { artifact, digest, registries } = held.plan;
     const source = await registryNamed(registries.source);
 

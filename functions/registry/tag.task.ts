@@ -5,6 +5,7 @@ import { changing } from '../../core/promotion/ports.ts';
 import { requiredAre, withFailure, withRegistry } from '../../core/registry/copy-record.ts';
 import type { RegistryWriter } from '../../core/registry/ports.ts';
 import { environmentTag } from '../../core/registry/version.ts';
+import { halting } from '../environment/halting.ts';
 import { promotions } from '../kit/state.ts';
 import type { NextStep, RunEvent } from '../kit/task.ts';
 import { overRegistries, recordOf, registryNamed, throwRequired } from './each-registry.ts';
@@ -24,6 +25,8 @@ export function tag(writer: RegistryWriter) {
     if (!requiredAre(record, 'verified', 'tagged')) return { next: 'copy' };
     // A rollback returns to what has its tag since it was promoted, or never had one because it was adopted.
     if (plan.kind === 'rollback') return nextAfterTag(plan);
+    const halted = await halting(held.promotion);
+    if (halted) return halted;
     const name = environmentTag(plan.version, plan.to);
     const { results, faults } = await overRegistries(record, ['verified', 'tagged'], async (registry) =>
       writer.tagOnce(await registryNamed(registry), plan.artifact, name, plan.digest),

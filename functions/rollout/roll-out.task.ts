@@ -47,6 +47,12 @@ async function step(world: RolloutWorld, current: { head: Promotion }, plan: Pla
   if (position.kind === 'bake') return { next: 'bake', bakeSeconds: position.seconds };
   if (position.kind === 'complete' && position.baked === undefined) return { next: 'finish' };
 
+  const now = world.stopwatch.nowMs();
+  const elapsed = elapsedSeconds(current.head.rolloutBeganMs ?? now - (current.head.rolloutSpentMs ?? 0), now);
+  if (position.kind === 'start') {
+    const halted = await world.halting(current.head, elapsed * 1000);
+    if (halted) return halted;
+  }
   const moving = { world, plan, place: await placeOf(world, plan, holder) };
   if (position.kind !== 'resume' && position.baked !== undefined) {
     await verifyWeight(moving, position.baked, current.head.rollout?.at(-1)?.restarts ?? 0);
@@ -56,15 +62,15 @@ async function step(world: RolloutWorld, current: { head: Promotion }, plan: Pla
     return { next: 'finish' };
   }
 
-  const now = world.stopwatch.nowMs();
-  const elapsed = elapsedSeconds(current.head.rolloutBeganMs ?? now, now);
   if (!mayGoForward(elapsed)) {
     const took = `the rollout took ${Math.round(elapsed)} s`;
     throw new RolloutFailure('ROLLOUT_TIMEOUT', `${took}: ${stepName(position.weight)} may not begin after ${FORWARD_SECONDS} s`);
   }
   // Recorded before the cluster is touched: the status shows it, and after a crash the rollout goes on here.
   if (position.kind === 'start') {
-    current.head = await world.promotions.commit(startStep(current.head, position.weight, world.clock.now().toISOString(), now));
+    current.head = await world.promotions.commit(
+      startStep(current.head, position.weight, world.clock.now().toISOString(), now - elapsed * 1000),
+    );
   }
   const stepsLeft = plan.rollout.weights.length - (current.head.rollout!.length - 1);
   const measure = await reachWeight(moving, position.weight, stepSeconds(elapsed, stepsLeft));

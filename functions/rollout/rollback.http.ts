@@ -1,10 +1,13 @@
 /** `POST /v1/environments/{env}/rollback/preview` and `/rollback`: the way back to an earlier version, on request. */
 import { confirmationOf } from '../../core/approval/confirmation.ts';
+import { artifactOf } from '../../core/environment/configuration.ts';
 import { refuseHeldVersion } from '../../core/environment/held.ts';
+import { lockedRefusal } from '../../core/environment/lock.ts';
 import { Refusal } from '../../core/errors.ts';
 import type { GateRunner } from '../../core/gate/ports.ts';
 import { planHashOf, stepsOf } from '../../core/promotion/plan.ts';
 import type { RegistryReader } from '../../core/registry/ports.ts';
+import { lockOn } from '../environment/hold.ts';
 import type { HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
 import { approversNow } from '../kit/state.ts';
 import { answerNew } from '../promotion/answer-new.ts';
@@ -49,7 +52,9 @@ async function previewNow(call: HttpCall<RollbackPreviewBody>, registries: Regis
 }
 
 async function createNow(call: HttpCall<RollbackBody>, registries: RegistryReader): Promise<HttpAnswer> {
-  const { body, caller } = call;
+  const { body, caller, params } = call;
+  const lock = await lockOn(params['env']!, { tenant: artifactOf(call.configuration, body.artifact)!.tenant, artifact: body.artifact });
+  if (lock) throw lockedRefusal(lock, 'nothing is rolled back there on request');
   const draft = await draftRollback(call, registries);
   const { plan, spec } = draft;
   const seen = body.planHash;

@@ -14,6 +14,7 @@ import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { Holder } from '../../core/rollout/deployment-change.ts';
 import type { Cluster, ConnectCluster, LaunchJob, MetricSource, SmokeProbe, Stopwatch } from '../../core/rollout/ports.ts';
 import type { RouteSplit } from '../../core/rollout/route.ts';
+import type { NextStep } from '../kit/task.ts';
 
 export interface RolloutWorld {
   promotions: Pick<PromotionStore, 'head' | 'plan' | 'commit'>;
@@ -25,6 +26,8 @@ export interface RolloutWorld {
   metrics: MetricSource;
   launch: LaunchJob;
   stopwatch: Stopwatch;
+  /** Where the run goes when a lock or a window keeps it from its next step; `spentMs` of the rollout's time are used. */
+  halting(promotion: Promotion, spentMs: number): Promise<NextStep | undefined>;
 }
 
 /** One workload in one namespace, with the right to change it. */

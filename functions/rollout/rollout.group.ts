@@ -2,6 +2,7 @@
 import { connectCluster } from '../../adapters/rollout/cluster.ts';
 import { realTime } from '../../adapters/rollout/real-time.ts';
 import { smokeProbe } from '../../adapters/rollout/smoke-probe.ts';
+import { halting } from '../environment/halting.ts';
 import { clock, configuration, environments, promotions } from '../kit/state.ts';
 import { taskHandler } from '../kit/task.ts';
 import { rollBack } from './roll-back.task.ts';
@@ -19,6 +20,7 @@ const world: RolloutWorld = {
   metrics: async (check, query) => (await import('../../adapters/rollout/prometheus.ts')).askPrometheus(check, query),
   launch: async (job, variables) => (await import('../../adapters/rollout/awx.ts')).launchJob(job, variables),
   stopwatch: realTime,
+  halting,
 };
 
 export const handler = taskHandler({ 'roll-out': rollOut(world), 'roll-back': rollBack(world) });

@@ -61,6 +61,19 @@ it('lets others pass while an approval is pending', { timeout: 60_000 }, async (
   expect((await cloud.api('POST', `${waiting}/cancel`, { as: 'dev', body: {} })).body.status.phase).toBe('cancelled');
 });
 
+it('holds what is approved while the environment is locked, and lets it go on at once afterwards', { timeout: 60_000 }, async () => {
+  await push(cloud, '1.3.0', 'true', { name });
+  const of = (verb: string) => cloud.api('POST', `/v1/environments/staging/${verb}`, { as: 'cpi', body: { reason: 'incident 4711' } });
+  expect((await of('lock')).body).toMatchObject({ locked: true, tenant: 'tenant-finance', artifact: null });
+  expectProblem(await of('lock'), 409, 'ENV_LOCKED');
+  const path = await pending(cloud, 'staging', '1.3.0', { name });
+  await approve(cloud, path, 'cpi');
+  await cloud.until('the wait', async () => ((await read(path)).status.waitingOn === 'lock' ? true : undefined));
+  expect(await staging(name)).toMatchObject({ flags: { locked: true }, lock: { reason: 'incident 4711' } });
+  expect((await of('unlock')).body).toMatchObject({ locked: false });
+  await reach(cloud, path, 'succeeded');
+});
+
 it('RACE-19: refuses a date in the past, waits for one that is ahead, and starts then', { timeout: 60_000 }, async () => {
   await push(cloud, '1.2.0', 'true', { name });
   const past = new Date((await cloud.now()).getTime() - 3_600_000).toISOString();

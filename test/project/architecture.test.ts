@@ -5,7 +5,7 @@ import { type Import, importsOf, LAYERS, type Layer, ROOT, type SourceFile, sour
 
 const AWS_CDK = /^(aws-cdk-lib|constructs|cdk-nag)$/;
 /** Small and pure: no clock, no network. */
-const PURE = new Set(['zod', 'semver', 'yaml', 'node:crypto']);
+const PURE = new Set(['zod', 'semver', 'rrule', 'yaml', 'node:crypto']);
 
 type Rule = (imported: Import, source: SourceFile) => boolean;
 const inside =

@@ -272,7 +272,16 @@ describe('the lock of the environment', () => {
     { promotion, decisions }: Awaited<ReturnType<typeof ready>>,
     environment: Awaited<ReturnType<typeof read>>,
   ): PromotionChange {
-    const outcome = begin({ promotion, plan, decisions, approvers: approversOf(), environment, evidenceHolds: true, now: NOW });
+    const outcome = begin({
+      promotion,
+      plan,
+      decisions,
+      approvers: approversOf(),
+      environment,
+      hold: undefined,
+      evidenceHolds: true,
+      now: NOW,
+    });
     if (outcome.kind !== 'start' || !outcome.change) throw new Error(outcome.kind);
     return outcome.change;
   }

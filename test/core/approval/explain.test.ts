@@ -9,6 +9,8 @@ import { smallestSet } from '../../../core/approval/smallest-set.ts';
 import type { ApprovalStage } from '../../../core/approval/stage.ts';
 import type { Configuration, PersonConfiguration } from '../../../core/environment/configuration.ts';
 import type { EnvironmentRecord } from '../../../core/environment/environment.ts';
+import type { EnvironmentLock } from '../../../core/environment/lock.ts';
+import type { WindowState } from '../../../core/environment/window.ts';
 import type { GateResult } from '../../../core/gate/gate.ts';
 import { isFinal, PHASES, type Phase } from '../../../core/promotion/phase.ts';
 import type { Plan } from '../../../core/promotion/plan.ts';
@@ -162,6 +164,8 @@ describe('what a request of the demo waits for', () => {
     environment?: EnvironmentRecord;
     change?: (configuration: Configuration) => void;
     now?: string;
+    lock?: EnvironmentLock;
+    windowAt?: (instant: string) => WindowState;
   }
   function explained(phase: Phase, its: Case = {}) {
     const configuration = demoConfiguration();
@@ -174,6 +178,8 @@ describe('what a request of the demo waits for', () => {
       decisions: (its.given ?? []).map((subject) => decisionBy(subject, promotion)),
       approvers: approversOf(configuration, its.delegations ?? []),
       environment: its.environment,
+      lock: its.lock,
+      windowAt: its.windowAt,
       now: its.now ?? NOW.toISOString(),
     });
   }
@@ -192,6 +198,45 @@ describe('what a request of the demo waits for', () => {
       'mend http; in an emergency POST …/break-glass, by admin@example.com',
     ]);
     expect(explained('blocked', { gates: passed('waived') }).conditions.filter(({ kind, met }) => kind === 'gate' && met)).toHaveLength(3);
+  });
+
+  it('windows and locks, with the earliest start that they leave, and for nothing that is over or goes back', () => {
+    const opens = '2026-11-23T08:00:00.000Z';
+    const closed = (at: string): WindowState => ({
+      open: at >= opens,
+      closedBy: at >= opens ? [] : ['nights'],
+      opens: at > opens ? at : opens,
+    });
+    const given = ['lead', 'security'];
+    const waiting = explained('approved', { given, windowAt: closed });
+    expect(waiting).toMatchObject({ earliestStart: opens, ask: [] });
+    expect(waiting.conditions).toContainEqual(
+      expect.objectContaining({ kind: 'window', met: false, message: `prod is closed by nights; it opens ${opens}` }),
+    );
+    const never = explained('approved', { given, windowAt: () => ({ open: false, closedBy: ['always'] }) });
+    expect(never.earliestStart).toBeNull();
+    const ready = explained('approved', { given, windowAt: (at) => ({ open: true, closedBy: [], opens: at }) });
+    expect(ready.conditions).toContainEqual(expect.objectContaining({ kind: 'window', met: true, message: 'prod is open' }));
+    expect(ready.earliestStart).toBe(NOW.toISOString());
+    const lock = {
+      environment: 'prod',
+      tenant: 'tenant-finance',
+      artifact: '*',
+      reason: 'incident',
+      by: actor('cpi'),
+      at: NOW.toISOString(),
+    };
+    const locked = explained('approved', { given, lock });
+    expect(locked.earliestStart).toBeNull();
+    expect(locked.conditions).toContainEqual(
+      expect.objectContaining({ kind: 'lock', name: 'lock', resolution: expect.stringContaining('greenlight unlock prod') }),
+    );
+    for (const phase of ['rolling_back', 'succeeded'] as const)
+      expect(explained(phase, { lock, windowAt: closed }).conditions.filter(({ kind }) => kind === 'lock' || kind === 'window')).toEqual(
+        [],
+      );
+    const repair = explained('approved', { given, windowAt: closed, promotion: { kind: 'repair' } });
+    expect(repair.conditions.filter(({ kind }) => kind === 'window')).toEqual([]);
   });
 
   it('names nobody who could not waive, and nothing to do where there is nothing', () => {

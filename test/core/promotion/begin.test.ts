@@ -4,9 +4,12 @@ import type { Configuration } from '../../../core/environment/configuration.ts';
 import type { EnvironmentRecord } from '../../../core/environment/environment.ts';
 import type { Waiver } from '../../../core/gate/waiver.ts';
 import { approvalsHoldUntil, type BeginFacts, begin, expired, lapsed } from '../../../core/promotion/begin.ts';
+import { execute } from '../../../core/promotion/create.ts';
+import { halt, resume } from '../../../core/promotion/hold.ts';
 import { PHASES, type Phase } from '../../../core/promotion/phase.ts';
 import { planHashOf } from '../../../core/promotion/plan.ts';
 import {
+  acting,
   actor,
   approversOf,
   DIGEST,
@@ -38,6 +41,7 @@ function facts(phase: Phase, more: Partial<BeginFacts> = {}): BeginFacts {
     decisions: [decisionBy('lead', promotion), decisionBy('security', promotion)],
     approvers: approversOf(),
     environment,
+    hold: undefined,
     evidenceHolds: true,
     now: NOW,
     ...more,
@@ -376,6 +380,52 @@ describe('SELF-13: an approval counts only while its person may approve', () => 
       const isOpen = ['requested', 'validating', 'blocked', 'pending_approval', 'approved'].includes(phase);
       expect(standingDecisions(nobody, promotionIn(phase), decisions), phase).toHaveLength(isOpen ? 1 : 2);
     }
+  });
+});
+
+describe('a lock or a window', () => {
+  const until = '2026-11-21T05:00:00.000Z';
+  const window = { waitingOn: 'window', message: 'prod is closed by nights', until } as const;
+  const lock = { waitingOn: 'lock', message: 'prod is locked' } as const;
+  const holding = { ...environment, holder: 'PR-2026-0007-1' };
+  const halted = promotionIn('promoting', { waitingOn: 'lock', step: 'copying' });
+
+  it('keeps what is approved from beginning, until it opens where that is known', () => {
+    expect(begin(facts('approved', { hold: window }))).toMatchObject({ kind: 'wait', waitingOn: 'window', until });
+    expect(begin(facts('approved', { hold: lock }))).toEqual(expect.not.objectContaining({ until: expect.anything() }));
+  });
+
+  it('keeps what has been halted, says anew for what it waits, and lets it go on where it was', () => {
+    const its = { environment: holding, promotion: halted };
+    expect(begin(facts('promoting', { ...its, hold: lock }))).toEqual({ kind: 'wait', waitingOn: 'lock' });
+    expect(begin(facts('promoting', { ...its, hold: window }))).toMatchObject({
+      waitingOn: 'window',
+      until,
+      change: { after: { phase: 'promoting', waitingOn: 'window' }, event: { type: 'promotion.waiting' } },
+    });
+    const on = begin(facts('promoting', its));
+    expect(on).toMatchObject({ kind: 'start', change: { after: { step: 'copying' }, event: { type: 'promotion.resumed' } } });
+    expect('change' in on && on.change?.after.waitingOn).toBeUndefined();
+    expect(begin(facts('promoting', { environment: holding, hold: lock, promotion: promotionIn('promoting') }))).toEqual({ kind: 'start' });
+    expect(begin(facts('promoting', { promotion: halted, hold: lock }))).toEqual({ kind: 'stop' });
+  });
+
+  it('does not count the time of a halt against the rollout', () => {
+    const { after } = halt(promotionIn('promoting', { rolloutBeganMs: 1_000, step: 'bake' }), lock, 42_000);
+    expect(after).toMatchObject({ rolloutSpentMs: 42_000, step: 'bake', waitingOn: 'lock' });
+    expect(after.rolloutBeganMs).toBeUndefined();
+    expect(halt(promotionIn('promoting', { rolloutBeganMs: 1_000 }), lock)).toMatchObject({
+      after: { rolloutBeganMs: 1_000 },
+      event: { data: { step: null } },
+    });
+    expect(resume(promotionIn('promoting', { waitingOn: 'lock' }))).toMatchObject({ event: { data: { step: null } } });
+  });
+
+  it('refuses a person who would execute it then, and says from when on it is possible', () => {
+    const executed = (hold: typeof lock | typeof window | undefined) => () => execute(promotionIn('approved'), acting('cpi'), hold);
+    expect(executed(lock)).toThrow(expect.objectContaining({ code: 'ENV_LOCKED', hint: 'execute it when that is over' }));
+    expect(executed(window)).toThrow(expect.objectContaining({ code: 'FREEZE_WINDOW', hint: `execute it from ${until} on` }));
+    expect(executed(undefined)).not.toThrow();
   });
 });
 

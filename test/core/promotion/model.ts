@@ -266,7 +266,7 @@ export class Model {
 
   outcome(): BeginOutcome {
     const { promotion, plan, decisions, approvers, environment, evidenceHolds, now } = this;
-    return begin({ promotion, plan, decisions, approvers, environment, evidenceHolds, now });
+    return begin({ promotion, plan, decisions, approvers, environment, hold: undefined, evidenceHolds, now });
   }
 
   begin(): void {

@@ -70,6 +70,7 @@ describe('the pins of a change', () => {
         decisions: [decisionBy('lead', promotion), decisionBy('security', promotion)],
         approvers: approversOf(),
         environment,
+        hold: undefined,
         evidenceHolds: true,
         now: NOW,
       });

@@ -24,7 +24,15 @@ afterAll(() => world.close());
 beforeEach(() => world.setTime(NOW.toISOString()));
 
 /** Everything that the job did: what is not named must not have happened. */
-const done = (some: Partial<Reconciled>): Reconciled => ({ expired: 0, lapsed: 0, reminded: 0, woken: 0, overdue: 0, ...some });
+const done = (some: Partial<Reconciled>): Reconciled => ({
+  expired: 0,
+  lapsed: 0,
+  reminded: 0,
+  woken: 0,
+  overdue: 0,
+  superseded: 0,
+  ...some,
+});
 
 /** Ends what earlier tests left, so that each counts its own. */
 async function clear(): Promise<void> {

@@ -155,6 +155,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     probe: smokeProbe,
     metrics: async (_check, query) => options.measured?.(query) ?? { kind: 'none', reason: 'nobody measures here' },
     launch: async () => 0,
+    halting: async () => undefined,
     stopwatch: { nowMs: () => performance.now(), sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 30))) },
   };
   const origin = front ?? (await until(async () => cluster.eks.apps()['prod/payment-api']));
