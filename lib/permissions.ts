@@ -102,8 +102,14 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     UPLOAD: ['get', 'put', 'delete'],
     RECEIPT: ['put'],
   },
-  rollout: { ...CHANGE, ...PINS, RECEIPT: ['put'], REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'] },
-  rollout: { ...CHANGE, ...PINS, REQ: ['get', 'query', 'put'], ENV: ['get', 'query', 'put', 'update'], LOCK: ['query'] },
+  rollout: {
+    ...CHANGE,
+    ...PINS,
+    RECEIPT: ['put'],
+    REQ: ['get', 'query', 'put'],
+    ENV: ['get', 'query', 'put', 'update'],
+    LOCK: ['query'],
+  },
   adopt: { ...PINS, ENV: ['get', 'query', 'put'], OUTBOX: ['put'], NOTICE: ['put'], WATCH: ['get', 'put'], CONSUMER: ['get', 'put'] },
   wake: { WAKE: ['query', 'delete'], TOKEN: ['get', 'delete'] },
   reconcile: {

@@ -39,6 +39,7 @@ beforeAll(async () => {
       written.push('copy');
       return { done: true, closureRoot: 'root', manifests: 1, blobs: 1, copiedBytes: 0 };
     },
+    attach: async () => {},
     tagOnce: async (_registry, _name, tag) => void written.push(tag),
     moveTag: async (_registry, _name, tag) => void written.push(tag),
   };
@@ -46,7 +47,7 @@ beforeAll(async () => {
     begin: (await import('../../../functions/promotion/begin.task.ts')).begin({ seal: async () => {} }),
     copy: (await import('../../../functions/registry/copy.task.ts')).copy({ writer, reader: { compare: async () => SAME } }),
     tag: (await import('../../../functions/registry/tag.task.ts')).tag(writer),
-    finish: (await import('../../../functions/registry/finish.task.ts')).finish(writer),
+    finish: (await import('../../../functions/registry/finish.task.ts')).finish(writer, async () => undefined),
   } as typeof tasks;
   writes = (await import('../../../adapters/environment/lock-writes.ts')).lockWrites(world.state.table, world.state.clock);
   ({ wait } = await import('../../../functions/promotion/wait.task.ts'));
