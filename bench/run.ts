@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- NAME] [--json]`: runs the benchmarks that exist. `--clients` and `--promotions` make the load of `approvals` smaller,
- * `--rounds`, `--layer-mib` and `--tiny` that of `copy`.
+ * `--rounds`, `--layer-mib` and `--tiny` that of `copy`, `--ways` that of `rollback`.
  * Exit codes: 0 every target is met, 1 one is missed, 2 unknown name or option.
  */
 import { parseArgs } from 'node:util';
@@ -9,9 +9,10 @@ import { COPY, type CopySize, copy } from './copy.ts';
 import { cost } from './cost.ts';
 import type { Benchmark, Figure } from './figure.ts';
 import type { LoadSize } from './load-run.ts';
+import { ROLLBACK, type RollbackSize, rollback } from './rollback.ts';
 
-const BENCHMARKS: Readonly<Record<string, (load: LoadSize & CopySize) => Promise<Benchmark>>> = { cost, approvals, copy };
-const USAGE = `usage: npm run bench [-- NAME] [--json] [--clients ${LOAD.clients}] [--promotions ${LOAD.promotions}] [--rounds ${COPY.rounds}] [--layer-mib ${COPY.layerMiB}] [--tiny ${COPY.tiny}]\nbenchmarks: ${Object.keys(BENCHMARKS).join(', ')}`;
+const BENCHMARKS: Readonly<Record<string, (load: LoadSize & CopySize & RollbackSize) => Promise<Benchmark>>> = { cost, approvals, copy, rollback };
+const USAGE = `usage: npm run bench [-- NAME] [--json] [--clients ${LOAD.clients}] [--promotions ${LOAD.promotions}] [--rounds ${COPY.rounds}] [--layer-mib ${COPY.layerMiB}] [--tiny ${COPY.tiny}] [--ways ${ROLLBACK.ways}]\nbenchmarks: ${Object.keys(BENCHMARKS).join(', ')}`;
 
 const SIZES = {
   clients: { type: 'string' },
@@ -19,9 +20,10 @@ const SIZES = {
   rounds: { type: 'string' },
   'layer-mib': { type: 'string' },
   tiny: { type: 'string' },
+  ways: { type: 'string' },
 } as const;
 
-function readArguments(): { names: string[]; json: boolean; load: LoadSize & CopySize } {
+function readArguments(): { names: string[]; json: boolean; load: LoadSize & CopySize & RollbackSize } {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
@@ -33,6 +35,7 @@ function readArguments(): { names: string[]; json: boolean; load: LoadSize & Cop
       rounds: count(values.rounds, COPY.rounds),
       layerMiB: count(values['layer-mib'], COPY.layerMiB),
       tiny: count(values.tiny, COPY.tiny),
+      ways: count(values.ways, ROLLBACK.ways),
     };
     const unknown = positionals.filter((name) => !Object.hasOwn(BENCHMARKS, name));
     if (unknown.length > 0) throw new Error(`no benchmark is called ${unknown.join(', ')}`);

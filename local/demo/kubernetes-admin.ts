@@ -53,9 +53,16 @@ export class KubernetesAdmin {
     return JSON.parse(body) as T;
   }
 
-  #send(method: string, path: string, object?: object): Promise<{ status: number; body: string }> {
+  /** Sets the replicas of a Deployment. */
+  async scale(namespace: string, name: string, replicas: number): Promise<void> {
+    const path = `${collectionOf({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace } })}/${name}`;
+    const { status, body } = await this.#send('PATCH', path, { spec: { replicas } }, 'application/merge-patch+json');
+    if (status !== 200) throw failed(`scale ${name}`, status, body);
+  }
+
+  #send(method: string, path: string, object?: object, contentType = 'application/json'): Promise<{ status: number; body: string }> {
     return new Promise((resolve, reject) => {
-      const headers = { authorization: `Bearer ${this.#token}`, accept: 'application/json', 'content-type': 'application/json' };
+      const headers = { authorization: `Bearer ${this.#token}`, accept: 'application/json', 'content-type': contentType };
       const outgoing = request(new URL(path, this.#origin), { method, headers, ca: this.#ca, timeout: 30_000 }, (answer) => {
         let body = '';
         answer.setEncoding('utf8');
