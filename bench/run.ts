@@ -11,7 +11,12 @@ import type { Benchmark, Figure } from './figure.ts';
 import type { LoadSize } from './load-run.ts';
 import { ROLLBACK, type RollbackSize, rollback } from './rollback.ts';
 
-const BENCHMARKS: Readonly<Record<string, (load: LoadSize & CopySize & RollbackSize) => Promise<Benchmark>>> = { cost, approvals, copy, rollback };
+const BENCHMARKS: Readonly<Record<string, (load: LoadSize & CopySize & RollbackSize) => Promise<Benchmark>>> = {
+  cost,
+  approvals,
+  copy,
+  rollback,
+};
 const USAGE = `usage: npm run bench [-- NAME] [--json] [--clients ${LOAD.clients}] [--promotions ${LOAD.promotions}] [--rounds ${COPY.rounds}] [--layer-mib ${COPY.layerMiB}] [--tiny ${COPY.tiny}] [--ways ${ROLLBACK.ways}]\nbenchmarks: ${Object.keys(BENCHMARKS).join(', ')}`;
 
 const SIZES = {

@@ -69,7 +69,7 @@ export class EventPlane extends Construct {
   }
 
   everyMinute(groups: Record<FunctionName, FunctionGroup>): void {
-    for (const name of ['wake', 'deliver', 'dispatch', 'seal', 'attest', 'reconcile', 'adopt'] as const) {
+    for (const name of ['wake', 'deliver', 'dispatch', 'seal', 'attest', 'reconcile', 'adopt', 'copy'] as const) {
       new Rule(this, `${name}EveryMinute`, {
         schedule: Schedule.rate(Duration.minutes(1)),
         targets: [new LambdaFunction(groups[name].lambda, { retryAttempts: 0, deadLetterQueue: this.failures })],

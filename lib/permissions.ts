@@ -156,4 +156,4 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
 };
 
 /** Functions that list requests through the index. */
-export const LISTING: readonly FunctionName[] = ['read', 'reconcile', 'operate'];
+export const LISTING: readonly FunctionName[] = ['read', 'reconcile', 'operate', 'copy', 'adopt'];

@@ -52,9 +52,10 @@ export function registryWriter({ partBytes = PART_BYTES, uploadsOf }: CopyOption
     },
     async moveTag(registry, name, tag, digest) {
       const repository = await openRepository(registry, name);
-      if ((await repository.head(tag)) === digest) return;
+      if ((await repository.head(tag)) === digest) return false;
       const manifest = await requireManifest(repository, digest);
       await repository.putManifest(tag, manifest.bytes, manifest.manifest.mediaType);
+      return true;
     },
     async attach(registry, name, digest, document) {
       await attachReferrer(await openRepository(registry, name), digest, document);

@@ -115,8 +115,8 @@ export interface RegistryWriter {
   ): Promise<CopyProgress>;
   /** Creates a tag; the same digest again is no change; another digest is the fault TAG_IMMUTABLE. */
   tagOnce(registry: RegistryConfiguration, repository: string, tag: string, digest: string): Promise<void>;
-  /** Moves a mutable tag. */
-  moveTag(registry: RegistryConfiguration, repository: string, tag: string, digest: string): Promise<void>;
+  /** Moves a mutable tag; false where it names the digest already. */
+  moveTag(registry: RegistryConfiguration, repository: string, tag: string, digest: string): Promise<boolean>;
   /** Puts a document beside a digest as its referrer; the same document again is no change. */
   attach(registry: RegistryConfiguration, repository: string, digest: string, document: AttachedDocument): Promise<void>;
 }

@@ -5,7 +5,7 @@
 import { watchRows } from '../../adapters/environment/watch-rows.ts';
 import { connectCluster } from '../../adapters/rollout/cluster.ts';
 import { consumerRows } from '../../adapters/rollout/consumer-rows.ts';
-import { clock, configuration, environments, table } from '../kit/state.ts';
+import { clock, configuration, environments, promotions, table } from '../kit/state.ts';
 import { type Adoption, adoptAll } from './adopt-workloads.ts';
 
 const consumers = consumerRows(table, clock);
@@ -18,6 +18,6 @@ export async function handler(): Promise<Adoption & { watched: string[] }> {
   const watches = watchRows(table);
   return {
     ...adoption,
-    ...(await watchAll({ configuration, environments, clock, connect: connectCluster, watches, ...watchWorld(table) })),
+    ...(await watchAll({ configuration, environments, promotions, clock, connect: connectCluster, watches, ...watchWorld(table) })),
   };
 }

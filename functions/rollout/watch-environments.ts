@@ -16,16 +16,18 @@ import {
 } from '../../core/environment/watch.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { SignatureGate } from '../../core/gate/definition.ts';
-import type { Clock } from '../../core/promotion/ports.ts';
+import type { Clock, PromotionStore } from '../../core/promotion/ports.ts';
 import { digestOf, runningDigest } from '../../core/rollout/image.ts';
 import type { ConnectCluster } from '../../core/rollout/ports.ts';
 import { canaryShare, routeSplitOf } from '../../core/rollout/route.ts';
 import { imageOf, isReady, wantedReplicas } from '../../core/rollout/workload.ts';
+import { knownArtifacts } from '../environment/known-artifacts.ts';
 import { log } from '../kit/log.ts';
 
 export interface WatchWorld {
   configuration(): Promise<Configuration>;
   environments: Pick<EnvironmentStore, 'get' | 'history'>;
+  promotions: Pick<PromotionStore, 'list'>;
   watches: WatchRows;
   clock: Clock;
   connect: ConnectCluster;
@@ -41,13 +43,12 @@ const EVERY_MS = 15 * 60_000;
 /** Entries of the past among which the version before is searched. */
 const PAST = 50;
 
-/** All artifacts that the configuration names. A place that cannot be looked at keeps no other from its look. */
+/** All artifacts that the configuration names, and what recent promotions brought under `"*"`. A place that cannot be looked at keeps no other from its look. */
 export async function watchAll(world: WatchWorld): Promise<{ watched: string[] }> {
   const configuration = await world.configuration();
   const watched: string[] = [];
   for (const environment of Object.values(configuration.environments)) {
-    for (const artifact of Object.keys(configuration.artifacts)) {
-      if (artifact === '*') continue;
+    for (const artifact of await knownArtifacts(world.promotions, configuration, environment.name)) {
       const where = `${environment.name}/${artifact}`;
       try {
         if (await watchOne(world, configuration, environment, artifact)) watched.push(where);

@@ -1,4 +1,4 @@
-import { BatchDeleteImageCommand, ECRClient } from '@aws-sdk/client-ecr';
+import { BatchDeleteImageCommand, BatchGetImageCommand, ECRClient } from '@aws-sdk/client-ecr';
 import { AppsV1Api, KubeConfig, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { clientSettings } from '../../local/demo/aws-clients.ts';
@@ -87,6 +87,22 @@ it('sees by the next look that somebody changed what runs, and says so until it 
   expect(preview.body.warnings).toContainEqual(expect.stringContaining('staging does not run what was promoted there'));
   await scale(0);
   expect((await look()).flags.drifted).toBe(false);
+});
+
+it('D4: puts latest-staging right within a minute when somebody deletes it, and says so', async () => {
+  const client = new ECRClient(clientSettings({ ...cloud.endpoints, region: 'eu-central-1' }));
+  const where = { registryId: '111111111111', repositoryName: WORKLOAD };
+  const imageIds = [{ imageTag: 'latest-staging' }];
+  const named = async () => (await client.send(new BatchGetImageCommand({ ...where, imageIds }))).images?.[0]?.imageId?.imageDigest;
+  const runs = (await place()).current.digest;
+  expect(await named()).toBe(runs);
+  expect((await client.send(new BatchDeleteImageCommand({ ...where, imageIds }))).failures).toEqual([]);
+  expect(await named()).toBeUndefined();
+  await cloud.advance('PT1M');
+  expect(await cloud.until('the tag', named)).toBe(runs);
+  client.destroy();
+  const mail = await cloud.until('the alert', async () => (await alerts()).find(({ subject }) => subject.includes('latest-staging')));
+  expect(mail.to).toContain('admin@example.com');
 });
 
 it('answered nothing that its OpenAPI document does not describe', () => expectDescribed(cloud));

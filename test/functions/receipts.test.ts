@@ -43,7 +43,7 @@ beforeAll(async () => {
   const writer: RegistryWriter = {
     copy: async () => ({ done: true, closureRoot: 'root', manifests: 1, blobs: 1, copiedBytes: 0 }),
     tagOnce: async () => {},
-    moveTag: async () => {},
+    moveTag: async () => true,
     attach: async ({ name }, _repository, digest, document) => void attached.push({ registry: name, digest, document }),
   };
   tasks = {

@@ -41,7 +41,7 @@ beforeAll(async () => {
     },
     attach: async () => {},
     tagOnce: async (_registry, _name, tag) => void written.push(tag),
-    moveTag: async (_registry, _name, tag) => void written.push(tag),
+    moveTag: async (_registry, _name, tag) => written.push(tag) > 0,
   };
   tasks = {
     begin: (await import('../../../functions/promotion/begin.task.ts')).begin({ seal: async () => {} }),

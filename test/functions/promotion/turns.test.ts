@@ -26,7 +26,7 @@ beforeAll(async () => {
   const writer: RegistryWriter = {
     copy: async () => ({ done: true, closureRoot: 'root', manifests: 1, blobs: 1, copiedBytes: 0 }),
     tagOnce: async (_registry, _name, tag, digest) => void written.push(`${tag} ${digest}`),
-    moveTag: async (_registry, _name, tag, digest) => void written.push(`${tag} ${digest}`),
+    moveTag: async (_registry, _name, tag, digest) => written.push(`${tag} ${digest}`) > 0,
     attach: async () => {},
   };
   tasks = {
