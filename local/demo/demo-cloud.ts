@@ -14,6 +14,8 @@ export interface DemoEndpoints {
   awsAdmin: { accessKeyId: string; secretAccessKey: string };
   mail: string;
   slack: string;
+  /** Origin of the program that gets events. */
+  webhooks: string;
   registries: { dev: string; staging: string; prod: string };
   kubeconfig: string;
   ca: string;

@@ -59,6 +59,7 @@ export const demoWorld = (people: readonly IssuerPerson[]): World => ({
       ...(await openServices(surroundings)),
       servers.gateOrigin,
       servers.slackOrigin,
+      servers.webhookOrigin,
       // Sign-in exchanges its code there.
       surroundings.issuer!.origin,
     ];

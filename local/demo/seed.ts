@@ -37,6 +37,7 @@ export async function seed(cloud: RunningCloud, accounts: Record<string, string>
     issuer: cloud.issuer?.origin ?? null,
     issuerPasswordFile: cloud.issuer?.passwordFile ?? null,
     slack: servers.slackOrigin,
+    webhooks: servers.webhookOrigin,
   };
 }
 

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isSignedMessage } from '../../core/gate/webhook-signature.ts';
 import { greenlight } from '../cli/command-line.ts';
 import { synthesize } from './assembly.ts';
 import { readSealedLog } from './audit-log.ts';
@@ -25,10 +26,42 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => cloud?.stop());
 
+/** What the program that was subscribed has got. */
+async function received(): Promise<{ path: string; headers: Record<string, string>; body: string }[]> {
+  return (await (await fetch(`${cloud.endpoints.webhooks}/received`)).json()) as never;
+}
+/** Its id and its secret. */
+let subscription: { id: string; secret: string };
+
 const by = (method: string, address: string, body?: unknown) =>
   cloud.api(method, address, { headers: { authorization: `Bearer ${value}` }, ...(body === undefined ? {} : { body }) });
 const command = (words: string[], env: NodeJS.ProcessEnv = {}) =>
   greenlight([...words, ...(env['GREENLIGHT_TOKEN'] ? [] : ['--data', cloud.data, '--as', 'dev@example.com'])], { env, cwd: cloud.folder });
+
+describe('a program that is subscribed', () => {
+  it('is so on the command line, which prints the secret alone, and gets a ping', async () => {
+    const operate = (...words: string[]) =>
+      greenlight(['subscription', ...words, '--data', cloud.data, '--as', 'admin@example.com'], { cwd: cloud.folder });
+    const url = `${cloud.endpoints.webhooks}/hooks/ledger`;
+    const made = await operate(
+      'add',
+      url,
+      '--events',
+      'promotion.*,gate.finished,approval.*',
+      '--environment',
+      'staging',
+      '--artifact',
+      name,
+    );
+    expect(made.exitCode, made.stderr).toBe(0);
+    expect(made.stdout).toMatch(/^whsec_[A-Za-z0-9+/]{43}=\n$/);
+    subscription = { id: /sub-[0-9a-f]{16}/.exec(made.stderr)![0], secret: made.stdout.trim() };
+    await cloud.until('the ping', async () => ((await received()).length > 0 ? true : undefined));
+    const shown = await operate('deliveries', subscription.id);
+    expect([shown.exitCode, shown.stdout]).toEqual([0, expect.stringMatching(/ping {2}(delivered|pending)/)]);
+    expect((await operate('add', 'http://169.254.169.254/latest/meta-data')).exitCode).toBe(2);
+  });
+});
 
 describe('a token that a person makes for a program', () => {
   it('is made and listed on the command line', async () => {
@@ -103,6 +136,37 @@ describe('a token that a person makes for a program', () => {
   });
 });
 
+it('told the program of each step, signed, in ids and facts only', async () => {
+  const id = idOf(path);
+  const events = await cloud.until('the end of the promotion', async () => {
+    const mine = (await received()).filter(({ body }) => JSON.parse(body).subject === id);
+    return mine.some(({ body }) => JSON.parse(body).type.endsWith('promotion.succeeded')) ? mine : undefined;
+  });
+  const types = events.map(({ body }) => JSON.parse(body).type.replace('dev.greenlight.', '') as string);
+  for (const type of [
+    'promotion.requested',
+    'gate.finished',
+    'approval.requested',
+    'approval.decided',
+    'approval.closed',
+    'promotion.started',
+  ])
+    expect(types).toContain(type);
+  for (const { headers, body } of events)
+    expect(isSignedMessage(subscription.secret, headers, Buffer.from(body), new Date(Number(headers['webhook-timestamp']) * 1000))).toBe(
+      true,
+    );
+  expect(new Set(events.map(({ headers }) => headers['webhook-id'])).size).toBe(events.length);
+  const closed = JSON.parse(events[types.indexOf('approval.closed')]!.body);
+  expect(closed.data).toMatchObject({
+    artifact: name,
+    to: 'staging',
+    tenant: 'tenant-finance',
+    aliases: ['request-approved', 'promotion-approved'],
+  });
+  expect(events.map(({ body }) => body).join()).not.toMatch(/@example\.com|glt_|whsec_|New PCI/);
+});
+
 it('left both events of the token in the log, and its value nowhere at all', async () => {
   const log = await readSealedLog(cloud);
   expect(log.exitCode, log.said).toBe(0);
@@ -113,8 +177,9 @@ it('left both events of the token in the log, and its value nowhere at all', asy
   expect(log.text).not.toMatch(/nightly|dev@example\.com/);
   expect(values).toHaveLength(2);
   for (const file of readdirSync(cloud.data, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()))
-    for (const secret of values) expect(readFileSync(join(file.parentPath, file.name)).includes(secret), file.name).toBe(false);
-  expect(cloud.printed.join('\n')).not.toMatch(/glt_[\w-]{20}/);
+    for (const secret of [...values, subscription.secret.slice('whsec_'.length)])
+      expect(readFileSync(join(file.parentPath, file.name)).includes(secret), file.name).toBe(false);
+  expect(cloud.printed.join('\n')).not.toMatch(/glt_[\w-]{20}|whsec_/);
   expect((await cloud.mails()).map(({ raw }) => raw).join()).not.toMatch(/glt_/);
 });
 
