@@ -1,9 +1,8 @@
 /** Gates that a service answers: at once, or later through a signed callback. */
 import { Fault } from '../../core/errors.ts';
-import type { HttpGate, PerformanceGate } from '../../core/gate/definition.ts';
+import type { HttpGate } from '../../core/gate/definition.ts';
 import type { GateOutcome } from '../../core/gate/gate.ts';
 import { gateAnswerSchema, outcomeOf } from '../../core/gate/gate-answer.ts';
-import { checkPerformance, measurementSchema } from '../../core/gate/performance.ts';
 import { signMessage } from '../../core/gate/webhook-signature.ts';
 import { egress } from '../egress.ts';
 import { resolveReference, resolveText } from '../references.ts';
@@ -24,20 +23,12 @@ export async function runHttpGate(definition: HttpGate, place: GatePlace, runs: 
   const secret = isCallback ? (definition.secret ?? DEFAULT_SECRET) : definition.secret;
   // The answer may be faster than our next line.
   if (isCallback) await runs.keep(runOf(definition.name, place), new Date());
-  const answer = await post(definition, place, secret);
+  const answer = await askService(definition, place, secret);
   if (answer.status < 200 || answer.status > 299) return unexpected(`the service answers ${answer.status}`);
   if (isCallback) return { status: 'running', message: 'the service was asked and will answer', resolution: 'wait for its answer' };
   const parsed = gateAnswerSchema.safeParse(parse(answer.body));
   if (answer.status !== 200 || !parsed.success) return unexpected('the service does not answer {"status": "passed" | "failed"}');
   return outcomeOf(parsed.data);
-}
-
-export async function runPerformanceGate(definition: PerformanceGate, place: GatePlace): Promise<GateOutcome> {
-  const answer = await post(definition, place, undefined);
-  const parsed = measurementSchema.safeParse(parse(answer.body));
-  if (answer.status !== 200 || !parsed.success)
-    return unexpected('the service does not answer 200 with {"baseline": number, "measured": number}');
-  return checkPerformance(definition, parsed.data);
 }
 
 /** Who asked for what; a gate of a preview has no request and cannot be answered later. */
@@ -46,12 +37,18 @@ export function runOf(gate: string, { subject, runId }: GatePlace): GateRun {
   return { runId, requestId: subject.requestId, attempt: subject.attempt, gate };
 }
 
-async function post(definition: HttpGate | PerformanceGate, place: GatePlace, secret: string | undefined) {
+/** Asks with facts of the subject and these; a failure that may pass is tried again within the gate's time. */
+export async function askService(
+  definition: Pick<HttpGate, 'url' | 'timeoutSeconds'>,
+  place: GatePlace,
+  secret: string | undefined,
+  more: Record<string, unknown> = {},
+) {
   const { subject, runId } = place;
   const url = await resolveText(definition.url);
   const callback = process.env['API_ORIGIN'] ? { callback: `${process.env['API_ORIGIN']}/v1/hooks/gates/${runId}` } : {};
   const { artifact, digest, version, from, to, planHash } = subject;
-  const body = Buffer.from(JSON.stringify({ runId, artifact, digest, version, from, to, planHash, ...callback }));
+  const body = Buffer.from(JSON.stringify({ runId, artifact, digest, version, from, to, planHash, ...more, ...callback }));
   const key = secret === undefined ? undefined : await resolveReference(secret);
   const deadlineMs = Math.min(LONGEST_MS, definition.timeoutSeconds * 1000);
   const started = performance.now();
@@ -71,11 +68,11 @@ async function post(definition: HttpGate | PerformanceGate, place: GatePlace, se
   }
 }
 
-function unexpected(message: string): GateOutcome {
+export function unexpected(message: string): GateOutcome {
   return { status: 'errored', message, resolution: 'have the gate service repaired, then POST …/retry' };
 }
 
-function parse(body: Buffer): unknown {
+export function parse(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8'));
   } catch {

@@ -141,6 +141,14 @@ const claimValue = z.union([z.string().min(1).max(500), z.boolean(), z.number()]
 
 const command = z.union([z.string().min(1).max(2_000), z.array(z.string().max(2_000)).min(1).max(100)]);
 
+const prometheusOrigin = z.union([
+  reference,
+  z
+    .string()
+    .max(300)
+    .regex(/^https?:\/\/[^\s?#]+$/, { error: 'must be an address such as https://prometheus.example.com' }),
+]);
+
 /** One gate; which members belong to which type is checked when it is normalized. */
 const gate = z.strictObject({
   type: z.enum(['policy', 'signature', 'vulnerability', 'http', 'command', 'performance_baseline', 'cost']),
@@ -189,8 +197,15 @@ const gate = z.strictObject({
   secret: reference.optional(),
   command: command.optional(),
   max_regression_percent: z.number().min(0).max(1_000).optional(),
+  min_samples: z.number().int().min(0).optional(),
+  prometheus: prometheusOrigin.optional(),
+  metrics: z.record(z.string().regex(/^[A-Za-z][\w.-]{0,63}$/), z.string().min(1).max(2_000)).optional(),
+  samples: z.string().min(1).max(2_000).optional(),
+  bearer: reference.optional(),
   max_monthly_usd: z.number().min(0).optional(),
   usd_per_gib_month: z.number().min(0).optional(),
+  usd_per_gib_transfer: z.number().min(0).optional(),
+  usd_per_replica_month: z.number().min(0).optional(),
 });
 
 const seedGate = z.strictObject({
@@ -226,13 +241,7 @@ const smoke = z.strictObject({
 const metric = z
   .strictObject({
     name: z.string().max(64),
-    prometheus: z.union([
-      reference,
-      z
-        .string()
-        .max(300)
-        .regex(/^https?:\/\/[^\s?#]+$/, { error: 'must be an address such as https://prometheus.example.com' }),
-    ]),
+    prometheus: prometheusOrigin,
     query: promql,
     max: z.number().optional(),
     min: z.number().optional(),

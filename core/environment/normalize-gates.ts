@@ -1,6 +1,8 @@
 /** Gates of the file, each as the member of the union that its type demands; seed 001's names and commands among them. */
 import { splitCommand } from '../gate/command-line.ts';
-import type { GateDefinition, SignatureGate, VulnerabilityGate } from '../gate/definition.ts';
+import { DEFAULT_PRICES } from '../gate/cost.ts';
+import type { GateDefinition, PerformanceGate, SignatureGate, VulnerabilityGate } from '../gate/definition.ts';
+import { unknownPerformanceMembers } from '../gate/performance.ts';
 import { SKIP_CANARY } from '../gate/skip-canary.ts';
 import { instant } from '../promotion/request-body.ts';
 import { visibleLength } from '../promotion/visible-length.ts';
@@ -13,8 +15,9 @@ type Refuse = (path: readonly PropertyKey[], message: string, hint?: string) => 
 /** The longest a gate may take; the state machine waits 300 s longer. */
 const LONGEST_SECONDS = 3_600;
 const DEFAULT_SECONDS = 300;
-/** ECR storage, USD per GB and month; the price is configuration. */
-const DEFAULT_PRICE = 0.1;
+/** Where seed 001's `performance_baseline` finds its figures, and what its `cost_analysis` allows, as neither says so there. */
+const PERFORMANCE_URL = 'ssm:/greenlight/performance-baseline-url';
+const USUAL_BUDGET_USD = 100;
 
 export function normalizeGates(file: ConfigurationFile, refuse: Refuse, warnings: string[]): Record<string, GateDefinition> {
   const gates: Record<string, GateDefinition> = {};
@@ -48,6 +51,15 @@ function seedGates(
   }
   if (gate.name === 'policy_compliance' && gate.command === undefined)
     return [{ name: gate.name, type: 'policy', timeoutSeconds, rules: {} }];
+  if (gate.name === 'performance_baseline' && gate.command === undefined) {
+    warnings.push(`performance_baseline asks the service behind ${PERFORMANCE_URL}; gates.performance_baseline may say otherwise`);
+    const judged = { maxRegressionPercent: USUAL_TOLERANCE, minSamples: 0 };
+    return [{ name: gate.name, type: 'performance_baseline', timeoutSeconds, url: PERFORMANCE_URL, ...judged }];
+  }
+  if (gate.name === 'cost_analysis' && gate.command === undefined) {
+    warnings.push(`cost_analysis allows $${USUAL_BUDGET_USD} a month; gates.cost_analysis with max_monthly_usd may say otherwise`);
+    return [{ name: gate.name, type: 'cost', timeoutSeconds, maxMonthlyUsd: USUAL_BUDGET_USD, ...DEFAULT_PRICES }];
+  }
   if (gate.command === undefined) {
     // Without a command the only fact is what the requester claims: it must be true, and it is called a claim.
     return [{ name: gate.name, type: 'policy', timeoutSeconds, rules: { requireClaims: true } }];
@@ -76,8 +88,8 @@ const MEMBERS: Readonly<Record<FileGate['type'], readonly string[]>> = {
   vulnerability: ['allowed', 'exceptions', 'max_scan_age'],
   http: ['url', 'mode', 'secret'],
   command: ['command'],
-  performance_baseline: ['url', 'max_regression_percent'],
-  cost: ['max_monthly_usd', 'usd_per_gib_month'],
+  performance_baseline: ['url', 'prometheus', 'metrics', 'samples', 'bearer', 'max_regression_percent', 'min_samples'],
+  cost: ['max_monthly_usd', 'usd_per_gib_month', 'usd_per_gib_transfer', 'usd_per_replica_month'],
 };
 
 function definitionOf(name: string, gate: FileGate, refuse: Refuse): GateDefinition | undefined {
@@ -116,14 +128,45 @@ function definitionOf(name: string, gate: FileGate, refuse: Refuse): GateDefinit
       const command = splitCommand(gate.command);
       return command.ok ? { ...common, type: 'command', argv: command.argv } : (refuse([...at, 'command'], command.reason) as undefined);
     }
-    case 'performance_baseline': {
-      if (gate.url === undefined || !isAddress(gate.url)) return missing('url');
-      return { ...common, type: 'performance_baseline', url: gate.url, maxRegressionPercent: gate.max_regression_percent ?? 10 };
-    }
+    case 'performance_baseline':
+      return performanceGate(gate, common, at, refuse);
     case 'cost':
       if (gate.max_monthly_usd === undefined) return missing('max_monthly_usd');
-      return { ...common, type: 'cost', maxMonthlyUsd: gate.max_monthly_usd, usdPerGibMonth: gate.usd_per_gib_month ?? DEFAULT_PRICE };
+      return {
+        ...common,
+        type: 'cost',
+        maxMonthlyUsd: gate.max_monthly_usd,
+        usdPerGibMonth: gate.usd_per_gib_month ?? DEFAULT_PRICES.usdPerGibMonth,
+        usdPerGibTransfer: gate.usd_per_gib_transfer ?? DEFAULT_PRICES.usdPerGibTransfer,
+        usdPerReplicaMonth: gate.usd_per_replica_month ?? DEFAULT_PRICES.usdPerReplicaMonth,
+      };
   }
+}
+
+const USUAL_TOLERANCE = 10;
+
+function performanceGate(gate: FileGate, common: Common, at: readonly PropertyKey[], refuse: Refuse): PerformanceGate | undefined {
+  const { url, prometheus, metrics, samples, bearer, max_regression_percent: tolerance, min_samples: minSamples = 0 } = gate;
+  const judged = { ...common, type: 'performance_baseline', maxRegressionPercent: tolerance ?? USUAL_TOLERANCE, minSamples } as const;
+  if ((url === undefined) === (prometheus === undefined)) {
+    refuse(at, 'a performance_baseline gate needs url, or prometheus with metrics', 'name where the figures come from, one of the two');
+    return undefined;
+  }
+  if (url !== undefined) {
+    if (!isAddress(url)) refuse([...at, 'url'], `"${url}" is not an https address`, 'write https://…, or ssm:/name');
+    for (const member of ['metrics', 'samples', 'bearer'] as const)
+      if (gate[member] !== undefined) refuse([...at, member], `${member} belongs to prometheus, and the gate has url`);
+    return { ...judged, url };
+  }
+  if (metrics === undefined || Object.keys(metrics).length === 0) {
+    refuse(at, 'a performance_baseline gate with prometheus needs metrics', 'write metrics: { p95_ms: <query> }');
+    return undefined;
+  }
+  for (const query of [...Object.values(metrics), ...(samples === undefined ? [] : [samples])])
+    for (const name of unknownPerformanceMembers(query))
+      refuse([...at, 'metrics'], `a query names {{${name}}}; there are artifact, version, digest, environment`);
+  if (minSamples > 0 && samples === undefined) refuse([...at, 'samples'], 'min_samples needs samples: a query that counts them');
+  return { ...judged, prometheus: prometheus!, metrics, ...(samples ? { samples } : {}), ...(bearer ? { bearer } : {}) };
 }
 
 type Common = Pick<GateDefinition, 'name' | 'timeoutSeconds'>;

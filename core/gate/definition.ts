@@ -75,18 +75,31 @@ export interface CommandGate extends Common {
   argv: string[];
 }
 
-/** Compares a measured figure with a baseline: a service answers both. */
+/** Compares what was measured with what was recorded of the last good version: a service answers it, or Prometheus does. */
 export interface PerformanceGate extends Common {
   type: 'performance_baseline';
-  url: string;
+  /** URL or reference to one; absent with `metrics`. */
+  url?: string;
+  /** Origin of a Prometheus-compatible service, or a reference to one. */
+  prometheus?: string;
+  /** Figures by name, each a query that answers one number of which more is worse. */
+  metrics?: Record<string, string>;
+  /** Query that answers how many observations there are. */
+  samples?: string;
+  /** Secret sent to Prometheus as bearer token. */
+  bearer?: string;
   maxRegressionPercent: number;
+  /** 0: not asked. */
+  minSamples: number;
 }
 
-/** Bounds the monthly storage price of what the promotion adds. */
+/** Bounds what the promotion costs in its first month. */
 export interface CostGate extends Common {
   type: 'cost';
   maxMonthlyUsd: number;
   usdPerGibMonth: number;
+  usdPerGibTransfer: number;
+  usdPerReplicaMonth: number;
 }
 
 export type GateDefinition = PolicyGate | SignatureGate | VulnerabilityGate | HttpGate | CommandGate | PerformanceGate | CostGate;

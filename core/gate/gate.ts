@@ -24,6 +24,8 @@ export interface GateResult {
   finishedAt?: string;
   /** Identifies this run for callbacks. */
   runId?: string;
+  /** What was measured: the next version is compared with it. */
+  figures?: Record<string, number>;
 }
 
 /** What a gate may look at. It holds facts only; nothing here changes the world. */
@@ -43,4 +45,4 @@ export interface GateSubject {
 }
 
 /** What a gate answers. `running` is for gates that answer later through a callback or an event. */
-export type GateOutcome = Pick<GateResult, 'status' | 'message' | 'resolution'>;
+export type GateOutcome = Pick<GateResult, 'status' | 'message' | 'resolution' | 'figures'>;

@@ -205,7 +205,13 @@ const plan = z
         ),
       })
       .nullable(),
-    cost: z.strictObject({ currency: z.literal('USD'), monthly: z.number().nullable() }),
+    cost: z.strictObject({
+      currency: z.literal('USD'),
+      monthly: z.number().nullable(),
+      storage: z.number().optional(),
+      run: z.number().optional(),
+      once: z.number().optional(),
+    }),
     warnings: z.array(z.string()),
   })
   .meta({ id: 'Plan' });

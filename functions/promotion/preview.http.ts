@@ -2,9 +2,11 @@
 import type { Approvers } from '../../core/approval/delegation.ts';
 import { eligibleFor } from '../../core/approval/eligible.ts';
 import { groupOf } from '../../core/approval/stage.ts';
+import type { Configuration } from '../../core/environment/configuration.ts';
 import type { EnvironmentRecord } from '../../core/environment/environment.ts';
 import { heldVersion } from '../../core/environment/held.ts';
 import { wayBackWarnings } from '../../core/environment/watch.ts';
+import { DEFAULT_PRICES, estimateCost } from '../../core/gate/cost.ts';
 import { type GateRunner, READ_ONLY_GATES } from '../../core/gate/ports.ts';
 import type { VersionStanding } from '../../core/lifecycle/lifecycle.ts';
 import { lifecycleWarnings } from '../../core/lifecycle/use.ts';
@@ -24,9 +26,6 @@ import { withinTime } from './within-time.ts';
 /** The whole preview answers within 20 s; gates get what resolving and reading leave. */
 const GATES_MS = 15_000;
 const ESTIMATE_MS = 15_000;
-/** Price of a GiB a month in ECR, USD. */
-const USD_PER_GIB_MONTH = 0.1;
-const GIB = 1024 ** 3;
 
 type PreviewCall = HttpCall<RequestBody, { store?: 'true' | 'false' }>;
 
@@ -64,7 +63,7 @@ async function previewNow(call: PreviewCall, registries: RegistryReader, runner:
     rollbackTarget: plan.rollbackTarget,
     diff: diffOf(plan, environment),
     copy,
-    cost: { currency: 'USD', monthly: copy ? round((copy.missingBytes / GIB) * USD_PER_GIB_MONTH) : null },
+    cost: costOf(configuration, plan, copy?.missingBytes, environment?.current ? 0 : (workload?.replicas ?? 0)),
     warnings: [
       ...warningsOf(plan, specOf(body, plan.from, plan.to), {
         replicas: workload?.replicas,
@@ -79,6 +78,14 @@ async function previewNow(call: PreviewCall, registries: RegistryReader, runner:
     ],
   };
   return { status: 200, body: answer };
+}
+
+/** What it would cost, at the prices of the cost gate that would bound it, or else the usual ones. */
+function costOf({ gates }: Configuration, plan: Plan, bytes: number | undefined, addedReplicas: number) {
+  const gate = plan.gates.map(({ name }) => gates[name]).find((definition) => definition?.type === 'cost');
+  if (bytes === undefined) return { currency: 'USD', monthly: null };
+  const { monthly, storage, run, once } = estimateCost(gate ?? DEFAULT_PRICES, { bytes, addedReplicas });
+  return { currency: 'USD', monthly: round(monthly), storage: round(storage), run: round(run), once: round(once) };
 }
 
 /** Who would be asked. */

@@ -12,6 +12,7 @@ import { gateRunner } from '../../../adapters/gate/gate-runner.ts';
 import type { Configuration } from '../../../core/environment/configuration.ts';
 import type { GateDefinition } from '../../../core/gate/definition.ts';
 import type { GateSubject } from '../../../core/gate/gate.ts';
+import type { LastGood } from '../../../core/gate/performance.ts';
 import { BUNDLE_TYPE, ENVELOPE_TYPE } from '../../../core/gate/signature.ts';
 import { isSignedMessage } from '../../../core/gate/webhook-signature.ts';
 import { pushImage, signImage } from '../../../local/demo/oci-image.ts';
@@ -36,7 +37,9 @@ let digest: string;
 let images: string[];
 let kept: (GateRun & { alias: string | undefined })[];
 let server: Server;
-let asked: { headers: IncomingHttpHeaders; body: string }[];
+let asked: { path: string; headers: IncomingHttpHeaders; body: string }[];
+/** What runs in the target, and what was recorded of it. */
+let lastGood: LastGood | undefined;
 let answer: { status: number; body: string };
 let url: string;
 
@@ -55,12 +58,13 @@ beforeEach(async () => {
   secrets.on(GetSecretValueCommand).resolves({ SecretString: 'hmac secret' });
   kept = [];
   asked = [];
+  lastGood = undefined;
   answer = { status: 200, body: '{"status":"passed"}' };
   server = createServer((message, response) => {
     const chunks: Buffer[] = [];
     message.on('data', (chunk: Buffer) => chunks.push(chunk));
     message.on('end', () => {
-      asked.push({ headers: message.headers, body: Buffer.concat(chunks).toString() });
+      asked.push({ path: message.url!, headers: message.headers, body: Buffer.concat(chunks).toString() });
       response.writeHead(answer.status, { location: `${dev.origin}/` }).end(answer.body);
     });
   });
@@ -89,6 +93,7 @@ function run(
   const configuration = {
     environments: { dev: { registries: ['dev'], claims: 'asserted' }, prod: { registries: ['prod'], claims: 'asserted' } },
     registries: { dev: dev.configuration, prod: prod.configuration },
+    artifacts: {},
   } as unknown as Configuration;
   change(configuration);
   const full: GateSubject = {
@@ -109,6 +114,7 @@ function run(
   return gateRunner(
     async () => configuration,
     () => rows,
+    async () => lastGood,
   ).run(gate, full, 'run-1');
 }
 
@@ -317,8 +323,9 @@ test('the policy gate reads labels from the image and records claims without jud
 });
 
 test('the cost gate prices what the target lacks', async () => {
-  expect(await run({ type: 'cost', maxMonthlyUsd: 0, usdPerGibMonth: 1_000_000 })).toMatchObject({ status: 'failed' });
-  expect(await run({ type: 'cost', maxMonthlyUsd: 1, usdPerGibMonth: 0.1 })).toMatchObject({ status: 'passed' });
+  const rest = { usdPerGibTransfer: 0, usdPerReplicaMonth: 0 };
+  expect(await run({ type: 'cost', maxMonthlyUsd: 0, usdPerGibMonth: 1_000_000, ...rest })).toMatchObject({ status: 'failed' });
+  expect(await run({ type: 'cost', maxMonthlyUsd: 1, usdPerGibMonth: 0.1, ...rest })).toMatchObject({ status: 'passed' });
 });
 
 describe('the http gate', () => {
@@ -371,11 +378,46 @@ describe('the http gate', () => {
   });
 });
 
-test('the performance gate compares what the service measured', async () => {
-  answer.body = '{"baseline":100,"measured":150}';
-  expect(await run({ type: 'performance_baseline', url, maxRegressionPercent: 10 })).toMatchObject({ status: 'failed' });
-  answer.body = '{"baseline":0,"measured":1}';
-  expect(await run({ type: 'performance_baseline', url, maxRegressionPercent: 10 })).toMatchObject({ status: 'errored' });
+describe('the performance gate', () => {
+  const gate = () => ({ type: 'performance_baseline', url, maxRegressionPercent: 10, minSamples: 0 });
+
+  test('compares what the service measured with what it compares with itself', async () => {
+    answer.body = '{"baseline":100,"measured":150}';
+    expect(await run(gate())).toMatchObject({ status: 'failed' });
+    answer.body = '{"baseline":0,"measured":1}';
+    expect(await run(gate())).toMatchObject({ status: 'errored' });
+  });
+
+  test('says what was recorded of the last good version, and compares with that', async () => {
+    lastGood = { version: '1.0.0', figures: { p95_ms: 100 } };
+    answer.body = '{"figures":{"p95_ms":111,"errors":0},"samples":5000}';
+    const worse = await run({ ...gate(), minSamples: 100 });
+    expect(worse).toMatchObject({ status: 'failed', figures: { p95_ms: 111, errors: 0 } });
+    expect(worse.message).toContain('recorded of 1.0.0');
+    expect(JSON.parse(asked.at(-1)!.body)).toMatchObject({ version: '1.0.0', lastGood: { version: '1.0.0', figures: { p95_ms: 100 } } });
+    answer.body = '{"figures":{"p95_ms":104},"samples":99}';
+    expect(await run({ ...gate(), minSamples: 100 })).toMatchObject({
+      status: 'inconclusive',
+      message: expect.stringContaining('99 samples'),
+    });
+  });
+
+  test('asks Prometheus for the version, and takes nothing unclear for good', async () => {
+    const { origin } = new URL(url);
+    const measured = {
+      type: 'performance_baseline',
+      prometheus: origin,
+      metrics: { p95_ms: 'p95{version="{{version}}"}' },
+      maxRegressionPercent: 10,
+      minSamples: 0,
+    };
+    lastGood = { version: '1.0.0', figures: { p95_ms: 0.2 } };
+    answer.body = '{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"0.21"]}]}}';
+    expect(await run(measured)).toMatchObject({ status: 'passed', figures: { p95_ms: 0.21 } });
+    expect(decodeURIComponent(asked.at(-1)!.path!)).toContain('p95{version="1.0.0"}');
+    answer.body = '{"status":"success","data":{"resultType":"vector","result":[]}}';
+    expect(await run(measured)).toMatchObject({ status: 'inconclusive', message: expect.stringContaining('found nothing') });
+  });
 });
 
 test('the command gate starts the argv as data, once per run, and keeps the build', async () => {

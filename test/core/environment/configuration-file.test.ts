@@ -182,6 +182,47 @@ artifacts:
     load('platform:\n  ref: oci://registry.example.com/floe-platform:v1.2.*  # Allow patch updates\n');
   });
 
+  it('the optional gates when they are enabled, with a warning of what they take for granted', () => {
+    const { configuration, warnings } = load(
+      'promotion:\n  validation_gates:\n    - name: performance_baseline\n      enabled: true\n    - name: cost_analysis\n      enabled: true\n',
+    );
+    expect(configuration.gates).toMatchObject({
+      performance_baseline: { type: 'performance_baseline', url: 'ssm:/greenlight/performance-baseline-url', maxRegressionPercent: 10 },
+      cost_analysis: { type: 'cost', maxMonthlyUsd: 100, usdPerGibMonth: 0.1 },
+    });
+    expect(warnings).toHaveLength(2);
+    const own = load(
+      'promotion:\n  validation_gates: [performance_baseline]\ngates:\n  performance_baseline: { type: performance_baseline, prometheus: "https://p.example.com", metrics: { p95_ms: "q{v=\'{{version}}\'}" }, samples: n, min_samples: 100 }\n',
+    );
+    expect(own.configuration.gates['performance_baseline']).toMatchObject({
+      minSamples: 100,
+      samples: 'n',
+      metrics: { p95_ms: "q{v='{{version}}'}" },
+    });
+  });
+
+  it.each([
+    ['{ type: performance_baseline }', 'needs url, or prometheus'],
+    ['{ type: performance_baseline, url: "https://x.example.com", prometheus: "https://p.example.com" }', 'needs url, or prometheus'],
+    ['{ type: performance_baseline, prometheus: "https://p.example.com" }', 'needs metrics'],
+    ['{ type: performance_baseline, prometheus: "https://p.example.com", metrics: { a: "{{nothing}}" } }', '{{nothing}}'],
+    ['{ type: performance_baseline, prometheus: "https://p.example.com", metrics: { a: q }, min_samples: 5 }', 'needs samples'],
+    ['{ type: performance_baseline, url: "http://127.0.0.1/" }', 'not an https address'],
+    ['{ type: cost }', 'needs max_monthly_usd'],
+    ['{ type: cost, max_monthly_usd: 1, url: "https://x" }', 'has no url'],
+  ])('a gate %s is refused: %s', (gate, message) => {
+    const read = readConfiguration(`gates:\n  g: ${gate}\n`, { complete: false });
+    expect(read.ok ? [] : read.problems.map((problem) => problem.message)).toContainEqual(expect.stringContaining(message));
+  });
+
+  it.each([
+    ['promotion_exploded: { channels: [email] }', 'there is no event promotion_exploded'],
+    ['promotion_failed: { recipients: ["nobody"] }', '"nobody" is nobody'],
+  ])('notifications.events with %s is refused', (entry, message) => {
+    const read = readConfiguration(`notifications:\n  events:\n    ${entry}\n`, { complete: false });
+    expect(read.ok ? [] : read.problems.map((problem) => problem.message)).toContainEqual(expect.stringContaining(message));
+  });
+
   it('notifications, with a warning that SES sends', () => {
     const { warnings, configuration } = load(`
 notifications:
@@ -207,6 +248,9 @@ notifications:
       recipients: [platform-leads@acme.com, "@incident-commander"]
 `);
     expect(warnings.join()).toContain('SES');
+    expect(configuration.notifications.webhooks).toEqual([
+      { name: 'config', url: 'https://webhook-receiver.example.com/promote', secret: 'secret:greenlight/webhook-signing', events: ['*'] },
+    ]);
     expect(configuration.notifications.routes[0]).toEqual({
       event: 'promotion_requested',
       channels: ['email', 'slack'],

@@ -3,7 +3,6 @@ import { cleanMessage, cleanOutput } from '../../../core/gate/clean-text.ts';
 import { checkCost } from '../../../core/gate/cost.ts';
 import type { PolicyGate } from '../../../core/gate/definition.ts';
 import { gateAnswerSchema, gateCallbackSchema, outcomeOf } from '../../../core/gate/gate-answer.ts';
-import { checkPerformance } from '../../../core/gate/performance.ts';
 import { checkPolicy, type PolicyFacts } from '../../../core/gate/policy-rules.ts';
 import { isSignedMessage, signMessage } from '../../../core/gate/webhook-signature.ts';
 
@@ -64,13 +63,16 @@ describe('a policy gate', () => {
   });
 });
 
-test('cost and performance are compared with their limits', () => {
-  const cost = { name: 'cost', type: 'cost', timeoutSeconds: 60, maxMonthlyUsd: 1, usdPerGibMonth: 0.1 } as const;
-  expect(checkCost(cost, 10 * 1024 ** 3).status).toBe('passed');
-  expect(checkCost(cost, 11 * 1024 ** 3).status).toBe('failed');
-  const speed = { name: 'p', type: 'performance_baseline', timeoutSeconds: 60, url: 'x', maxRegressionPercent: 10 } as const;
-  expect(checkPerformance(speed, { baseline: 100, measured: 110 }).status).toBe('passed');
-  expect(checkPerformance(speed, { baseline: 100, measured: 111 }).status).toBe('failed');
+test('what a promotion costs in its first month is compared with its budget', () => {
+  const prices = { usdPerGibMonth: 0.1, usdPerGibTransfer: 0, usdPerReplicaMonth: 0 };
+  const cost = { name: 'cost', type: 'cost', timeoutSeconds: 60, maxMonthlyUsd: 1, ...prices } as const;
+  const facts = { bytes: 10 * 1024 ** 3, replicas: 10, addedReplicas: 10 };
+  expect(checkCost(cost, facts).status).toBe('passed');
+  expect(checkCost(cost, { ...facts, bytes: 11 * 1024 ** 3 }).status).toBe('failed');
+  const run = checkCost({ ...cost, usdPerReplicaMonth: 0.05 }, facts);
+  expect([run.status, run.message]).toEqual(['failed', expect.stringContaining('10 more of 10 replicas, $0.50 a month: $1.50')]);
+  expect(checkCost({ ...cost, usdPerReplicaMonth: 0.05 }, { ...facts, addedReplicas: 0 }).status).toBe('passed');
+  expect(checkCost({ ...cost, usdPerGibTransfer: 0.01 }, facts).message).toContain('$0.10 once to move it');
 });
 
 describe('an answer from outside', () => {
