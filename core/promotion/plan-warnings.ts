@@ -1,4 +1,5 @@
 /** What a plan allows but its requester should know. One sentence each. */
+import { splitOf } from '../rollout/replicas.ts';
 import type { Plan } from './plan.ts';
 import type { PromotionSpec } from './promotion.ts';
 
@@ -33,13 +34,14 @@ export function warningsOf(plan: Plan, spec: PromotionSpec, facts: WarningFacts)
   ];
 }
 
-/** Whole pods only: `weight` percent of the replicas, rounded up, may be far from the weight. */
+/** Whole pods only: the nearest number of them may be far from the weight. */
 function unreachableWeights(plan: Plan, replicas: number | undefined): string[] {
   if (plan.rollout.strategy !== 'canary' || plan.rollout.traffic || !replicas) return [];
   return plan.rollout.weights
     .filter((weight) => (weight * replicas) % 100 !== 0)
     .map((weight) => {
-      const pods = Math.max(1, Math.ceil((weight * replicas) / 100));
-      return `${weight} % is not reachable with ${replicas} pods: that step runs ${pods} of ${replicas} (${Math.round((pods * 100) / replicas)} %)`;
+      const { canary, stable } = splitOf(weight, replicas);
+      const all = canary + stable;
+      return `${weight} % is not reachable with ${replicas} pods: that step runs ${canary} of ${all} (${Math.round((canary * 100) / all)} %)`;
     });
 }

@@ -1,8 +1,13 @@
 /** CAN-02: what a version on trial may answer instead of the truth. */
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { smokeProbe } from '../../../adapters/rollout/smoke-probe.ts';
+import { openCertificateAuthority } from '../../../local/certificate-authority.ts';
 
 let server: Server;
 let origin: string;
@@ -41,6 +46,23 @@ it('a redirect is not followed', async () => {
 it('a body of 50 MB is a failure', async () => {
   handler = (_request, response) => response.end(Buffer.alloc(50 * 1024 * 1024));
   expect(await smokeProbe(origin, check)).toMatchObject({ kind: 'failed', reason: expect.stringContaining('longer than') });
+});
+
+it('a certificate that nobody vouches for is a failure', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'smoke-probe-'));
+  const authority = await openCertificateAuthority(folder);
+  const secure = createSecureServer(await authority.issue('app'), (_request, response) => response.end('ok'));
+  await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve));
+  const address = `https://127.0.0.1:${(secure.address() as AddressInfo).port}`;
+  process.env['ALLOWED_ORIGINS'] = `${origin},${address}`;
+  try {
+    expect(await smokeProbe(address, check)).toMatchObject({ kind: 'failed' });
+  } finally {
+    process.env['ALLOWED_ORIGINS'] = origin;
+    secure.close();
+    secure.closeAllConnections();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 it('a hanging answer is a failure after 5 s', async () => {
