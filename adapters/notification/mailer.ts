@@ -1,7 +1,7 @@
 /** Mail through SES. One recipient per message: nobody sees who else was asked, and a link goes to one address only. */
 import { SESClient, SendEmailCommand } from '@aws-sdk/client-ses';
 import { type Html, html } from '../../core/notification/html.ts';
-import { type Message, oneLine } from '../../core/notification/message.ts';
+import { type Message, oneLine, type Severity } from '../../core/notification/message.ts';
 import { requiredVariable } from '../state/table.ts';
 
 /** Name of the tag that lib/event-plane.ts filters the events by. */
@@ -89,8 +89,33 @@ export function returnedMail(event: unknown): ReturnedMail | undefined {
   };
 }
 
+const COLOURS: Readonly<Record<Severity, string>> = { info: '#1f6feb', warning: '#9a6700', critical: '#cf222e' };
+/** A line that says one fact: what it is, and what it is worth. */
+const FACT = /^([A-Z][A-Za-z ]{1,30}): (.+)$/;
+
+/**
+ * For every mail client: styles at the elements, nothing from elsewhere, no script, no picture. What cannot show HTML shows the text, which says the
+ * same.
+ */
 function page(message: Message, link: Mail['link']): Html {
-  const paragraphs = message.paragraphs.map((paragraph) => html`<p style="white-space:pre-line">${paragraph}</p>`);
-  const button = link ? [html`<p><a href="${link.url}">${link.label}</a></p>`, html`<p style="word-break:break-all">${link.url}</p>`] : [];
-  return html`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${message.subject}</title></head><body>${paragraphs}${button}</body></html>`;
+  const colour = COLOURS[message.severity];
+  const button = link
+    ? [
+        html`<p style="margin:24px 0"><a href="${link.url}" style="background:${colour};color:#ffffff;padding:10px 18px;border-radius:6px;text-decoration:none;display:inline-block">${link.label}</a></p>`,
+        html`<p style="font-size:12px;color:#57606a;word-break:break-all">${link.url}</p>`,
+      ]
+    : [];
+  return html`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${message.subject}</title></head><body style="margin:0;padding:24px;background:#ffffff;color:#1f2328;font:15px/1.5 -apple-system,Segoe UI,Helvetica,Arial,sans-serif"><div style="max-width:640px;margin:0 auto;border-top:4px solid ${colour};padding-top:16px"><h1 style="font-size:18px;margin:0 0 16px">${message.subject}</h1>${message.paragraphs.map(paragraphOf)}${button}<p style="font-size:12px;color:#57606a;border-top:1px solid #d0d7de;padding-top:12px">${message.severity} · sent by Greenlight · greenlight mute spares you of news</p></div></body></html>`;
+}
+
+/** Facts in a table, everything else as it stands. */
+function paragraphOf(paragraph: string): Html {
+  const lines = paragraph.split('\n');
+  if (lines.length < 2 || !lines.some((line) => FACT.test(line))) return html`<p style="white-space:pre-line">${paragraph}</p>`;
+  const rows = lines.map((line) => {
+    const [, name, value] = FACT.exec(line) ?? [];
+    if (name === undefined || value === undefined) return html`<tr><td colspan="2" style="padding:2px 0">${line}</td></tr>`;
+    return html`<tr><th align="left" valign="top" style="padding:2px 16px 2px 0;font-weight:600;white-space:nowrap">${name}</th><td style="padding:2px 0;word-break:break-word">${value}</td></tr>`;
+  });
+  return html`<table role="presentation" cellpadding="0" cellspacing="0" style="border-collapse:collapse;margin:0 0 16px">${rows}</table>`;
 }

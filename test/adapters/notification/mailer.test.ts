@@ -44,6 +44,20 @@ describe('a mail', () => {
     expect(mail.Message!.Body!.Html!.Data).toContain('href="https://x.example.com/v1/approvals/link?t=a.b&amp;c=d"');
   });
 
+  it('says its facts in a table, and loads nothing from anywhere', async () => {
+    const facts = 'payment-api 1.1.0: staging → prod\nDigest: sha256:abc\nImpact: low';
+    const mail = await mailOf({
+      message: { severity: 'critical', paragraphs: [facts, 'Why: because'] },
+      link: { label: 'Open', url: 'https://x.example.com/' },
+    });
+    const page = mail.Message!.Body!.Html!.Data!;
+    expect(page).toMatch(/<th[^>]*>Digest<\/th><td[^>]*>sha256:abc<\/td>/);
+    expect(page).toContain('#cf222e');
+    expect(page).not.toMatch(/<img|<script|<link|src=|url\(|@import/i);
+    expect([...page.matchAll(/https?:\/\/[^"<\s]+/g)].every(([address]) => address.startsWith('https://x.example.com/'))).toBe(true);
+    expect(mail.Message!.Body!.Text!.Data).toContain(facts);
+  });
+
   it('LINK-19: keeps foreign text out of its headers and its markup', async () => {
     const attack = '\r\nBcc: all@example.com\r\n\r\n<script>alert(1)</script>"';
     const mail = await mailOf({
