@@ -95,6 +95,8 @@ export class ControlPlaneStack extends Stack {
     groups.copy.allow(...readRegistries(this, configuration), ...writeRegistries(this, configuration));
     for (const name of ['rollout', 'adopt'] as const) groups[name].allow(...readClusters(this, configuration), secrets.read());
     groups.adopt.allow(...readRegistries(this, configuration), this.readParameters());
+    // Addresses of metrics services and jobs may be kept there.
+    groups.rollout.allow(this.readParameters());
 
     // Gates.
     give('gates', { BUILD_PROJECT: commandGates.project.projectName }, commandGates.start(), secrets.read(), this.readParameters());

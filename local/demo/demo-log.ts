@@ -52,14 +52,14 @@ async function download(endpoints: DemoEndpoints, folder: string): Promise<void>
   }
 }
 
-/** The one bucket with Object Lock. */
+/** The one bucket with Object Lock that holds the log: receipts are locked too, in a bucket of their own. */
 async function lockedBucket(client: S3Client): Promise<string> {
   const { Buckets = [] } = await client.send(new ListBucketsCommand({}));
   const locked: string[] = [];
-  for (const { Name } of Buckets) {
+  for (const { Name } of Buckets.filter((bucket) => /log/i.test(bucket.Name ?? ''))) {
     const lock = await client.send(new GetObjectLockConfigurationCommand({ Bucket: Name! })).catch(() => undefined);
     if (lock?.ObjectLockConfiguration?.ObjectLockEnabled === 'Enabled') locked.push(Name!);
   }
-  expect(locked.length === 1, `expected one bucket with Object Lock, found ${locked.length}`);
+  expect(locked.length === 1, `expected one bucket of the log with Object Lock, found ${locked.length}`);
   return locked[0]!;
 }
