@@ -16,7 +16,7 @@ export default defineConfig({
       include: [
         'core/access/**',
         'core/approval/**',
-        'core/audit/**',
+        'core/audit/{checkpoint,growing-tree,layout,line,log-files,log-keys,merkle,merkle-proof,next-batch,proof-file,proof-path,prove-line,reconcile,request-chains,tile-check,tiles,verify-log}.ts',
         'core/retention/pin.ts',
         'core/gate/{waiver,review,break-glass,skip-canary,record-gate,webhook-signature}.ts',
         'core/registry/{closure-root,copy-comparison,copy-record,target}.ts',

@@ -1,23 +1,27 @@
 /**
  * `npm run bench [-- NAME] [--json]`: runs the benchmarks that exist. `--clients` and `--promotions` make the load of `approvals` smaller,
- * `--rounds`, `--layer-mib` and `--tiny` that of `copy`, `--ways` that of `rollback`.
+ * `--rounds`, `--layer-mib` and `--tiny` that of `copy`, `--ways` that of `rollback`, `--events` the log of `audit`.
  * Exit codes: 0 every target is met, 1 one is missed, 2 unknown name or option.
  */
 import { parseArgs } from 'node:util';
 import { approvals, LOAD } from './approvals.ts';
+import { audit, LOG, type LogSize } from './audit.ts';
 import { COPY, type CopySize, copy } from './copy.ts';
 import { cost } from './cost.ts';
 import type { Benchmark, Figure } from './figure.ts';
 import type { LoadSize } from './load-run.ts';
 import { ROLLBACK, type RollbackSize, rollback } from './rollback.ts';
 
-const BENCHMARKS: Readonly<Record<string, (load: LoadSize & CopySize & RollbackSize) => Promise<Benchmark>>> = {
+type Sizes = LoadSize & CopySize & RollbackSize & LogSize;
+
+const BENCHMARKS: Readonly<Record<string, (load: Sizes) => Promise<Benchmark>>> = {
   cost,
   approvals,
   copy,
   rollback,
+  audit,
 };
-const USAGE = `usage: npm run bench [-- NAME] [--json] [--clients ${LOAD.clients}] [--promotions ${LOAD.promotions}] [--rounds ${COPY.rounds}] [--layer-mib ${COPY.layerMiB}] [--tiny ${COPY.tiny}] [--ways ${ROLLBACK.ways}]\nbenchmarks: ${Object.keys(BENCHMARKS).join(', ')}`;
+const USAGE = `usage: npm run bench [-- NAME] [--json] [--clients ${LOAD.clients}] [--promotions ${LOAD.promotions}] [--rounds ${COPY.rounds}] [--layer-mib ${COPY.layerMiB}] [--tiny ${COPY.tiny}] [--ways ${ROLLBACK.ways}] [--events ${LOG.events}]\nbenchmarks: ${Object.keys(BENCHMARKS).join(', ')}`;
 
 const SIZES = {
   clients: { type: 'string' },
@@ -26,9 +30,10 @@ const SIZES = {
   'layer-mib': { type: 'string' },
   tiny: { type: 'string' },
   ways: { type: 'string' },
+  events: { type: 'string' },
 } as const;
 
-function readArguments(): { names: string[]; json: boolean; load: LoadSize & CopySize & RollbackSize } {
+function readArguments(): { names: string[]; json: boolean; load: Sizes } {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
@@ -41,6 +46,7 @@ function readArguments(): { names: string[]; json: boolean; load: LoadSize & Cop
       layerMiB: count(values['layer-mib'], COPY.layerMiB),
       tiny: count(values.tiny, COPY.tiny),
       ways: count(values.ways, ROLLBACK.ways),
+      events: count(values.events, LOG.events),
     };
     const unknown = positionals.filter((name) => !Object.hasOwn(BENCHMARKS, name));
     if (unknown.length > 0) throw new Error(`no benchmark is called ${unknown.join(', ')}`);

@@ -10,6 +10,7 @@ import { EventPlane } from './event-plane.ts';
 import { FunctionGroup } from './function-group.ts';
 import { FUNCTIONS, type FunctionName } from './functions.ts';
 import { HttpApi } from './http-api.ts';
+import { RETENTION_DAYS } from './locked-bucket.ts';
 import { Mail } from './mail.ts';
 import { LISTING, TABLE_GRANTS } from './permissions.ts';
 import { PromotionWorkflow } from './promotion-workflow.ts';
@@ -107,7 +108,7 @@ export class ControlPlaneStack extends Stack {
 
     // The log.
     const logPlace = { LOG_BUCKET: state.vault.bucket.bucketName, LOG_ORIGIN: `greenlight.${Aws.ACCOUNT_ID}.${Aws.REGION}/audit` };
-    give('seal', { ...logPlace, LOG_KEY: state.vault.signingKey.keyArn });
+    give('seal', { ...logPlace, LOG_KEY: state.vault.signingKeys.map(({ keyArn }) => keyArn).join() });
     const calling = (name: FunctionName) =>
       new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [groups[name].lambda.functionArn] });
     give('begin', { SEALER_FUNCTION: groups.seal.lambda.functionName }, calling('seal'));
@@ -121,6 +122,8 @@ export class ControlPlaneStack extends Stack {
     );
     for (const name of ['copy', 'audit'] as const) give(name, { ATTEST_FUNCTION: groups.attest.lambda.functionName }, calling('attest'));
     give('audit', { ...logPlace, ...receipts }, ...state.vault.reading(), ...state.receipts.reading());
+    give('guard', { ...logPlace, LOG_LOCK: `${state.lockMode} ${RETENTION_DAYS}` }, ...state.vault.reading(), ...state.vault.guarding());
+    events.everyHour(groups.guard);
 
     // Runs.
     const workflow = new PromotionWorkflow(this, 'Workflow', groups);

@@ -77,6 +77,14 @@ export class EventPlane extends Construct {
     }
   }
 
+  /** Who looks at the log from outside the sealer. */
+  everyHour(group: FunctionGroup): void {
+    new Rule(this, 'GuardEveryHour', {
+      schedule: Schedule.rate(Duration.hours(1)),
+      targets: [new LambdaFunction(group.lambda, { retryAttempts: 2, deadLetterQueue: this.failures })],
+    });
+  }
+
   /** Mail that did not arrive, as SES says on the default bus: without this nobody would know that an approver was never asked. */
   onMailReturned(group: FunctionGroup): void {
     new Rule(this, 'MailReturned', {

@@ -82,6 +82,7 @@ export const FUNCTIONS = {
     description: 'Makes receipts of promotions and exports of the audit log',
   },
   seal: { entry: 'functions/audit/seal.job.ts', timeout: 120, memory: 512, description: 'Seals audit events into the locked log' },
+  guard: { entry: 'functions/audit/guard.job.ts', timeout: 120, memory: 512, description: 'Looks whether the log is whole and locked' },
 } as const satisfies Record<string, FunctionSpec>;
 
 export type FunctionName = keyof typeof FUNCTIONS;

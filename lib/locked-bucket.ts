@@ -3,13 +3,15 @@ import { AnyPrincipal, Effect, type IRole, PolicyStatement } from 'aws-cdk-lib/a
 import { BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, ObjectLockRetention, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 
+/** Two calendar years, never less: 2 x 366 - 1. */
+export const RETENTION_DAYS = 731;
+
 /** A bucket for evidence: nobody deletes, every object is written once, and the retention comes from the bucket. */
 export function lockedBucket(scope: Construct, id: string, lockMode: CfnParameter): Bucket {
   const bucket = new Bucket(scope, id, {
     versioned: true,
     objectLockEnabled: true,
-    // Two calendar years, never less: 2 x 366 - 1.
-    objectLockDefaultRetention: ObjectLockRetention.governance(Duration.days(731)),
+    objectLockDefaultRetention: ObjectLockRetention.governance(Duration.days(RETENTION_DAYS)),
     encryption: BucketEncryption.S3_MANAGED,
     blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
     objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,

@@ -152,6 +152,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     DECISION: ['query'],
     PERSON: ['get'],
   },
+  guard: { LOG: ['get'] },
   seal: { OUTBOX: ['query', 'get', 'put', 'delete'], LOG: ['get', 'put', 'update'] },
 };
 

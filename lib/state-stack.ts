@@ -1,4 +1,4 @@
-import { CfnParameter, Stack, type StackProps } from 'aws-cdk-lib';
+import { Annotations, CfnParameter, Stack, type StackProps } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import { AuditVault } from './audit-vault.ts';
@@ -12,16 +12,34 @@ export class StateStack extends Stack {
   readonly vault: AuditVault;
   readonly receipts: ReceiptVault;
   readonly macKeys: MacKeys;
+  /** GOVERNANCE or COMPLIANCE, as it is deployed. */
+  readonly lockMode: string;
   /** Roles named by resource policies; the control plane adds what else they need. */
   readonly roles: { seal: Role; attest: Role; deliver: Role; decide: Role };
 
   constructor(scope: Construct, id: string, props: StackProps = {}) {
     super(scope, id, { ...props, terminationProtection: true });
+    const isProduction = this.node.tryGetContext('stage') === 'prod';
     const lockMode = new CfnParameter(this, 'LockMode', {
-      allowedValues: ['GOVERNANCE', 'COMPLIANCE'],
-      default: 'GOVERNANCE',
-      description: 'Object Lock mode of the audit log. COMPLIANCE cannot be undone by anybody, root included: use it for production.',
+      // A production log must be one that nobody can shorten, root included.
+      allowedValues: isProduction ? ['COMPLIANCE'] : ['GOVERNANCE', 'COMPLIANCE'],
+      default: isProduction ? 'COMPLIANCE' : 'GOVERNANCE',
+      description: 'Object Lock mode of the audit log. COMPLIANCE cannot be undone by anybody, root included.',
     });
+    const keySpec = new CfnParameter(this, 'LogKeySpec', {
+      // Ed25519 signatures are deterministic: a repeated sealing yields the same bytes.
+      allowedValues: ['ECC_NIST_EDWARDS25519', 'ECC_NIST_P256'],
+      default: 'ECC_NIST_EDWARDS25519',
+      description:
+        'Kind of the keys that sign the audit log. ECC_NIST_P256 where the region has no Ed25519; choose before the first deployment.',
+    });
+    this.lockMode = lockMode.valueAsString;
+    if (!isProduction) {
+      Annotations.of(this).addWarningV2(
+        'greenlight:governance',
+        'the audit log is locked in GOVERNANCE mode unless LockMode says otherwise: an administrator of the account could lift it. For production synthesize with -c stage=prod',
+      );
+    }
     this.roles = {
       seal: this.role('SealerRole', 'Seals the audit log'),
       attest: this.role('AttesterRole', 'Makes receipts of promotions and exports of the audit log'),
@@ -29,7 +47,7 @@ export class StateStack extends Stack {
       decide: this.role('LinkVerifierRole', 'Verifies approval links and records decisions'),
     };
     this.state = new StateTable(this, 'State');
-    this.vault = new AuditVault(this, 'AuditVault', { lockMode, sealer: this.roles.seal });
+    this.vault = new AuditVault(this, 'AuditVault', { lockMode, keySpec, sealer: this.roles.seal });
     this.receipts = new ReceiptVault(this, 'Receipts', { lockMode, attester: this.roles.attest });
     this.macKeys = new MacKeys(this, 'MacKeys', { issuer: this.roles.deliver, verifier: this.roles.decide });
   }

@@ -9,7 +9,7 @@ import {
   type S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
-import type { ListedObject, LogFiles } from '../../core/audit/log-files.ts';
+import type { ListedObject, LockCounts, LogFiles } from '../../core/audit/log-files.ts';
 
 /** Log below `prefix`; without a prefix the only log of the bucket. Needs s3:ListBucket and s3:GetObject. */
 export async function bucketLog(client: S3Client, bucket: string, prefix: string): Promise<LogFiles> {
@@ -30,7 +30,7 @@ export async function bucketLog(client: S3Client, bucket: string, prefix: string
     },
     async *list() {
       try {
-        yield* versions(client, bucket, root);
+        yield* versionsOf(client, bucket, root);
       } catch (error) {
         if (!(error instanceof S3ServiceException) || error.$metadata.httpStatusCode !== 403) throw error;
         notices.push('versions were not checked: that needs s3:ListBucketVersions');
@@ -39,12 +39,16 @@ export async function bucketLog(client: S3Client, bucket: string, prefix: string
         }
       }
     },
-    findings: () => ({ notices: [...notices, ...locks.notices()], ...(locks.earliest ? { earliestRetention: locks.earliest } : {}) }),
+    findings: () => ({
+      notices: [...notices, ...locks.notices()],
+      locks: locks.counts(),
+      ...(locks.earliest ? { earliestRetention: locks.earliest } : {}),
+    }),
   };
 }
 
 /** Key prefix of the log, with its slash: what stands before the first name of a log. */
-async function findRoot(client: S3Client, bucket: string, prefix: string): Promise<string> {
+export async function findRoot(client: S3Client, bucket: string, prefix: string): Promise<string> {
   const { Contents } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }));
   const first = Contents?.[0]?.Key;
   const [, root] = /^(.*?)(?:README|(?:batch|checkpoint|keys)\/\d+)$/.exec(first ?? '') ?? [];
@@ -52,7 +56,7 @@ async function findRoot(client: S3Client, bucket: string, prefix: string): Promi
 }
 
 /** Every key with its number of versions; a delete marker is a version too. Versions of a key come one after the other. */
-async function* versions(client: S3Client, bucket: string, root: string): AsyncIterable<ListedObject> {
+export async function* versionsOf(client: S3Client, bucket: string, root: string): AsyncIterable<ListedObject> {
   const markers = { count: new Map<string, number>() };
   let keyMarker: string | undefined;
   let versionMarker: string | undefined;
@@ -74,30 +78,36 @@ async function* versions(client: S3Client, bucket: string, root: string): AsyncI
   } while (keyMarker !== undefined);
 }
 
-/** Locks of the objects that were read; S3 tells them to those who hold s3:GetObjectRetention. */
+/** Locks of the objects that were read; S3 tells them to those who hold s3:GetObjectRetention and s3:GetObjectLegalHold. */
 class Locks {
   earliest: string | undefined;
-  #locked = 0;
-  #unlocked = 0;
-  #weak = 0;
+  readonly #counts: LockCounts = { compliance: 0, governance: 0, none: 0, held: 0 };
+  #firstUnlocked = '';
 
-  see(name: string, { ObjectLockRetainUntilDate: until, ObjectLockMode: mode }: GetObjectCommandOutput): void {
-    if (!/^(batch|checkpoint)\//.test(name)) return;
+  see(name: string, answer: GetObjectCommandOutput): void {
+    const { ObjectLockRetainUntilDate: until, ObjectLockMode: mode, ObjectLockLegalHoldStatus: hold } = answer;
+    if (hold === 'ON') this.#counts.held += 1;
     if (!until) {
-      this.#unlocked += 1;
+      this.#counts.none += 1;
+      this.#firstUnlocked ||= name;
       return;
     }
-    this.#locked += 1;
-    if (mode !== 'COMPLIANCE') this.#weak += 1;
+    this.#counts[mode === 'COMPLIANCE' ? 'compliance' : 'governance'] += 1;
     const at = until.toISOString();
     if (this.earliest === undefined || at < this.earliest) this.earliest = at;
   }
 
+  counts(): LockCounts {
+    return { ...this.#counts };
+  }
+
   notices(): string[] {
+    const { compliance, governance, none, held } = this.#counts;
     const notices: string[] = [];
-    if (this.#unlocked > 0 && this.#locked === 0) notices.push('locks were not checked: that needs s3:GetObjectRetention');
-    else if (this.#unlocked > 0) notices.push(`${this.#unlocked} objects have no lock`);
-    if (this.#weak > 0) notices.push(`${this.#weak} objects are locked in GOVERNANCE mode, which some may lift`);
+    if (none > 0 && compliance + governance === 0) notices.push('locks were not checked: that needs s3:GetObjectRetention');
+    else if (none > 0) notices.push(`${none} objects have no lock, the first is ${this.#firstUnlocked}`);
+    if (governance > 0) notices.push(`${governance} objects are locked in GOVERNANCE mode, which some may lift`);
+    if (held > 0) notices.push(`${held} objects are under a legal hold`);
     return notices;
   }
 }

@@ -4,9 +4,11 @@ import { lstat, open, opendir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ListedObject, type LogFiles, NotPlainObject } from '../../core/audit/log-files.ts';
 
-const FOLDERS = ['batch', 'checkpoint', 'keys'];
+const FOLDERS = ['batch', 'checkpoint', 'keys', 'tile'];
 /** An origin has two parts; more than these above the log are not searched. */
 const DEEPEST_ORIGIN = 8;
+/** `tile/0/x001/x234/x567/x890/067.p/5`: folders that a tile can lie in. */
+const DEEPEST_TILE = 8;
 
 /** Log below the folder. Errors of the file system when the folder cannot be read. */
 export async function folderLog(folder: string): Promise<LogFiles> {
@@ -47,12 +49,16 @@ async function* listFolder(root: string): AsyncIterable<ListedObject> {
   for await (const entry of await opendir(root)) {
     if (!entry.isDirectory()) yield { name: entry.isFile() ? entry.name : `${entry.name} (no plain file)` };
     else if (!FOLDERS.includes(entry.name)) yield { name: `${entry.name}/` };
-    else {
-      for await (const object of await opendir(join(root, entry.name))) {
-        const name = `${entry.name}/${object.name}`;
-        yield { name: object.isFile() ? name : `${name} (no plain file)` };
-      }
-    }
+    else yield* listBelow(root, entry.name, entry.name === 'tile' ? DEEPEST_TILE : 1);
+  }
+}
+
+/** Objects below a folder; folders deeper than the log has any are told as what they are. */
+async function* listBelow(root: string, folder: string, depth: number): AsyncIterable<ListedObject> {
+  for await (const object of await opendir(join(root, folder))) {
+    const name = `${folder}/${object.name}`;
+    if (object.isDirectory() && depth > 1) yield* listBelow(root, name, depth - 1);
+    else yield { name: object.isFile() ? name : `${name} (no plain file)` };
   }
 }
 

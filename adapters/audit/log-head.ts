@@ -20,7 +20,7 @@ export interface LogHead {
 }
 
 /** Sort key of the pulse: the chain of heartbeats, kept beside the head so that both belong to the sealer alone. */
-const PULSE = 'HEARTBEAT';
+export const PULSE = 'HEARTBEAT';
 /** Sort key of the row that says how far tiles are stored. */
 const TILES = 'TILES';
 

@@ -6,7 +6,7 @@ import { type Verdict, verifyLog } from '../../core/audit/verify-log.ts';
 import { checkpointInReceipt } from '../../core/audit/verify-receipt.ts';
 import { secondsOf } from '../../core/environment/duration.ts';
 import { messageOf } from '../../core/errors.ts';
-import { readKey, WrongUse } from './read-key.ts';
+import { isMissing, readKey, WrongUse } from './read-key.ts';
 
 export interface VerifyAuditOptions {
   /** Folder or `s3://BUCKET[/PREFIX]`. */
@@ -17,6 +17,8 @@ export interface VerifyAuditOptions {
   anchor?: string | readonly string[];
   /** Like `65m`. */
   maxAge?: string;
+  /** Weakest lock that every object must have; only a bucket can tell. */
+  locked?: 'COMPLIANCE' | 'GOVERNANCE';
   json?: boolean;
   /** Time that ages are counted from; the local cloud has its own. */
   now?: Date;
@@ -41,7 +43,8 @@ export async function verifyAudit(options: VerifyAuditOptions): Promise<VerifyAu
     const maxAgeMs = options.maxAge === undefined ? undefined : millisecondsOf(options.maxAge);
     const files = await openLog(options.place);
     const now = options.now ?? new Date();
-    const verdict = await verifyLog(files, { key, anchors, now, ...(maxAgeMs === undefined ? {} : { maxAgeMs }) });
+    const found = await verifyLog(files, { key, anchors, now, ...(maxAgeMs === undefined ? {} : { maxAgeMs }) });
+    const verdict = options.locked === undefined ? found : withLocks(found, options.locked);
     print(options.json ? `${JSON.stringify(verdict)}\n` : summary(verdict));
     return { exitCode: verdict.valid ? 0 : 1, verdict };
   } catch (error) {
@@ -61,16 +64,20 @@ async function readAnchor(file: string): Promise<Buffer> {
   throw new WrongUse(`${file} is neither a checkpoint nor a receipt or proof with one`);
 }
 
+/** A log that is whole but could be edited is not what somebody wants who asks for locks. */
+function withLocks(verdict: Verdict, wanted: 'COMPLIANCE' | 'GOVERNANCE'): Verdict {
+  const { locks } = verdict;
+  if (!locks) throw new WrongUse('--locked needs the bucket: a copy in a folder does not know locks');
+  const weak = locks.none + (wanted === 'COMPLIANCE' ? locks.governance : 0);
+  if (!verdict.valid || weak === 0) return verdict;
+  return { ...verdict, valid: false, invalid: { reason: 'NOT_LOCKED', detail: `${weak} objects are not locked in ${wanted} mode` } };
+}
+
 function millisecondsOf(text: string): number {
   const seconds = secondsOf(text);
   if (seconds === undefined || seconds === 0)
     throw new WrongUse(`--max-age takes a length of time such as 65m, not ${JSON.stringify(text)}`);
   return seconds * 1000;
-}
-
-function isMissing(error: unknown): boolean {
-  const { code, name } = error as { code?: string; name?: string };
-  return code === 'ENOENT' || code === 'ENOTDIR' || name === 'NoSuchBucket';
 }
 
 function summary(verdict: Verdict): string {

@@ -3,13 +3,16 @@ import { Command, Option } from 'commander';
 import { type VerifyAuditOptions, verifyAudit } from '../audit/verify-audit.ts';
 import { notEmpty } from '../operands.ts';
 import { type VerbContext, verb } from '../verb.ts';
+import { holdVerb, reconcileVerb, recoverHeadVerb } from './audit-operate.ts';
 import { proveVerb } from './audit-prove.ts';
 import { searchVerb } from './audit-search.ts';
+import { verifyProofVerb } from './audit-verify-proof.ts';
 
 interface VerifyOptions {
   key: string;
   anchor?: string[];
   maxAge?: string;
+  locked?: 'COMPLIANCE' | 'GOVERNANCE';
   json?: boolean;
 }
 
@@ -23,7 +26,7 @@ export function auditVerb(context: VerbContext): Command {
       'audit verify ./log --key audit.pub --anchor checkpoint.txt --json',
     ],
     local: true,
-    run: async ({ around }, [place], { key, anchor, maxAge, json = false }) => {
+    run: async ({ around }, [place], { key, anchor, maxAge, locked, json = false }) => {
       const options: VerifyAuditOptions = {
         place: place!,
         key,
@@ -32,6 +35,7 @@ export function auditVerb(context: VerbContext): Command {
         warn: (text) => around.stderr.write(text),
         ...(anchor === undefined ? {} : { anchor }),
         ...(maxAge === undefined ? {} : { maxAge }),
+        ...(locked === undefined ? {} : { locked }),
       };
       return (await verifyAudit(options)).exitCode;
     },
@@ -43,10 +47,17 @@ export function auditVerb(context: VerbContext): Command {
         (value: string, before: string[] = []) => [...before, notEmpty(value)],
       ),
     )
-    .addOption(path('--max-age <DURATION>', 'oldest checkpoint that counts, e.g. 65m'));
+    .addOption(path('--max-age <DURATION>', 'oldest checkpoint that counts, e.g. 65m'))
+    .addOption(
+      new Option('--locked <MODE>', 'every object of the bucket must be locked at least so').choices(['COMPLIANCE', 'GOVERNANCE']),
+    );
   return new Command('audit')
     .description('Works on the audit log')
     .addCommand(verify)
     .addCommand(searchVerb(context))
-    .addCommand(proveVerb(context));
+    .addCommand(proveVerb(context))
+    .addCommand(verifyProofVerb(context))
+    .addCommand(reconcileVerb(context))
+    .addCommand(holdVerb(context))
+    .addCommand(recoverHeadVerb(context));
 }

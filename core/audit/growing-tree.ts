@@ -9,6 +9,7 @@ import type { Tree } from './merkle.ts';
 export type NodeVisitor = (level: number, index: number, hash: string) => void;
 
 const LEAF = 0;
+const NEWLINE = 10;
 const NODE = 1;
 const HASH_BYTES = 32;
 
@@ -55,18 +56,17 @@ export class GrowingTree {
 }
 
 /**
- * Leaf hashes of the lines of a batch. A leaf is hashed with a zero byte before it: the newline that ended the line before gives its place, so
- * that the batch is copied once and not line by line.
+ * Leaf hashes of the lines of a batch, each ended by a newline. A leaf is hashed with a zero byte before it: the newline that ended the line before gives
+ * its place, so that the batch is copied once and not line by line.
  */
-export function leafHashesOf(batch: Buffer, lines: readonly Buffer[]): string[] {
+export function leafHashesOf(batch: Buffer): string[] {
   const prefixed = Buffer.allocUnsafe(batch.length + 1);
   batch.copy(prefixed, 1);
-  let start = 0;
-  return lines.map((line) => {
+  const leaves: string[] = [];
+  for (let start = 0, end = prefixed.indexOf(NEWLINE, 1); end >= 0; end = prefixed.indexOf(NEWLINE, start + 1)) {
     prefixed[start] = LEAF;
-    const end = start + 1 + line.length;
-    const leaf = hash('sha256', prefixed.subarray(start, end), 'binary');
+    leaves.push(hash('sha256', new Uint8Array(prefixed.buffer, prefixed.byteOffset + start, end - start), 'binary'));
     start = end;
-    return leaf;
-  });
+  }
+  return leaves;
 }

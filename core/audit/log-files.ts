@@ -15,7 +15,15 @@ export interface LogFiles {
   /** Every object of the log and everything else that lies among them, in any order. */
   list(): AsyncIterable<ListedObject>;
   /** What the place itself says of the objects read so far, such as locks. */
-  findings?(): { notices: string[]; earliestRetention?: string };
+  findings?(): { notices: string[]; earliestRetention?: string; locks?: LockCounts };
+}
+
+/** How many of the objects that were read are locked in which mode, and how many are under a legal hold. */
+export interface LockCounts {
+  compliance: number;
+  governance: number;
+  none: number;
+  held: number;
 }
 
 /** A directory, link or device where an object should be. */

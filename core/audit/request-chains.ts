@@ -24,6 +24,11 @@ export class RequestChains {
   /** Time of the newest line. */
   lastTime: string | undefined;
 
+  /** Every request that has events, pseudo requests among them. */
+  rids(): Iterable<string> {
+    return this.#last.keys();
+  }
+
   /** Newest event of a request: its sequence and the hash of its line. */
   lastOf(rid: string): { seq: number; hash: string } | undefined {
     return this.#last.get(rid);

@@ -6,7 +6,7 @@ import type { KeyObject } from 'node:crypto';
 import { type Checkpoint, checkSignature, parseCheckpoint } from './checkpoint.ts';
 import { GrowingTree, leafHashesOf } from './growing-tree.ts';
 import { batchName, checkpointName, type LogName, linesOf, manifestName, readName } from './layout.ts';
-import { type ListedObject, type LogFiles, NotPlainObject } from './log-files.ts';
+import { type ListedObject, type LockCounts, type LogFiles, NotPlainObject } from './log-files.ts';
 import { BadManifest, type KeyRing, keyForSize, readKeyRing } from './log-keys.ts';
 import { EMPTY_TREE, rootOf, type Tree } from './merkle.ts';
 import { type ChainFault, RequestChains } from './request-chains.ts';
@@ -25,7 +25,8 @@ type InvalidReason =
   | 'KEY_NOT_SINGLE_VERSION'
   | 'TAIL_CUT'
   | 'STALE'
-  | 'HEARTBEAT_GAP';
+  | 'HEARTBEAT_GAP'
+  | 'NOT_LOCKED';
 
 interface Invalid {
   reason: InvalidReason;
@@ -53,6 +54,7 @@ export interface Verdict {
   notices: readonly string[];
   /** Earliest end of a lock among the objects, where locks can be told. */
   earliestRetention?: string;
+  locks?: LockCounts;
 }
 
 export interface VerifyOptions {
@@ -66,6 +68,8 @@ export interface VerifyOptions {
   onBatch?(tree: Tree, checkpoint: Buffer): void;
   /** Called with each proven line: it is under a verified root. */
   onLine?(index: number, line: Buffer): void;
+  /** Called at the end with the newest event of every request. */
+  onChains?(chains: RequestChains): void;
 }
 
 /** The sealer beats every 55 minutes and runs every minute; more than 65 means that it stood still. */
@@ -97,7 +101,8 @@ export async function verifyLog(files: LogFiles, options: VerifyOptions): Promis
     else throw error;
   }
   const { tree, origin, chains, notices, isTailProven } = walk;
-  const { notices: more = [], earliestRetention } = files.findings?.() ?? {};
+  options.onChains?.(chains);
+  const { notices: more = [], earliestRetention, locks } = files.findings?.() ?? {};
   return {
     valid: invalid === undefined,
     size: tree.size,
@@ -109,6 +114,7 @@ export async function verifyLog(files: LogFiles, options: VerifyOptions): Promis
     ...(invalid ? { invalid } : {}),
     notices: [...notices, ...more],
     ...(earliestRetention === undefined ? {} : { earliestRetention }),
+    ...(locks === undefined ? {} : { locks }),
   };
 }
 
@@ -191,7 +197,7 @@ class Walk {
     if (checkpoint.size !== end) {
       fail({ reason: 'BAD_CHECKPOINT', ...range, detail: `${checkpointName(end)} speaks of size ${checkpoint.size}` });
     }
-    for (const leaf of leafHashesOf(batch, lines)) {
+    for (const leaf of leafHashesOf(batch)) {
       this.#growing.add(leaf);
       this.#compareAnchors();
     }

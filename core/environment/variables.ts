@@ -24,6 +24,8 @@ export const VARIABLES = {
   RECEIPT_KEY: 'RECEIPT_KEY',
   /** Function that makes receipts and exports. */
   ATTEST_FUNCTION: 'ATTEST_FUNCTION',
+  /** How the log's bucket was deployed: mode and days, e.g. `COMPLIANCE 731`. */
+  LOG_LOCK: 'LOG_LOCK',
   /** Function that seals the log, called when evidence is needed at once. */
   SEALER_FUNCTION: 'SEALER_FUNCTION',
   /** Function that delivers notices, called by the one that reads the stream. */
@@ -46,3 +48,6 @@ export const VARIABLES = {
 } as const;
 
 export type VariableName = keyof typeof VARIABLES;
+
+/** Namespace of our metrics in CloudWatch: functions write into it, alarms read it. */
+export const METRICS_NAMESPACE = 'Greenlight';

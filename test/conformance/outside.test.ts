@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildImage, type Image, INDEX_TYPE, MANIFEST_TYPE } from '../../local/demo/image-content.ts';
 import { attachSbom, signImage } from '../../local/demo/push-image.ts';
+import { greenlight } from '../cli/command-line.ts';
 import { approveByLink, call, mailedLink, phase, requestBody } from './api.ts';
 import { installed, type Started, start } from './started.ts';
 
@@ -163,6 +164,26 @@ describe.skipIf(!has.skopeo)('an image of two platforms that skopeo pushes to de
       }
     },
     240_000,
+  );
+
+  it.skipIf(!has.aws)(
+    'AUD-10 leaves a log that the AWS CLI copies, and that verifies in its folder without the cloud',
+    { timeout: 240_000 },
+    async () => {
+      const { endpoints, folder } = world;
+      await fetch(`${endpoints.aws}/_local/clock`, { method: 'POST', body: JSON.stringify({ advance: 'PT2M' }) });
+      const { Buckets } = JSON.parse(await world.aws('s3api', 'list-buckets'));
+      const bucket = Buckets.map(({ Name }: { Name: string }) => Name).find((name: string) => /audit.*log/i.test(name))!;
+      const copy = join(folder, 'log-copy');
+      await world.aws('s3', 'sync', `s3://${bucket}`, copy);
+      const key = join(folder, 'audit.pub');
+      writeFileSync(key, readFileSync(endpoints.auditPublicKey));
+      const verdict = await greenlight(['audit', 'verify', copy, '--key', key, '--json']);
+      expect(JSON.parse(verdict.stdout), verdict.stdout).toMatchObject({ valid: true });
+      const [origin] = readdirSync(copy);
+      const said = await world.run('python3', 'docs/verify_log.py', join(copy, origin!, 'audit'), key);
+      expect(said).toContain(`valid: complete up to ${JSON.parse(verdict.stdout).size}`);
+    },
   );
 
   it('is blocked on its way to prod when it is not signed', { timeout: 240_000 }, async () => {

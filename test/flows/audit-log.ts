@@ -10,6 +10,8 @@ export interface LogLine {
   rid: string;
   seq: number;
   type: string;
+  /** Environment that it is about. */
+  to: string | null;
   ts: string;
   actor: { id: string; auth: string; channel: string };
   plan: string | null;
@@ -22,6 +24,8 @@ export interface SealedLog {
   /** The bytes of all objects, for searches. */
   text: string;
   objects: { key: string; mode: string | undefined; retainUntil: Date | undefined }[];
+  /** Bytes of all objects by their names below the origin. */
+  files: Map<string, Buffer>;
   /** Exit code of `greenlight audit verify` over a copy: 0 is valid. */
   exitCode: number;
   /** What the verifier said. */
@@ -40,7 +44,7 @@ export async function readSealedLog(
     const { Buckets = [] } = await client.send(new ListBucketsCommand({}));
     const Bucket = Buckets.map(({ Name }) => Name!).find((name) => /audit/i.test(name));
     if (Bucket === undefined) throw new Error(`no bucket of the audit log among ${Buckets.map(({ Name }) => Name).join(', ')}`);
-    const log: SealedLog = { lines: [], text: '', objects: [], exitCode: -1, said: '' };
+    const log: SealedLog = { lines: [], text: '', objects: [], files: new Map(), exitCode: -1, said: '' };
     for await (const page of paginateListObjectsV2({ client }, { Bucket })) {
       for (const { Key } of page.Contents ?? []) {
         const head = await client.send(new HeadObjectCommand({ Bucket, Key: Key! }));
@@ -48,6 +52,7 @@ export async function readSealedLog(
         const bytes = await (await client.send(new GetObjectCommand({ Bucket, Key: Key! }))).Body!.transformToByteArray();
         mkdirSync(dirname(join(copy, Key!)), { recursive: true });
         writeFileSync(join(copy, Key!), bytes);
+        log.files.set(Key!.split('/').slice(2).join('/'), Buffer.from(bytes));
         const text = Buffer.from(bytes).toString('utf8');
         log.text += text;
         if (!Key!.includes('/batch/')) continue;

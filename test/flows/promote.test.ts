@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { checkpointName } from '../../core/audit/layout.ts';
 import { faultOfProof, readProofFile } from '../../core/audit/proof-file.ts';
 import { checkWorkload, compareRegistries } from '../../local/demo/demo-checks.ts';
 import { greenlight } from '../cli/command-line.ts';
@@ -13,6 +14,7 @@ import { expectDescribed } from './described.ts';
 import { openLink, sendLink } from './link-form.ts';
 import { approve, idOf, type PushedImage, push, reach, request, toStaging } from './requests.ts';
 import { findSecrets, taskTokens } from './secrets.ts';
+import { TAMPERINGS, TamperedLog } from './tampering.ts';
 
 const VERSION = '1.1.0';
 /** A line of the history per transition, in the order of the flow. */
@@ -226,6 +228,44 @@ describe('the audit log', () => {
   it('verifies without the cloud, and names nobody', () => {
     expect(log.exitCode, log.said).toBe(0);
     expect(log.text).not.toMatch(/@example\.com|read and agreed|Customers wait/);
+    expect(log.text).not.toMatch(/[\w.+-]+@[\w-]+\.[a-z]{2,}|\b(?:\d{1,3}\.){3}\d{1,3}\b/i);
+  });
+
+  it('AUD-14 holds every transition of every request one to one, with who, when and under which plan', async () => {
+    const requests = new Map<string, typeof log.lines>();
+    for (const line of log.lines) if (line.rid.startsWith('PR-')) requests.set(line.rid, [...(requests.get(line.rid) ?? []), line]);
+    expect(requests.size).toBeGreaterThan(1);
+    for (const [rid, own] of requests) {
+      const { status } = (await cloud.api('GET', `/v1/requests/${own[0]!.to}/${rid}`, { as: 'dev' })).body;
+      expect(
+        own.map(({ ts }) => ts),
+        rid,
+      ).toEqual(status.history.map(({ at }: { at: string }) => at));
+      for (const { seq, actor, plan, type } of own) {
+        expect(actor.id, `${rid} ${seq} ${type}`).toMatch(/^[a-z]+-?[\w-]+$/);
+        expect(plan, `${rid} ${seq} ${type}`).toMatch(/^sha256:[0-9a-f]{64}$/);
+      }
+    }
+  });
+
+  it.each(TAMPERINGS)('$what: the verifier says so', async ({ work, reasons }) => {
+    const key = createPublicKey(readFileSync(cloud.endpoints.auditPublicKey));
+    const now = await cloud.now();
+    const tampered = new TamperedLog(log.files);
+    const newest = log.files.get(checkpointName(tampered.size))!;
+    work(tampered);
+    const verdict = await tampered.verify(key, now);
+    if (reasons.length > 0) expect(reasons).toContain(verdict.invalid?.reason);
+    // What the objects cannot show is said, and an anchor shows it.
+    else expect(verdict).toMatchObject({ valid: true, isTailProven: false });
+    expect(await tampered.verify(key, now, [newest])).toMatchObject({ valid: false });
+  });
+
+  it('as it is, verifies and its newest checkpoint is an anchor for it', async () => {
+    const key = createPublicKey(readFileSync(cloud.endpoints.auditPublicKey));
+    const untouched = new TamperedLog(log.files);
+    const newest = log.files.get(checkpointName(untouched.size))!;
+    expect(await untouched.verify(key, await cloud.now(), [newest])).toMatchObject({ valid: true, isTailProven: true });
   });
 });
 

@@ -104,7 +104,7 @@ describe('arrows', () => {
 });
 
 /** Parts of adapters that are plain clients: of registries, and of the log's bucket, which auditors read with rights of their own. */
-const CLIENT_ADAPTERS = /^adapters\/(registry\/|egress|audit\/(log-reader|bucket-log|folder-log))/;
+const CLIENT_ADAPTERS = /^adapters\/(registry\/|egress|audit\/(log-reader|bucket-log|folder-log|operations))/;
 const NETWORK_PACKAGES = /^(node:(http|https|http2|net|tls|dgram)|undici|axios|got|ws)$/;
 /** Files that may open connections, each with its reason. */
 const NETWORK: Readonly<Record<string, string>> = {

@@ -26,6 +26,9 @@ export interface LogCloud {
   table: Table;
   vault: AuditVault;
   s3: S3Client;
+  dynamo: DynamoDBClient;
+  /** Time passes at S3. */
+  pass(milliseconds: number): Promise<void>;
   parts: SealerParts;
   clock: Clock & { add(milliseconds: number): void };
   /** A further signing key. */
@@ -112,6 +115,8 @@ export async function startLogCloud(keySpec = 'ECC_NIST_EDWARDS25519'): Promise<
     table,
     vault,
     s3,
+    dynamo: dynamoClient,
+    pass: (milliseconds) => s3Server.context.clock.advance(milliseconds),
     clock,
     addSigner: async () => {
       keys += 1;

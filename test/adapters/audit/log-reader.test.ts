@@ -45,6 +45,15 @@ describe('a folder', () => {
     expect(await verifyLog(await folderLog(moved), { key: keys.publicKey, now })).toMatchObject({ valid: true, size: 120, origin: ORIGIN });
   });
 
+  it('holds tiles in folders of their own, and nothing else there', async () => {
+    store(folder, 600);
+    expect(await verify()).toMatchObject({ valid: true, size: 600, notices: [] });
+    mkdirSync(join(folder, 'tile/0/x001'), { recursive: true });
+    expect(await verify()).toMatchObject({ valid: true });
+    writeFileSync(join(folder, 'tile/0/x001/x'), '');
+    expect(await verify()).toMatchObject({ invalid: { reason: 'UNEXPECTED_OBJECT' } });
+  });
+
   it('without anything is an empty log', async () => {
     expect(await verify()).toMatchObject({ valid: true, size: 0 });
   });
