@@ -63,19 +63,20 @@ export function nextBatch(seen: ReadonlySet<string>, pending: readonly (PendingE
   const events: PendingEvent[] = [];
   const places = new Set<string>();
   for (const row of pending) {
-    const place = 'line' in row ? `${row.seq} ${row.rid}` : undefined;
-    if (place !== undefined && places.has(place)) {
-      const { key, rid } = row;
-      poisoned.push({ key, rid, reason: 'another row holds the same event' });
-      if (rid !== undefined) blocked.add(rid);
-    } else if ('line' in row) {
-      places.add(`${row.seq} ${row.rid}`);
-      events.push(row);
-      earliest.set(row.rid, [...(earliest.get(row.rid) ?? []), row.seq]);
-    } else {
+    if (!('line' in row)) {
       poisoned.push(row);
       if (row.rid !== undefined) blocked.add(row.rid);
+      continue;
     }
+    const { key, rid, seq } = row;
+    if (places.has(`${seq} ${rid}`)) {
+      poisoned.push({ key, rid, reason: 'another row holds the same event' });
+      blocked.add(rid);
+      continue;
+    }
+    places.add(`${seq} ${rid}`);
+    events.push(row);
+    earliest.set(rid, [...(earliest.get(rid) ?? []), seq]);
   }
   for (const sequences of earliest.values()) sequences.sort((left, right) => left - right);
 

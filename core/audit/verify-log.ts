@@ -7,7 +7,7 @@ import { type Checkpoint, checkSignature, parseCheckpoint } from './checkpoint.t
 import { GrowingTree, leafHashesOf } from './growing-tree.ts';
 import { batchName, checkpointName, type LogName, linesOf, manifestName, readName } from './layout.ts';
 import { type ListedObject, type LockCounts, type LogFiles, NotPlainObject } from './log-files.ts';
-import { BadManifest, type KeyRing, keyForSize, readKeyRing } from './log-keys.ts';
+import { type BadManifest, type KeyRing, keyForSize, readKeyRing } from './log-keys.ts';
 import { EMPTY_TREE, rootOf, type Tree } from './merkle.ts';
 import { type ChainFault, RequestChains } from './request-chains.ts';
 import { linesOfTile, TileCheck } from './tile-check.ts';
@@ -173,8 +173,8 @@ class Walk {
         this.notices.push(`the key you trust signs from ${fromSize} on; the lines before it are proven by the roots that it signs`);
       }
     } catch (error) {
-      if (!(error instanceof BadManifest)) throw error;
-      fail({ reason: error.isForeign ? 'UNKNOWN_KEY' : 'UNEXPECTED_OBJECT', detail: error.message });
+      const { isForeign, message } = error as BadManifest;
+      fail({ reason: isForeign ? 'UNKNOWN_KEY' : 'UNEXPECTED_OBJECT', detail: message });
     }
   }
 

@@ -1,5 +1,6 @@
+import { sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { parseCheckpoint } from '../../../core/audit/checkpoint.ts';
+import { noteOf, parseCheckpoint } from '../../../core/audit/checkpoint.ts';
 import { batchBytes, batchName, checkpointName, linesOf, readName } from '../../../core/audit/layout.ts';
 import { auditLine, eventId, LONGEST_LINE_BYTES, lineHash } from '../../../core/audit/line.ts';
 import { NotPlainObject } from '../../../core/audit/log-files.ts';
@@ -61,10 +62,10 @@ describe('what is not as it must be, at its edges', () => {
 
   it('a later key of another log is refused, though the key before it has signed it', () => {
     const next = keyPair();
-    const foreign = manifestBody('other/audit', { key: next.publicKey, fromSize: 5 });
     const first = Buffer.from(manifestBody(ORIGIN, { key: keys.publicKey, fromSize: 0 }));
-    const note = signedText(keys, foreign).replaceAll(`— ${ORIGIN} `, '— other/audit ');
-    expect(() => readKeyRing([first, Buffer.from(note)], keys.publicKey)).toThrow(/keys\/0002: it is not signed|another log/);
+    const body = manifestBody('other/audit', { key: next.publicKey, fromSize: 5 });
+    const note = noteOf(body, 'other/audit', keys.publicKey, sign(null, Buffer.from(body), keys.privateKey));
+    expect(() => readKeyRing([first, Buffer.from(note)], keys.publicKey)).toThrow('keys/0002 belongs to another log');
   });
 
   it('a proof of another shape proves nothing', () => {
@@ -99,8 +100,21 @@ describe('what is not as it must be, at its edges', () => {
     for (const text of ['null', '1', '"x"', '{"rid":1}', '\xff'])
       expect(new RequestChains().take(Buffer.from(text, 'latin1'), 0)).toMatchObject({ reason: 'BAD_LINE' });
     const chains = new RequestChains();
-    chains.take(Buffer.from(makeLines(1)[0]!), 0);
-    expect([[...chains.rids()], chains.lastOf('sys:log')?.seq]).toEqual([['sys:log'], 1]);
+    const beat = makeLines(1)[0]!;
+    chains.take(Buffer.from(beat), 0);
+    const other = {
+      v: 1,
+      id: eventId('sys:log', 2),
+      rid: 'sys:log',
+      seq: 2,
+      prev: lineHash(beat),
+      type: 'log.key_added',
+      ts: now.toISOString(),
+    };
+    expect(chains.take(Buffer.from(JSON.stringify(other)), 1)).toBeUndefined();
+    expect(chains.lastHeartbeat).not.toBe(other.ts);
+    expect(chains.take(Buffer.from(JSON.stringify({ ...other, seq: 3, id: 'x' })), 2)).toMatchObject({ reason: 'BAD_LINE' });
+    expect([[...chains.rids()], chains.lastOf('sys:log')?.seq]).toEqual([['sys:log'], 2]);
     expect(chains.lastOf('nobody')).toBeUndefined();
   });
 
