@@ -2,11 +2,12 @@
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { InboxPage } from './approval/inbox-page.tsx';
+import { AuditPage } from './audit/audit-page.tsx';
 import { Board } from './environment/board.tsx';
 import { EnvironmentPage } from './environment/environment-page.tsx';
 import { listenForKeys } from './kit/keys.ts';
 import { forgetAll, useLive } from './kit/live.ts';
-import { MeContext } from './kit/me.ts';
+import { holds, MeContext, useMe } from './kit/me.ts';
 import { Empty } from './kit/notice.tsx';
 import { Link, type Place, pathTo, usePlace } from './kit/router.tsx';
 import { Head, Shell } from './kit/shell.tsx';
@@ -40,10 +41,14 @@ function Console() {
 }
 
 function View({ parts }: Place) {
+  const me = useMe();
   const [section, environment, id] = parts;
   switch (section) {
     case undefined:
-      return <Board />;
+      // Auditors read the log and nothing else.
+      return me && !holds(me, 'read') && holds(me, 'audit.read') ? <AuditPage /> : <Board />;
+    case 'audit':
+      return <AuditPage />;
     case 'environments':
       return environment === undefined ? <Nowhere /> : <EnvironmentPage name={environment} />;
     case 'new':

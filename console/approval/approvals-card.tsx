@@ -1,5 +1,6 @@
 /** Stages and their rules: who has decided, and who still can. */
-import { Badge, Foreign, type Tone } from '../kit/text.tsx';
+import { Badge, Foreign } from '../kit/text.tsx';
+import type { Tone } from '../kit/tone.ts';
 import type { PromotionRequest } from '../promotion/request-page.tsx';
 
 type Stage = PromotionRequest['status']['approvals']['stages'][number];

@@ -16,34 +16,52 @@ export interface InclusionProof {
 
 export type Verdict = { valid: true; size: number; origin: string } | { valid: false; why: string };
 
+type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
 export interface PinnedKey {
-  key: Awaited<ReturnType<typeof crypto.subtle.importKey>>;
-  /** The four bytes that name it in notes. */
-  id: string;
+  key: Key;
+  /** What people compare: the first bytes of the key's SHA-256. */
+  fingerprint: string;
+  /** How it signs. */
+  scheme: { name: 'Ed25519' } | { name: 'ECDSA'; hash: 'SHA-256' };
+  /** The four bytes that name it in the notes of a log; those of Ed25519 hang on the log's name. */
+  idFor(origin: string): Promise<string>;
 }
 
 const invalid = (why: string): Verdict => ({ valid: false, why });
 
-/** A public key in PEM (P-256). Throws when it is none. */
+/** A public key in PEM, Ed25519 or P-256, as logs have them. Throws when it is none. */
 export async function readKey(pem: string): Promise<PinnedKey> {
   const body = /-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----/.exec(pem)?.[1];
   if (body === undefined) throw new Error('this is not a public key in PEM');
   const spki = fromBase64(body.replaceAll(/\s/g, ''));
+  const whole = hex(await sha256(spki));
+  const fingerprint = whole.slice(0, 16);
+  if (hex(spki).startsWith(ED25519)) {
+    const key = await crypto.subtle.importKey('spki', spki, { name: 'Ed25519' }, false, ['verify']);
+    const idFor = async (origin: string) =>
+      hex(await sha256(new TextEncoder().encode(`${origin}\n`), Uint8Array.of(1), spki.subarray(-32))).slice(0, 8);
+    return { key, fingerprint, scheme: { name: 'Ed25519' }, idFor };
+  }
   const key = await crypto.subtle.importKey('spki', spki, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['verify']);
-  return { key, id: hex((await sha256(spki)).subarray(0, 4)) };
+  return { key, fingerprint, scheme: { name: 'ECDSA', hash: 'SHA-256' }, idFor: async () => whole.slice(0, 8) };
 }
 
+/** How the SPKI of an Ed25519 key begins. */
+const ED25519 = '302a300506032b6570';
+
 /** Holds the proof against the key. `eventId` is what was asked for: a true proof of another line proves nothing. */
-export async function verifyProof(proof: InclusionProof, eventId: string, { key, id }: PinnedKey): Promise<Verdict> {
+export async function verifyProof(proof: InclusionProof, eventId: string, { key, scheme, idFor }: PinnedKey): Promise<Verdict> {
   const { index, line, proof: siblings, checkpoint } = proof;
   const note = readNote(checkpoint);
   if (!note) return invalid('the signed state of the log cannot be read');
+  const id = await idFor(note.origin);
   const named = note.signatures.filter(({ name, bytes }) => name === note.origin && hex(bytes.subarray(0, 4)) === id);
   if (named.length === 0) return invalid('the state of the log is not signed by the pinned key');
   const signed = new TextEncoder().encode(note.body);
   for (const { bytes } of named) {
-    const signature = rawSignature(bytes.subarray(4));
-    if (!signature || !(await crypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, key, signature, signed)))
+    const signature = scheme.name === 'Ed25519' ? bytes.slice(4) : rawSignature(bytes.subarray(4));
+    if (!signature || !(await crypto.subtle.verify(scheme, key, signature, signed)))
       return invalid('the signature of the state of the log does not hold');
   }
   const sides = inclusionSides(index, note.size, siblings.length);

@@ -6,8 +6,9 @@ import { Empty, Shown } from '../kit/notice.tsx';
 import type { Answered } from '../kit/operations.ts';
 import { Link, pathOfRequest, pathTo, usePlace } from '../kit/router.tsx';
 import { Head } from '../kit/shell.tsx';
-import { Badge, Digest, Foreign, type Tone, When, words } from '../kit/text.tsx';
+import { Badge, Digest, Foreign, When, words } from '../kit/text.tsx';
 import { lengthOf } from '../kit/time-words.ts';
+import type { Tone } from '../kit/tone.ts';
 import { PlaceFlags, Runs } from './place-parts.tsx';
 import { RollbackDialog } from './rollback-dialog.tsx';
 
@@ -96,56 +97,61 @@ function ArtifactCard({ environment: { environment, tier }, artifact }: { enviro
           </p>
         ))}
       </div>
-      <div class="wide">
-        <table>
-          <caption class="hidden">What ran here</caption>
-          <thead>
-            <tr>
-              <th scope="col">Version</th>
-              <th scope="col">Outcome</th>
-              <th scope="col">When</th>
-              <th scope="col">Request</th>
-              <th scope="col">
-                <span class="hidden">Roll back</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {artifact.history.map((past) => {
-              const isNew = !seen.has(past.digest);
-              seen.add(past.digest);
-              return (
-                <tr key={past.requestId + past.at}>
-                  <td>
-                    <strong>
-                      <Foreign text={past.version} />
-                    </strong>
-                    <br />
-                    <Digest digest={past.digest} short />
-                  </td>
-                  <td>
-                    <Badge tone={OUTCOMES[past.outcome]} text={`${past.kind === undefined ? '' : `${past.kind} `}${words(past.outcome)}`} />
-                  </td>
-                  <td class="small">
-                    <When at={past.at} />
-                    {past.seconds !== undefined && <span class="soft"> in {lengthOf(past.seconds)}</span>}
-                  </td>
-                  <td class="small">
-                    {/^PR-/.test(past.requestId) ? <Link to={pathOfRequest(environment, past.requestId)}>{past.requestId}</Link> : '–'}
-                  </td>
-                  <td>
-                    {mayRollBack && isNew && (past.outcome === 'succeeded' || past.outcome === 'adopted') && (
-                      <button type="button" class="button tiny" onClick={() => setTo(past.version)}>
-                        {`Back to ${past.version}`}
-                      </button>
-                    )}
-                  </td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
+      {artifact.history.length > 0 && (
+        <div class="wide">
+          <table>
+            <caption class="hidden">What ran here</caption>
+            <thead>
+              <tr>
+                <th scope="col">Version</th>
+                <th scope="col">Outcome</th>
+                <th scope="col">When</th>
+                <th scope="col">Request</th>
+                <th scope="col">
+                  <span class="hidden">Roll back</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {artifact.history.map((past) => {
+                const isNew = !seen.has(past.digest);
+                seen.add(past.digest);
+                return (
+                  <tr key={past.requestId + past.at}>
+                    <td>
+                      <strong>
+                        <Foreign text={past.version} />
+                      </strong>
+                      <br />
+                      <Digest digest={past.digest} short />
+                    </td>
+                    <td>
+                      <Badge
+                        tone={OUTCOMES[past.outcome]}
+                        text={`${past.kind === undefined ? '' : `${past.kind} `}${words(past.outcome)}`}
+                      />
+                    </td>
+                    <td class="small">
+                      <When at={past.at} />
+                      {past.seconds !== undefined && <span class="soft"> in {lengthOf(past.seconds)}</span>}
+                    </td>
+                    <td class="small">
+                      {/^PR-/.test(past.requestId) ? <Link to={pathOfRequest(environment, past.requestId)}>{past.requestId}</Link> : '–'}
+                    </td>
+                    <td>
+                      {mayRollBack && isNew && (past.outcome === 'succeeded' || past.outcome === 'adopted') && (
+                        <button type="button" class="button tiny" onClick={() => setTo(past.version)}>
+                          {`Back to ${past.version}`}
+                        </button>
+                      )}
+                    </td>
+                  </tr>
+                );
+              })}
+            </tbody>
+          </table>
+        </div>
+      )}
       {to !== undefined && (
         <RollbackDialog environment={environment} artifact={artifact.artifact} to={to} onClose={() => setTo(undefined)} />
       )}

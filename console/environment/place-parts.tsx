@@ -1,6 +1,7 @@
 /** What runs at a place, and what is to be known of it. */
 import { Link, pathOfRequest } from '../kit/router.tsx';
-import { Badge, Digest, Foreign, type Tone, When } from '../kit/text.tsx';
+import { Badge, Digest, Foreign, When } from '../kit/text.tsx';
+import type { Tone } from '../kit/tone.ts';
 import type { Place } from './lanes.ts';
 
 const HEALTH: Readonly<Record<Place['health'], { text: string; tone: Tone }>> = {

@@ -8,9 +8,10 @@ import { refreshAll } from '../kit/live.ts';
 import { Loading, ProblemNote } from '../kit/notice.tsx';
 import type { Answered } from '../kit/operations.ts';
 import { goTo, pathOfRequest } from '../kit/router.tsx';
-import { Badge, Foreign, sentence, type Tone } from '../kit/text.tsx';
+import { Badge, Foreign, sentence } from '../kit/text.tsx';
 import { lengthOf } from '../kit/time-words.ts';
 import { say } from '../kit/toast.tsx';
+import type { Tone } from '../kit/tone.ts';
 import { WhoApproves } from '../promotion/plan-view.tsx';
 
 type RollbackPlan = Answered<'previewRollback'>;

@@ -22,6 +22,7 @@ const SECTIONS: readonly Section[] = [
   { name: 'Board', part: '', isFor: reads },
   { name: 'Requests', part: 'requests', isFor: reads },
   { name: 'Inbox', part: 'inbox', isFor: reads },
+  { name: 'Audit log', part: 'audit', isFor: (me) => holds(me, 'audit.read') },
 ];
 
 export function Shell({ children }: { children: ComponentChildren }) {
@@ -54,7 +55,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
             {SECTIONS.filter(({ isFor }) => isFor(me)).map(({ name, part }) => (
               <Link key={part} to={pathTo(part === '' ? [] : [part])} aria-current={(parts[0] ?? '') === part ? 'page' : undefined}>
                 {name}
-                {part === 'inbox' && <Waiting />}
+                {part === 'inbox' && me && <Waiting />}
               </Link>
             ))}
           </nav>

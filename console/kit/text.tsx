@@ -4,8 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { withHiddenShown } from '../../core/notification/foreign-text.ts';
 import { now } from './clock.ts';
 import { absolute, fromNow } from './time-words.ts';
-
-export type Tone = 'good' | 'bad' | 'warn' | 'calm' | 'idle';
+import type { Tone } from './tone.ts';
 
 /** Text of somebody else, attacker-controlled: in its own direction, so that it cannot reorder ours, and with what hides in it made visible. */
 export function Foreign({ text }: { text: string }) {

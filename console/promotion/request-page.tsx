@@ -143,7 +143,7 @@ function Outcome({ request: { metadata, spec, status } }: { request: PromotionRe
   );
 }
 
-function Proof({ request: { status } }: { request: PromotionRequest }) {
+function Proof({ request: { metadata, spec, status } }: { request: PromotionRequest }) {
   return (
     <section class="card">
       <h2>Proof</h2>
@@ -154,6 +154,16 @@ function Proof({ request: { status } }: { request: PromotionRequest }) {
         </dd>
         <dt>Lifecycle</dt>
         <dd>{status.views.seed002.lifecycle_state}</dd>
+        {status.state === 'deployed' && (
+          <>
+            <dt>Receipt</dt>
+            <dd>
+              <a href={`/v1/requests/${spec.target.targetEnvironment}/${metadata.id}/receipt`} download={`${metadata.id}.receipt.json`}>
+                Download the signed receipt
+              </a>
+            </dd>
+          </>
+        )}
       </dl>
     </section>
   );

@@ -1,7 +1,8 @@
 /** The rollout as it goes: registries, weights, smoke checks, bakes. */
 import { now } from '../kit/clock.ts';
-import { Badge, Bar, Foreign, sentence, type Tone, words } from '../kit/text.tsx';
+import { Badge, Bar, Foreign, sentence, words } from '../kit/text.tsx';
 import { lengthOf } from '../kit/time-words.ts';
+import type { Tone } from '../kit/tone.ts';
 import type { PromotionRequest } from './request-page.tsx';
 import { shareOf, stepWords } from './state-words.ts';
 

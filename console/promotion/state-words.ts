@@ -1,6 +1,6 @@
 /** States as people see them: a word, and a colour that only repeats it. */
 import type { State } from '../../core/promotion/phase.ts';
-import type { Tone } from '../kit/text.tsx';
+import type { Tone } from '../kit/tone.ts';
 
 export const STATE_WORDS: Readonly<Record<State, { label: string; tone: Tone }>> = {
   pending: { label: 'Pending', tone: 'warn' },

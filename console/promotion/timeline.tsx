@@ -1,5 +1,6 @@
 /** Every event of the request, the newest last, as it happened. */
-import { Foreign, LongText, type Tone, When, words } from '../kit/text.tsx';
+import { Foreign, LongText, When, words } from '../kit/text.tsx';
+import type { Tone } from '../kit/tone.ts';
 import type { PromotionRequest } from './request-page.tsx';
 
 const TONES: readonly (readonly [RegExp, Tone])[] = [

@@ -222,5 +222,5 @@ async function sendMail(
 }
 
 function pageAddress(promotion: Promotion): string {
-  return `${requiredVariable('API_ORIGIN')}/v1/requests/${promotion.to}/${promotion.id}`;
+  return `${requiredVariable('API_ORIGIN')}/console/requests/${promotion.to}/${promotion.id}`;
 }

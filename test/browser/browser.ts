@@ -61,7 +61,7 @@ export async function visitor(browser: Browser, options: BrowserContextOptions =
     const url = new URL(request.url());
     if (url.protocol.startsWith('http')) watched.origins.add(url.origin);
     const { referer } = request.headers();
-    if (referer !== undefined) watched.referred.push(`${request.url()} from ${referer}`);
+    if (referer) watched.referred.push(`${request.url()} from ${referer}`);
   });
   return { context, page: await context.newPage(), watched, close: () => context.close() };
 }

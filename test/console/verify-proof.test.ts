@@ -60,6 +60,17 @@ describe('a proof in the browser', () => {
     expect(await verdictOf(proofOf(4, { signer: other.privateKey }))).toMatchObject({ why: /does not hold/ });
   });
 
+  it('holds under an Ed25519 key too, whose name in notes hangs on the log', async () => {
+    const ed = generateKeyPairSync('ed25519');
+    const key = await readKey(ed.publicKey.export({ type: 'spki', format: 'pem' }) as string);
+    const { checkpoint, ...proof } = proofOf(4);
+    const body = `${checkpoint.split('\n\n')[0]}\n`;
+    const signed = { ...proof, checkpoint: noteOf(body, ORIGIN, ed.publicKey, sign(null, Buffer.from(body), ed.privateKey)) };
+    expect(await verifyProof(signed, 'event-4', key)).toMatchObject({ valid: true });
+    const forged = { ...proof, checkpoint: noteOf(body, ORIGIN, ed.publicKey, Buffer.alloc(64)) };
+    expect(await verifyProof(forged, 'event-4', key)).toMatchObject({ valid: false, why: /does not hold/ });
+  });
+
   it('of another event proves nothing', async () => {
     expect(await verdictOf(proofOf(4), 'event-5')).toMatchObject({ why: 'the proof is of another event' });
   });

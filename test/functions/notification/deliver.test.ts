@@ -112,7 +112,7 @@ describe('asking for approval', () => {
     expect(claims[0]).toMatchObject({ requestId: request.id, planHash: request.planHash, audience: 'https://greenlight.example.com' });
     expect(claims[0]!.expiresAt).toBe(Math.floor(Date.parse(request.expiresAt) / 1000));
     expect(claims[0]!.id).not.toBe(claims[1]!.id);
-    expect(textOf(mails()[2]!)).toContain(`https://greenlight.example.com/v1/requests/prod/${request.id}`);
+    expect(textOf(mails()[2]!)).toContain(`https://greenlight.example.com/console/requests/prod/${request.id}`);
     const row = await world.state.table.get(`LINK#${claims[0]!.id}`, 'LINK');
     expect(row).toMatchObject({ state: 'issued', approver: keyOf('lead'), expiresAt: request.expiresAt });
     expect(JSON.stringify(row)).not.toContain(tokenOf(mails()[0]!)!);
