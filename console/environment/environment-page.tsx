@@ -9,6 +9,7 @@ import { Head } from '../kit/shell.tsx';
 import { Badge, Digest, Foreign, When, words } from '../kit/text.tsx';
 import { lengthOf } from '../kit/time-words.ts';
 import type { Tone } from '../kit/tone.ts';
+import { LockDialog, LockNote } from './lock-dialog.tsx';
 import { PlaceFlags, Runs } from './place-parts.tsx';
 import { RollbackDialog } from './rollback-dialog.tsx';
 
@@ -55,6 +56,17 @@ export function EnvironmentPage({ name }: { name: string }) {
                   <Link to={pathTo(['environments', name])}>Show every artifact of {name}</Link>
                 </p>
               )}
+              {environment.window && !environment.window.open && (
+                <p class="note warn">
+                  No promotion begins now: <Foreign text={environment.window.closedBy.join(', ')} />
+                  {environment.window.opens !== undefined && (
+                    <>
+                      {' · opens '}
+                      <When at={environment.window.opens} full />
+                    </>
+                  )}
+                </p>
+              )}
               {shown.length === 0 && (
                 <Empty title="Nothing runs here yet">
                   <p>What is promoted into {name} appears here.</p>
@@ -74,6 +86,7 @@ export function EnvironmentPage({ name }: { name: string }) {
 function ArtifactCard({ environment: { environment, tier }, artifact }: { environment: Environment; artifact: Artifact }) {
   const me = useMe();
   const [to, setTo] = useState<string>();
+  const [isLocking, setLocking] = useState(false);
   const place = { ...artifact, environment, tier };
   const mayRollBack = artifact.current !== null && holds(me, 'rollback', environment);
   const seen = new Set([artifact.current?.digest]);
@@ -83,13 +96,19 @@ function ArtifactCard({ environment: { environment, tier }, artifact }: { enviro
         <h2>
           <Foreign text={artifact.artifact} />
         </h2>
-        <span class="small soft">
+        <span class="row small soft">
           <Foreign text={artifact.tenant} />
+          {holds(me, 'rollback', environment) && (
+            <button type="button" class="button tiny" onClick={() => setLocking(true)}>
+              {artifact.lock ? 'Unlock' : 'Lock'}
+            </button>
+          )}
         </span>
       </div>
       <div class="stack tight">
         {artifact.current ? <Runs place={place} /> : <p class="soft">Nothing runs here</p>}
         <PlaceFlags place={place} />
+        {artifact.lock && <LockNote {...artifact.lock} />}
         <Watched artifact={artifact} />
         {artifact.pending.map(({ id, version, phase }) => (
           <p key={id}>
@@ -151,6 +170,14 @@ function ArtifactCard({ environment: { environment, tier }, artifact }: { enviro
             </tbody>
           </table>
         </div>
+      )}
+      {isLocking && (
+        <LockDialog
+          environment={environment}
+          artifact={artifact.artifact}
+          isLocked={artifact.lock !== undefined}
+          onClose={() => setLocking(false)}
+        />
       )}
       {to !== undefined && (
         <RollbackDialog environment={environment} artifact={artifact.artifact} to={to} onClose={() => setTo(undefined)} />
