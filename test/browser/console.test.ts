@@ -30,6 +30,7 @@ describe.skipIf(!hasChromium)('the console, in Chromium', () => {
       push(cloud, '1.3.0', 'true'),
       push(cloud, '3.4.1', 'true', { name: 'ledger' }),
     ]);
+    await toStaging(cloud, '3.4.1', 'ledger');
   });
   afterEach(async () => {
     for (const each of open.splice(0)) await each.close();
@@ -108,7 +109,6 @@ describe.skipIf(!hasChromium)('the console, in Chromium', () => {
     await page.getByText(/what ran before runs again/).waitFor();
     expect(await isUnbroken(page)).toBe(true);
 
-    await toStaging(cloud, '3.4.1', 'ledger');
     const other = await pending(cloud, 'prod', '3.4.1', { name: 'ledger' });
     await page.goto(`${cloud.endpoints.api}${other.replace('/v1', '/console')}`);
     await page.getByRole('button', { name: 'Reject', exact: true }).click();
@@ -144,7 +144,7 @@ describe.skipIf(!hasChromium)('the console, in Chromium', () => {
 
   it('is used with the keyboard alone', async () => {
     const path = await pending(cloud, 'staging', '1.3.0');
-    const one = await browse('cpi', '/');
+    const one = await browse('cpi');
     const { page } = one;
     await page.keyboard.press('?');
     await page.getByRole('heading', { name: 'Keys' }).waitFor();
@@ -168,13 +168,13 @@ describe.skipIf(!hasChromium)('the console, in Chromium', () => {
   });
 
   it('has no violation that axe finds, no page wider than a phone, in the light and in the dark', async () => {
-    const deployed = (await cloud.api('GET', '/v1/requests/prod?state=deployed', { as: 'cpi' })).body.items[0].metadata.id;
+    const deployed = (await cloud.api('GET', '/v1/requests/staging?state=deployed', { as: 'cpi' })).body.items[0].metadata.id;
     const waiting = await pending(cloud, 'prod', '3.4.1', { name: 'ledger' });
     const views = {
       board: '',
       requests: '/requests',
       request: waiting.replace('/v1', ''),
-      'request-deployed': `/requests/prod/${deployed}`,
+      'request-deployed': `/requests/staging/${deployed}`,
       inbox: '/inbox?view=all',
       new: '/new',
       environment: '/environments/prod',
