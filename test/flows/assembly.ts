@@ -27,7 +27,19 @@ import { readPeopleOf } from './people.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Everything that the bundles and templates are made of. */
-const PARTS = ['adapters', 'bin', 'cli', 'console', 'core', 'functions', 'lib', 'scripts', 'statemachines', 'package-lock.json', 'greenlight.yaml'];
+const PARTS = [
+  'adapters',
+  'bin',
+  'cli',
+  'console',
+  'core',
+  'functions',
+  'lib',
+  'scripts',
+  'statemachines',
+  'package-lock.json',
+  'greenlight.yaml',
+];
 /** Beside the installed packages: nobody else can put anything there, and `npm ci` clears it. */
 const CACHE = join(ROOT, 'node_modules', '.cache', 'greenlight-flows');
 /** Longest build with a busy machine. */
