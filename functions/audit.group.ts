@@ -9,5 +9,7 @@ export const handler = httpHandler('audit', {
   searchAudit: lazily(async () => (await import('./audit/search.http.ts')).searchAudit),
   auditCheckpoint: lazily(async () => (await import('./audit/checkpoint.http.ts')).auditCheckpoint),
   proveEvent: lazily(async () => (await import('./audit/prove.http.ts')).proveEvent),
+  exportAudit: lazily(async () => (await import('./audit/export.http.ts')).exportAudit),
+  getExport: lazily(async () => (await import('./audit/export.http.ts')).getExport),
   requestReceipt: lazily(async () => (await import('./audit/receipt.http.ts')).requestReceipt),
 });

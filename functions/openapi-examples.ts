@@ -43,6 +43,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   setQuarantine: { reason: 'Incident 4711: it charges twice', quarantined: true },
   createSubscription: { url: 'https://hooks.example.com/greenlight', events: ['promotion.*', 'rollback.*'], environments: ['prod'] },
   createMute: { event: 'promotion.started', environment: 'staging' },
+  exportAudit: { format: 'csv', from: '2026-01-01T00:00:00Z' },
   createToken: { name: 'nightly', expiresInDays: 30, verbs: ['read', 'request'], environments: ['staging'] },
   approveRequest: { comment: 'Approved after review' },
   breakGlass: { gate: 'http', reason: 'Incident 4711: the gate service is down, the release was checked by hand' },

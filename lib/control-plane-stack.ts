@@ -7,6 +7,7 @@ import type { VariableName } from '../core/environment/variables.ts';
 import { Alarms } from './alarms.ts';
 import { CommandGates } from './command-gates.ts';
 import { EventPlane } from './event-plane.ts';
+import { ExportBucket } from './export-bucket.ts';
 import { FunctionGroup } from './function-group.ts';
 import { FUNCTIONS, type FunctionName } from './functions.ts';
 import { HttpApi } from './http-api.ts';
@@ -112,16 +113,25 @@ export class ControlPlaneStack extends Stack {
     const calling = (name: FunctionName) =>
       new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [groups[name].lambda.functionArn] });
     give('begin', { SEALER_FUNCTION: groups.seal.lambda.functionName }, calling('seal'));
+    const exports = new ExportBucket(this, 'Exports');
+    const exportBucket = { EXPORT_BUCKET: exports.bucket.bucketName };
     // Receipts: whoever ends a promotion has its receipt made and puts it beside the image.
     const receipts = { RECEIPT_BUCKET: state.receipts.bucket.bucketName };
     give(
       'attest',
-      { ...logPlace, ...receipts, RECEIPT_KEY: state.receipts.signingKey.keyArn, SEALER_FUNCTION: groups.seal.lambda.functionName },
+      {
+        ...logPlace,
+        ...receipts,
+        ...exportBucket,
+        RECEIPT_KEY: state.receipts.signingKey.keyArn,
+        SEALER_FUNCTION: groups.seal.lambda.functionName,
+      },
       ...state.vault.reading(),
+      exports.writing(),
       calling('seal'),
     );
     for (const name of ['copy', 'audit'] as const) give(name, { ATTEST_FUNCTION: groups.attest.lambda.functionName }, calling('attest'));
-    give('audit', { ...logPlace, ...receipts }, ...state.vault.reading(), ...state.receipts.reading());
+    give('audit', { ...logPlace, ...receipts, ...exportBucket }, ...state.vault.reading(), ...state.receipts.reading(), exports.reading());
     give('guard', { ...logPlace, LOG_LOCK: `${state.lockMode} ${RETENTION_DAYS}` }, ...state.vault.reading(), ...state.vault.guarding());
     events.everyHour(groups.guard);
 

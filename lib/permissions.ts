@@ -75,7 +75,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     MUTE: ['get', 'query', 'put', 'delete'],
     CONSUMER: ['get', 'query', 'put', 'delete'],
   },
-  audit: { ...SIGNED_IN, ...IDEMPOTENT, ...SEARCH_ROWS, LOG: ['get'], REQ: ['get', 'query'] },
+  audit: { ...SIGNED_IN, ...IDEMPOTENT, ...SEARCH_ROWS, LOG: ['get'], REQ: ['get', 'query'], EXPORT: ['get', 'put'], OUTBOX: ['put'] },
   hooks: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'], CALLBACK: ['put'], LIMIT: ['get', 'update'] },
   public: { ...SIGNED_IN, SESSION: ['get', 'put', 'delete'], LOGIN: ['get', 'put', 'delete'] },
   gates: { ...CHANGE, REQ: ['get', 'query', 'put'], TOKEN: ['put'], GATERUN: ['put'], ENV: ['get'] },
@@ -145,6 +145,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
   attest: {
     ...SEARCH_ROWS,
     RECEIPT: ['get', 'query', 'put', 'delete'],
+    EXPORT: ['get', 'query', 'put', 'delete'],
     // The key of receipts is declared in the log; whether something is sealed is asked of the outbox.
     OUTBOX: ['get', 'put'],
     LOG: ['get'],

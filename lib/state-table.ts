@@ -23,6 +23,7 @@ export type KeyKind =
   | 'LOG'
   | 'AUDIT'
   | 'RECEIPT'
+  | 'EXPORT'
   | 'SESSION'
   | 'APITOKEN'
   | 'APITOKENS'

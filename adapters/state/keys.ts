@@ -35,6 +35,8 @@
  * | AUDIT#POSITION, AUDIT#TENANT | HEAD, T#<tenant>     | audit, attest         | how far the search rows are; whose events there are |
  * | AUDIT#EVENT#<event id>  | EVENT                       | audit, attest         | where an event stands in the log |
  * | AUDIT#<T, A, N or U>#<tenant>[#<artifact, environment or pseudonym>] | <ts>#<index> | audit, attest | events by tenant, artifact, environment, actor |
+ * | EXPORT#<id>             | EXPORT                      | audit, attest (TTL)   | an export of the log |
+ * | EXPORT#0                | <id>                        | audit; deleted by attest (TTL) | exports that are to be made |
  * | RECEIPT#0               | <request id>                | with the end of a rollout; deleted by attest | receipts that are to be made |
  * | RECEIPT#KEY             | HEAD                        | attest                | the key of receipts, as the log declares it |
  * | APITOKEN#<sha256>       | TOKEN                       | operate (TTL); read by every group behind a bearer token | whose API token that is, its scope and its end |
@@ -110,6 +112,8 @@ export const auditEventKey = (eventId: string): string => `AUDIT#EVENT#${eventId
 /** Events of a tenant (T), or of it by artifact (A), environment (N) or pseudonym of the actor (U). */
 export const auditKey = (by: 'T' | 'A' | 'N' | 'U', tenant: string, value?: string): string =>
   `AUDIT#${by}#${tenant}${value === undefined ? '' : `#${value}`}`;
+export const EXPORTS_DUE = 'EXPORT#0';
+export const exportKey = (id: string): string => `EXPORT#${id}`;
 export const RECEIPTS_DUE = 'RECEIPT#0';
 export const RECEIPT_KEY = 'RECEIPT#KEY';
 export const listingKey = (environment: string, tenant: string): string => `LIST#${environment}#${tenant}`;

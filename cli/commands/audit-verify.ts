@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { type VerifyAuditOptions, verifyAudit } from '../audit/verify-audit.ts';
 import { notEmpty } from '../operands.ts';
 import { type VerbContext, verb } from '../verb.ts';
+import { exportVerb } from './audit-export.ts';
 import { holdVerb, reconcileVerb, recoverHeadVerb } from './audit-operate.ts';
 import { proveVerb } from './audit-prove.ts';
 import { searchVerb } from './audit-search.ts';
@@ -56,6 +57,7 @@ export function auditVerb(context: VerbContext): Command {
     .addCommand(verify)
     .addCommand(searchVerb(context))
     .addCommand(proveVerb(context))
+    .addCommand(exportVerb(context))
     .addCommand(verifyProofVerb(context))
     .addCommand(reconcileVerb(context))
     .addCommand(holdVerb(context))

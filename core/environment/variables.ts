@@ -22,6 +22,8 @@ export const VARIABLES = {
   /** Receipts: their bucket, and the KMS key that signs them. */
   RECEIPT_BUCKET: 'RECEIPT_BUCKET',
   RECEIPT_KEY: 'RECEIPT_KEY',
+  /** Bucket of exports of the log. */
+  EXPORT_BUCKET: 'EXPORT_BUCKET',
   /** Function that makes receipts and exports. */
   ATTEST_FUNCTION: 'ATTEST_FUNCTION',
   /** How the log's bucket was deployed: mode and days, e.g. `COMPLIANCE 731`. */

@@ -71,6 +71,7 @@ export type EventType =
   | 'link.guessing'
   | 'log.heartbeat'
   | 'receipt.key_declared'
+  | 'audit.exported'
   | 'log.key_added'
   | 'signin.failures';
 

@@ -1,5 +1,6 @@
 /** Shapes of what the feature audit answers. */
 import * as z from 'zod';
+import { EXPORT_FORMATS } from '../../core/audit/export.ts';
 import { proofFile } from '../../core/audit/proof-file.ts';
 import { instant, listOf } from '../kit/answer.ts';
 
@@ -38,6 +39,19 @@ export const AUDIT_ANSWERS = {
       checkpoint: z.string().nullable().meta({ description: 'The C2SP signed note; null before anything was sealed' }),
     })
     .meta({ id: 'Checkpoint' }),
+  ExportAccepted: z.strictObject({ exportId: z.string() }).meta({ id: 'ExportAccepted' }),
+  LogExport: z
+    .strictObject({
+      exportId: z.string(),
+      format: z.enum(EXPORT_FORMATS),
+      status: z.enum(['pending', 'done', 'failed']),
+      createdAt: instant,
+      lines: z.int().optional(),
+      problem: z.string().optional(),
+      url: z.string().nullable().meta({ description: 'Whoever has it gets the file until `urlExpiresAt`; null until it is there' }),
+      urlExpiresAt: instant.optional(),
+    })
+    .meta({ id: 'LogExport' }),
   InclusionProof: proofFile.meta({ id: 'InclusionProof', description: 'What `greenlight audit verify-proof` reads' }),
   Receipt: z
     .strictObject({

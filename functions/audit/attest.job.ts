@@ -1,14 +1,16 @@
 /**
- * Lambda `attest`: makes receipts of finished rollouts. Called by the task that ends a promotion, which waits for the answer; the schedule makes what nobody
+ * Lambda `attest`: makes receipts of finished rollouts, and exports of the log. Called by the task that ends a promotion, which waits for the answer; the schedule makes what nobody
  * waited for, or what could not be made in time.
  */
+import { exportRows } from '../../adapters/audit/export-rows.ts';
 import { receiptRows } from '../../adapters/audit/receipt-rows.ts';
 import { log } from '../kit/log.ts';
 import { clock, table } from '../kit/state.ts';
 
 const rows = receiptRows(table, clock);
+const exports = exportRows(table, clock);
 /** Most minutes there is nothing to do. */
-const receipt = async (requestId: string) => (await import('./receipt-parts.ts')).receipt(requestId);
+const receipt = async (requestId: string) => (await import('./attest-parts.ts')).receipt(requestId);
 
 /** The function ends after 300 s; a receipt takes well below 60. */
 const LIMIT_MS = 240_000;
@@ -31,6 +33,16 @@ export async function handler({ receiptOf }: AttestEvent = {}): Promise<{ receip
     } catch (error) {
       failures.push(error);
       log.error('receipt not made', { requestId, error });
+    }
+  }
+  for (const wanted of await exports.due()) {
+    if (performance.now() >= end) break;
+    try {
+      await exports.end(await (await import('./attest-parts.ts')).exported(wanted));
+      made++;
+    } catch (error) {
+      failures.push(error);
+      log.error('export not made', { exportId: wanted.id, error });
     }
   }
   // The alarm on errors calls somebody: rows stay until their receipts are there.

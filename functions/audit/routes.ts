@@ -1,5 +1,6 @@
 /** Routes of the feature audit: search, proofs, exports and receipts over the sealed log. */
 import * as z from 'zod';
+import { EXPORT_FORMATS } from '../../core/audit/export.ts';
 import { instant } from '../../core/promotion/request-body.ts';
 import { none, paging, REQUEST, type Route } from '../kit/route.ts';
 
@@ -11,6 +12,13 @@ export const auditQuery = z.strictObject({
   user: z.string().max(320).optional(),
   type: z.string().max(64).optional(),
   request: z.string().max(200).optional(),
+  tenant: z.string().max(64).optional(),
+  from: instant.optional(),
+  to: instant.optional(),
+});
+
+export const exportBody = z.strictObject({
+  format: z.enum(EXPORT_FORMATS),
   tenant: z.string().max(64).optional(),
   from: instant.optional(),
   to: instant.optional(),
@@ -66,6 +74,33 @@ export const AUDIT_ROUTES = [
     summary: 'The signed receipt of a finished rollout',
     query: none,
     answers: { 200: 'Receipt' },
+    tag: 'audit',
+  },
+  {
+    method: 'POST',
+    path: '/v1/audit/exports',
+    operation: 'exportAudit',
+    group: 'audit',
+    auth: 'bearer',
+    verb: 'audit.export',
+    names: 'tenant',
+    summary: 'Asks for an export of the sealed log: NDJSON, CSV, a bundle of one tenant with its proof, or tiles of the whole log',
+    body: exportBody,
+    query: none,
+    answers: { 202: 'ExportAccepted' },
+    tag: 'audit',
+  },
+  {
+    method: 'GET',
+    path: '/v1/audit/exports/{exportId}',
+    operation: 'getExport',
+    group: 'audit',
+    auth: 'bearer',
+    verb: 'audit.export',
+    names: 'export',
+    summary: 'Whether an export of mine is there, and an address for it that holds for a quarter of an hour',
+    query: none,
+    answers: { 200: 'LogExport' },
     tag: 'audit',
   },
 ] as const satisfies readonly Route[];

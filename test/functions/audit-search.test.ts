@@ -1,5 +1,15 @@
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { mockClient } from 'aws-sdk-client-mock';
+import { extract } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseCheckpoint } from '../../core/audit/checkpoint.ts';
+import { leafHash, rootOfLeaves } from '../../core/audit/merkle.ts';
 import { expectDescribed } from './described.ts';
 import { createRequest, outcome } from './requests.ts';
 import { startWorld, type World } from './world.ts';
@@ -9,6 +19,7 @@ let id: string;
 let retail: string;
 
 beforeAll(async () => {
+  mockClient(LambdaClient).on(InvokeCommand).resolves({});
   world = await startWorld((configuration) => {
     const person = (subject: string, more: object) => ({
       subject,
@@ -121,6 +132,121 @@ it('the newest checkpoint is the signed note', async () => {
   const { size, root, origin } = parseCheckpoint(Buffer.from(json.checkpoint));
   expect(json).toMatchObject({ size, origin, root: root.toString('base64') });
   expect(size).toBeGreaterThan(3);
+});
+
+describe('exporting the log', () => {
+  /** Asks for an export, has it made, and gets its file from where the answer says. */
+  async function exported(body: object, as = 'auditor'): Promise<Buffer> {
+    const asked = await world.call('POST', '/v1/audit/exports', { as, body });
+    expect(asked.status, asked.text).toBe(202);
+    const place = `/v1/audit/exports/${asked.json.exportId}`;
+    expect((await world.call('GET', place, { as })).json).toMatchObject({ status: 'pending', url: null });
+    await (await import('../../functions/audit/attest.job.ts')).handler();
+    const { json } = await world.call('GET', place, { as });
+    expect(json).toMatchObject({ status: 'done', format: (body as { format: string }).format });
+    expect(Date.parse(json.urlExpiresAt) - Date.now()).toBeLessThanOrEqual(900_000);
+    for (const other of ['finance-auditor', 'auditor'].filter((each) => each !== as))
+      expect(outcome(await world.call('GET', place, { as: other }))).toBe('404 NOT_FOUND');
+    return Buffer.from(await (await fetch(json.url)).arrayBuffer());
+  }
+
+  /** Unpacks into a folder of its own. */
+  async function unpacked(archive: Buffer): Promise<string> {
+    const folder = mkdtempSync(join(tmpdir(), 'greenlight-export-'));
+    const extraction = extract();
+    extraction.on('entry', (header, stream, next) => {
+      const chunks: Buffer[] = [];
+      stream.on('data', (chunk: unknown) => void chunks.push(chunk as Buffer));
+      stream.on('end', () => {
+        mkdirSync(dirname(join(folder, header.name)), { recursive: true });
+        writeFileSync(join(folder, header.name), Buffer.concat(chunks));
+        next();
+      });
+    });
+    extraction.end(gunzipSync(archive));
+    await once(extraction, 'finish');
+    return folder;
+  }
+
+  it('AUD-15 AUD-16 as CSV and NDJSON: a record per event whatever it holds, inert, with the bytes of the line', async () => {
+    const csv = (await exported({ format: 'csv' })).toString();
+    const records = csv.trimEnd().split('\r\n');
+    const lines = (await exported({ format: 'ndjson', tenant: 'tenant-finance' })).toString().trimEnd().split('\n');
+    expect(records[0]).toMatch(/^index,at,type,request,/);
+    expect(records.length).toBeGreaterThan(lines.length);
+    for (const record of records.slice(1)) expect(record).toMatch(/^"\d+","/);
+    const [first] = lines.map((line) => JSON.parse(line));
+    expect(first).toMatchObject({ index: expect.any(Number), actor: { id: expect.any(String) }, line: expect.stringMatching(/^\{"v":1,/) });
+    expect((await exported({ format: 'ndjson', to: '2001-01-01T00:00:00Z' })).length).toBe(0);
+  });
+
+  it('AUD-20 as a bundle of one tenant, which verifies by itself, and shows others as hashes', async () => {
+    const folder = await unpacked(await exported({ format: 'bundle' }, 'finance-auditor'));
+    const check = (...more: string[]) => spawnSync(process.execPath, [join(folder, 'verify.mjs'), ...more], { encoding: 'utf8' });
+    const spki = JSON.parse(readFileSync(join(folder, 'keys/0001'), 'utf8').split('\n')[0]!).spki as string;
+    const pem = join(folder, 'audit.pem');
+    writeFileSync(pem, `-----BEGIN PUBLIC KEY-----\n${spki}\n-----END PUBLIC KEY-----\n`);
+    expect(check(pem), 'with the key').toMatchObject({ status: 0, stdout: expect.stringMatching(/^valid: [1-9]\d* lines of \d+/) });
+    expect(check().status).toBe(0);
+    const text = readFileSync(join(folder, 'lines.ndjson'), 'utf8');
+    expect(text).not.toContain('tenant-retail');
+    expect(
+      text
+        .split('\n')
+        .filter(Boolean)
+        .every((line) => JSON.parse(JSON.parse(line).line).tenant === 'tenant-finance'),
+    ).toBe(true);
+    const changes: [string, (text: string) => string][] = [
+      ['lines.ndjson', (now) => now.replace('promotion.requested', 'promotion.cancelled')],
+      ['lines.ndjson', (now) => now.replace(/"index":(\d+)/, '"index":9999')],
+      ['leaves', (now) => now.replace(/^./, (digit) => (digit === '0' ? '1' : '0'))],
+      ['checkpoint', (now) => now.replace(/\n\d+\n/, '\n1\n')],
+    ];
+    for (const [file, change] of changes) {
+      const before = readFileSync(join(folder, file), 'utf8');
+      writeFileSync(join(folder, file), change(before));
+      expect(check(pem), file).toMatchObject({ status: 1, stdout: expect.stringContaining('INVALID') });
+      writeFileSync(join(folder, file), before);
+    }
+    rmSync(folder, { recursive: true });
+  });
+
+  it('as tlog-tiles that have the signed root, for who sees every tenant', async () => {
+    const folder = await unpacked(await exported({ format: 'tlog-tiles' }));
+    const { size, root } = parseCheckpoint(readFileSync(join(folder, 'checkpoint')));
+    const tile = readFileSync(join(folder, `tile/0/000.p/${size}`));
+    const bundle = readFileSync(join(folder, `tile/entries/000.p/${size}`));
+    const lines: Buffer[] = [];
+    for (let at = 0; at < bundle.length; at += 2 + bundle.readUInt16BE(at))
+      lines.push(bundle.subarray(at + 2, at + 2 + bundle.readUInt16BE(at)));
+    expect(lines).toHaveLength(size);
+    expect(Buffer.concat(lines.map(leafHash))).toEqual(tile);
+    expect(rootOfLeaves(lines.map(leafHash))).toEqual(root);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('AUD-20 refuses what is not the caller to have', async () => {
+    const ask = async (body: object, as: string) => outcome(await world.call('POST', '/v1/audit/exports', { as, body }));
+    expect(await ask({ format: 'csv', tenant: 'tenant-retail' }, 'finance-auditor')).toBe('404 NOT_FOUND');
+    expect(await ask({ format: 'csv', tenant: 'tenant-nobody' }, 'finance-auditor')).toBe('404 NOT_FOUND');
+    expect(await ask({ format: 'tlog-tiles' }, 'finance-auditor')).toBe('403 FORBIDDEN');
+    expect(await ask({ format: 'csv' }, 'prod-auditor')).toBe('403 FORBIDDEN');
+    expect(await ask({ format: 'bundle' }, 'auditor')).toBe('400 INVALID_REQUEST');
+    expect(await ask({ format: 'xml' }, 'auditor')).toBe('400 INVALID_REQUEST');
+    for (const as of ['dev', 'cpi', 'outsider']) expect(await ask({ format: 'csv' }, as)).toBe('403 FORBIDDEN');
+    const own = (await exported({ format: 'csv' }, 'finance-auditor')).toString();
+    expect(own).toContain('tenant-finance');
+    expect(own).not.toContain('tenant-retail');
+  });
+
+  it('is itself in the log', async () => {
+    await world.seal();
+    const { items } = (await search('?type=audit.exported')).json;
+    expect(items[0]).toMatchObject({
+      actor: { email: 'finance-auditor@example.com' },
+      data: { format: 'csv', tenants: ['tenant-finance'] },
+    });
+  });
 });
 
 it('the answers are as the description says', () => expectDescribed(world));

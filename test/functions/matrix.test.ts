@@ -34,7 +34,7 @@ const BODY = {
 /** What a route demands in its query, naming things of the finance tenant. */
 const QUERIES: Readonly<Record<string, string>> = { verifyCopy: '?artifact=payment-api&version=1.0.0' };
 
-const THINGS = ['id', 'eventId', 'reviewId', 'delegationId', 'tokenId', 'consumerId', 'subscriptionId', 'muteId'] as const;
+const THINGS = ['id', 'eventId', 'exportId', 'reviewId', 'delegationId', 'tokenId', 'consumerId', 'subscriptionId', 'muteId'] as const;
 type Things = Partial<Record<(typeof THINGS)[number], string>>;
 
 let world: World;
@@ -121,6 +121,10 @@ async function thingsOf(caller: CallerKind): Promise<Things> {
   if (as === undefined || caller === 'other tenant') return {};
   const things: Things = {};
   if (['devops', 'cpi', 'cpi-admin', 'API token', 'CI job'].includes(caller)) things.id = await requestOf(as);
+  if (['auditor', 'cpi-admin'].includes(caller)) {
+    const { json } = await world.call('POST', '/v1/audit/exports', { as, body: { format: 'ndjson' } });
+    things.exportId = json.exportId;
+  }
   if (person === undefined) return things;
   things.reviewId = await reviewOf(person);
   things.tokenId = (await post('/v1/tokens', as, { name: 'my own' })).id;

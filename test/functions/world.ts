@@ -370,6 +370,7 @@ async function startLog(kms: LocalService): Promise<{ variables: Record<string, 
     ObjectLockConfiguration: { ObjectLockEnabled: 'Enabled', Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 731 } } },
   });
   await declare(server.service, 'AWS::S3::Bucket', { BucketName: 'receipts', VersioningConfiguration: { Status: 'Enabled' } });
+  await declare(server.service, 'AWS::S3::Bucket', { BucketName: 'exports' });
   const signing = async (KeySpec: string, logicalId: string) => {
     const key = await declare(kms, 'AWS::KMS::Key', { KeySpec, KeyUsage: 'SIGN_VERIFY' }, logicalId);
     return key.attributes?.['Arn'] ?? key.ref;
@@ -381,6 +382,7 @@ async function startLog(kms: LocalService): Promise<{ variables: Record<string, 
       LOG_ORIGIN: 'greenlight.000000000000.eu-central-1/audit',
       LOG_KEY: await signing('ECC_NIST_EDWARDS25519', 'LogKey'),
       RECEIPT_BUCKET: 'receipts',
+      EXPORT_BUCKET: 'exports',
       RECEIPT_KEY: await signing('ECC_NIST_P256', 'ReceiptKey'),
       ATTEST_FUNCTION: 'attest',
       SEALER_FUNCTION: 'seal',

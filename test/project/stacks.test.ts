@@ -89,7 +89,7 @@ describe('permissions (C60)', () => {
     [/^states:(SendTask|StartExecution)/, ['Wake']],
     [/^states:StopExecution/, []],
     [/^kms:Sign$/, ['AttesterRole', 'SealerRole']],
-    [/^s3:PutObject$/, ['AttesterRole', 'SealerRole']],
+    [/^s3:PutObject$/, ['Attest', 'AttesterRole', 'SealerRole']],
     [/^s3:(Delete|Bypass|PutObjectRetention|PutObjectLegalHold|PutBucket|PutLifecycle)/, []],
     [/^ses:Send/, ['Deliver']],
     [/^events:PutEvents/, ['Deliver']],
