@@ -1,5 +1,7 @@
 /** The one way to the API: bearer token, problems as exit codes. */
 import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
 import { CommandFailure, EXIT, exitCodeOf } from './failure.ts';
 
 export interface ApiAnswer<Body> {
@@ -47,6 +49,17 @@ export class ApiClient {
   /** Ends something; there is nothing to read afterwards. */
   async delete(path: string): Promise<void> {
     await this.#send('DELETE', path, { query: {} });
+  }
+
+  /** A file at an address that the API gave; it carries its own permission, so that no token goes along, and no message names it. */
+  async download(url: string): Promise<Readable> {
+    const answer = await fetch(url, { redirect: 'manual', signal: this.#interrupted }).catch(() => undefined);
+    if (!answer?.ok || !answer.body) {
+      throw new CommandFailure(EXIT.unavailable, `the file cannot be downloaded (${answer?.status ?? 'no answer'})`, {
+        code: 'UNREACHABLE',
+      });
+    }
+    return Readable.fromWeb(answer.body as ReadableStream);
   }
 
   async #send<Body>(

@@ -2,22 +2,22 @@
 import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { BUNDLE_README, BUNDLE_VERIFIER } from '../../core/audit/bundle-verifier.ts';
 import { CSV_HEADER, csvRecord, type NamedActor, ndjsonRecord } from '../../core/audit/export.ts';
 import { batchName, linesOf, manifestName } from '../../core/audit/layout.ts';
 import { entryOf, type LogEntry } from '../../core/audit/log-entry.ts';
 import { leafHash, rootOfLeaves } from '../../core/audit/merkle.ts';
 import { TILE_WIDTH, tileName } from '../../core/audit/tiles.ts';
 import { Refusal } from '../../core/errors.ts';
-import type { Directory } from '../access/directory.ts';
+import type { WhoIs } from '../access/who-is.ts';
 import type { AuditVault } from './audit-vault.ts';
+import { BUNDLE_README, BUNDLE_VERIFIER } from './bundle-verifier.ts';
 import type { LogExport } from './export-rows.ts';
 import type { LogState } from './log-head.ts';
 
 export interface ExportParts {
   log: Pick<AuditVault, 'read'>;
   state: Pick<LogState, 'head'>;
-  people: Pick<Directory, 'personBehind'>;
+  people: Pick<WhoIs, 'personBehind'>;
 }
 
 export interface ExportedFile {

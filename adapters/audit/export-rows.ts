@@ -1,7 +1,7 @@
 /** Exports of the log that were asked for. They end by themselves after a week, as their files do. */
 import { randomBytes } from 'node:crypto';
 import type { Actor, AuthMethod, Channel } from '../../core/access/identity.ts';
-import type { ExportFormat } from '../../core/audit/export.ts';
+import type { ExportFormat } from '../../core/audit/export-format.ts';
 import type { Clock } from '../../core/promotion/ports.ts';
 import { EXPORTS_DUE, exportKey } from '../state/keys.ts';
 import type { Table } from '../state/table.ts';

@@ -15,7 +15,7 @@ import { verifyReceipt } from '../../core/audit/verify-receipt.ts';
 import { Fault } from '../../core/errors.ts';
 import type { PromotionStore } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
-import type { Directory, KnownPerson } from '../access/directory.ts';
+import type { KnownPerson, WhoIs } from '../access/who-is.ts';
 import type { AuditVault } from './audit-vault.ts';
 import type { LogState } from './log-head.ts';
 import type { LogIndex } from './log-index.ts';
@@ -25,7 +25,7 @@ import { storedNodes } from './stored-lines.ts';
 
 export interface ReceiptParts {
   promotions: PromotionStore;
-  people: Pick<Directory, 'personBehind'>;
+  people: Pick<WhoIs, 'personBehind'>;
   rows: ReceiptRows;
   /** The sealed log, and where receipts are kept. */
   log: AuditVault;

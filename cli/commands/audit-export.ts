@@ -1,16 +1,13 @@
 /** `greenlight audit export`: a copy of the audit log for a review, as a file. */
 import { createWriteStream } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ReadableStream } from 'node:stream/web';
 import { type Command, Option } from 'commander';
+import { EXPORT_FORMATS } from '../../core/audit/export-format.ts';
 import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
 import { notEmpty } from '../operands.ts';
 import type { Session, SharedOptions } from '../session.ts';
 import { type VerbContext, verb } from '../verb.ts';
-
-const FORMATS = ['ndjson', 'csv', 'bundle', 'tlog-tiles'] as const;
 
 interface ExportView {
   exportId: string;
@@ -40,13 +37,13 @@ export function exportVerb(context: VerbContext): Command {
       const { body } = await client.post<{ exportId: string }>('/v1/audit/exports', { format, tenant, from, to });
       const ended = await untilMade(session, body.exportId);
       const file = named ?? basename(new URL(ended.url!).pathname);
-      await download(ended.url!, resolve(around.cwd, file), file);
+      await download(session, ended.url!, resolve(around.cwd, file), file);
       output.document({ exportId: ended.exportId, file, lines: ended.lines });
       output.line(`  ${output.tick} ${ended.lines} events in ${file}`);
       return EXIT.done;
     },
   })
-    .addOption(new Option('--format <FORMAT>', 'what to write').choices(FORMATS).default('ndjson'))
+    .addOption(new Option('--format <FORMAT>', 'what to write').choices(EXPORT_FORMATS).default('ndjson'))
     .addOption(option('--tenant <TENANT>', 'events of one tenant'))
     .addOption(option('--from <TIME>', 'not before, e.g. 2026-11-01T00:00:00Z'))
     .addOption(option('--to <TIME>', 'not after'))
@@ -65,21 +62,13 @@ async function untilMade({ client, around }: Session, id: string): Promise<Expor
   }
 }
 
-/** The address is a secret: no message names it. */
-async function download(url: string, path: string, file: string): Promise<void> {
-  const answer = await fetch(url).catch(() => undefined);
-  if (!answer?.ok || !answer.body) {
-    throw new CommandFailure(EXIT.unavailable, `the export cannot be downloaded (${answer?.status ?? 'no answer'})`, {
-      code: 'UNREACHABLE',
-    });
-  }
+async function download({ client }: Session, url: string, path: string, file: string): Promise<void> {
+  const body = await client.download(url);
   try {
-    await pipeline(Readable.fromWeb(answer.body as ReadableStream), createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+    await pipeline(body, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw usageFailure(
-      code === 'EEXIST' ? `${file} is there already` : `${file} cannot be written (${code ?? 'error'})`,
-      'give another name with --output',
-    );
+    const why = code === 'EEXIST' ? `${file} is there already` : `${file} cannot be written (${code ?? 'error'})`;
+    throw usageFailure(why, 'give another name with --output');
   }
 }

@@ -7,6 +7,7 @@ import { type EnvironmentList, type PlaceView, type RequestView, requestPath } f
 import type { Session, SharedOptions } from '../session.ts';
 import { askedLines, shownTime } from '../show-request.ts';
 import { type VerbContext, verb } from '../verb.ts';
+import { statusAt } from './status-at.ts';
 
 interface Place extends PlaceView {
   environment: string;
@@ -20,18 +21,21 @@ interface Place extends PlaceView {
 const SHOWN_HISTORY = 5;
 
 export function statusVerb(context: VerbContext): Command {
-  return verb<{ environment?: string }>(context, 'status [ENV]', {
+  return verb<{ environment?: string; at?: string }>(context, 'status [ENV]', {
     summary: 'Shows what runs where, and what is on its way',
-    examples: ['status', 'status prod', 'status --environment all --json'],
+    examples: ['status', 'status prod --at 2026-11-20T09:30:00Z', 'status --environment all --json'],
     run: async (session, [environment], options) => {
       if (environment !== undefined && options.environment !== undefined) throw usageFailure('name the environment once');
       const wanted = environment ?? options.environment ?? 'all';
+      if (options.at !== undefined) return statusAt(session, wanted, options.at);
       const places = await readPlaces(session, wanted);
       session.output.document({ items: places.map(({ requests: _requests, ...place }) => place) });
       showPlaces(session.output, places);
       return EXIT.done;
     },
-  }).addOption(new Option('--environment <ENV>', 'an environment, or all').argParser(notEmpty));
+  })
+    .addOption(new Option('--environment <ENV>', 'an environment, or all').argParser(notEmpty))
+    .addOption(new Option('--at <TIME>', 'what ran then and why it was allowed, e.g. 2026-11-20T09:30:00Z').argParser(notEmpty));
 }
 
 export function listVerb(context: VerbContext): Command {

@@ -1,9 +1,6 @@
 /** Exports of the log as text: one record per line whatever stands in it, and nothing that a spreadsheet would act on. */
 import type { LogEntry } from './log-entry.ts';
 
-export const EXPORT_FORMATS = ['ndjson', 'csv', 'bundle', 'tlog-tiles'] as const;
-export type ExportFormat = (typeof EXPORT_FORMATS)[number];
-
 /** What the directory knows of an actor at this moment. */
 export interface NamedActor {
   email: string | null;

@@ -1,6 +1,6 @@
 /** Shapes of what the feature audit answers. */
 import * as z from 'zod';
-import { EXPORT_FORMATS } from '../../core/audit/export.ts';
+import { EXPORT_FORMATS } from '../../core/audit/export-format.ts';
 import { proofFile } from '../../core/audit/proof-file.ts';
 import { instant, listOf } from '../kit/answer.ts';
 

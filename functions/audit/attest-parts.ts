@@ -1,4 +1,5 @@
 /** What receipts and exports are made of and with; loaded when there is one to be made. */
+import { whoIs } from '../../adapters/access/who-is.ts';
 import { openVault } from '../../adapters/audit/audit-vault.ts';
 import { exportFiles } from '../../adapters/audit/export-files.ts';
 import { makeExport } from '../../adapters/audit/export-maker.ts';
@@ -12,8 +13,9 @@ import { sealedEvidence } from '../../adapters/audit/sealed-evidence.ts';
 import { requiredVariable } from '../../adapters/state/table.ts';
 import { VARIABLES } from '../../core/environment/variables.ts';
 import { Refusal } from '../../core/errors.ts';
-import { clock, people, promotions, table } from '../kit/state.ts';
+import { clock, promotions, table } from '../kit/state.ts';
 
+const people = whoIs(table);
 const vault = openVault();
 const parts: ReceiptParts = {
   ...{ promotions, people, log: vault, rows: receiptRows(table, clock), state: logState(table, clock), index: logIndex(table, vault) },

@@ -1,6 +1,6 @@
 /** Routes of the feature audit: search, proofs, exports and receipts over the sealed log. */
 import * as z from 'zod';
-import { EXPORT_FORMATS } from '../../core/audit/export.ts';
+import { EXPORT_FORMATS } from '../../core/audit/export-format.ts';
 import { instant } from '../../core/promotion/request-body.ts';
 import { none, paging, REQUEST, type Route } from '../kit/route.ts';
 
@@ -32,7 +32,7 @@ export const AUDIT_ROUTES = [
     group: 'audit',
     auth: 'bearer',
     verb: 'audit.read',
-    summary: 'Searches the sealed audit log by artifact, environment, user, type and time, newest first',
+    summary: 'Searches the audit log, newest first',
     query: auditQuery,
     answers: { 200: 'AuditEventList' },
     tag: 'audit',
@@ -57,7 +57,7 @@ export const AUDIT_ROUTES = [
     auth: 'bearer',
     verb: 'audit.read',
     names: 'event',
-    summary: 'Proves that an event is in the log, for a verifier that needs the public key alone',
+    summary: 'Proves that an event is in the log',
     query: none,
     answers: { 200: 'InclusionProof' },
     tag: 'audit',
@@ -84,7 +84,7 @@ export const AUDIT_ROUTES = [
     auth: 'bearer',
     verb: 'audit.export',
     names: 'tenant',
-    summary: 'Asks for an export of the sealed log: NDJSON, CSV, a bundle of one tenant with its proof, or tiles of the whole log',
+    summary: 'Asks for an export of the log, as NDJSON, CSV, bundle of a tenant, or tiles',
     body: exportBody,
     query: none,
     answers: { 202: 'ExportAccepted' },
@@ -98,7 +98,7 @@ export const AUDIT_ROUTES = [
     auth: 'bearer',
     verb: 'audit.export',
     names: 'export',
-    summary: 'Whether an export of mine is there, and an address for it that holds for a quarter of an hour',
+    summary: 'Whether an export of mine is there, and where',
     query: none,
     answers: { 200: 'LogExport' },
     tag: 'audit',

@@ -1,13 +1,14 @@
 /** `GET /v1/audit`: who did what, where and when, out of the sealed log. */
 import type * as z from 'zod';
 import { kmsMacs } from '../../adapters/access/macs.ts';
+import { whoIs } from '../../adapters/access/who-is.ts';
 import { identityKey } from '../../core/access/identity.ts';
 import { type LogEntry, summaryOf } from '../../core/audit/log-entry.ts';
 import type { Configuration } from '../../core/environment/configuration.ts';
 import { Refusal } from '../../core/errors.ts';
 import { cursors } from '../kit/cursor.ts';
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
-import { clock, people } from '../kit/state.ts';
+import { clock, table } from '../kit/state.ts';
 import { index, mayReadEntry, signedHead, tenantsFor } from './audit-world.ts';
 import type { auditQuery } from './routes.ts';
 
@@ -15,6 +16,7 @@ const DEFAULT_LIMIT = 25;
 /** Entries that one answer looks at while it searches for those that the caller may read. */
 const MOST_READ = 1_000;
 const pages = cursors(kmsMacs(), clock);
+const who = whoIs(table);
 type Query = z.infer<typeof auditQuery>;
 
 export async function searchAudit(call: HttpCall<unknown, Query>): Promise<HttpAnswer> {
@@ -94,7 +96,7 @@ function timesOf({ from, to }: Query): { from?: string; to?: string } {
 async function pseudonymsOf(user: string, { people: configured, issuer }: Configuration): Promise<string[]> {
   const holders = configured.filter(({ email }) => email.toLowerCase() === user.toLowerCase());
   if (holders.length === 0) return [user];
-  const ids = await Promise.all(holders.map(({ subject }) => people.pseudonymOf(identityKey({ issuer, subject }))));
+  const ids = await Promise.all(holders.map(({ subject }) => who.pseudonymOf(identityKey({ issuer, subject }))));
   return ids.filter((id): id is string => id !== undefined);
 }
 
@@ -105,7 +107,7 @@ function positionOf({ ts, index: at }: LogEntry): string {
 /** Entries with who is behind their pseudonyms, as far as the directory still knows. */
 async function renderEntries(entries: readonly LogEntry[]) {
   const ids = [...new Set(entries.map(({ actor }) => actor.id))];
-  const known = new Map(await Promise.all(ids.map(async (id) => [id, await people.personBehind(id)] as const)));
+  const known = new Map(await Promise.all(ids.map(async (id) => [id, await who.personBehind(id)] as const)));
   return entries.map((entry) => {
     const { index: at, id, type, ts, tenant, rid, actor, artifact, digest, from, to, plan, data } = entry;
     const person = known.get(actor.id);

@@ -53,6 +53,18 @@ const place = {
     }),
   ),
   lock: z.strictObject({ reason: z.string(), by: z.string(), at: instant }).optional(),
+  allowed: z
+    .strictObject({
+      requestId: z.string(),
+      kind: z.enum(['promote', 'rollback', 'repair']),
+      planHash: z.string(),
+      requestedBy: z.string().nullable(),
+      approvals: z.array(z.strictObject({ by: z.string(), decision: z.enum(['approve', 'reject']), at: instant })),
+      receipt: z.string().nullable().meta({ description: 'Where its receipt is' }),
+    })
+    .nullable()
+    .optional()
+    .meta({ description: 'With `at`: why what ran then was allowed; null where it was adopted' }),
 };
 /** Null: every tenant, every artifact. */
 const heldLock = { tenant: z.string().nullable(), artifact: z.string().nullable(), reason: z.string(), by: z.string(), at: instant };
@@ -75,7 +87,13 @@ export const ENVIRONMENT_ANSWERS = {
   EnvironmentList: z
     .strictObject({
       items: z.array(
-        z.strictObject({ environment: z.string(), tier, window: window.optional(), artifacts: z.array(z.strictObject(place)) }),
+        z.strictObject({
+          environment: z.string(),
+          tier,
+          at: instant.optional(),
+          window: window.optional(),
+          artifacts: z.array(z.strictObject(place)),
+        }),
       ),
     })
     .meta({ id: 'EnvironmentList' }),
@@ -83,6 +101,7 @@ export const ENVIRONMENT_ANSWERS = {
     .strictObject({
       environment: z.string(),
       tier,
+      at: instant.optional(),
       window: window.optional(),
       locks: z.array(z.strictObject(heldLock)),
       artifacts: z.array(z.strictObject({ ...place, history: z.array(past) })),

@@ -1,10 +1,13 @@
 /** `GET /v1/environments`: what runs where, in the order of the path. */
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
-import { readEnvironment, renderPlace } from './read-environment.ts';
+import { pastInstant, placeAt } from './place-at.ts';
+import { type EnvironmentView, readEnvironment, renderPlace } from './read-environment.ts';
+import type { AtQuery } from './routes.ts';
 
-export async function listEnvironments(call: HttpCall): Promise<HttpAnswer> {
+export async function listEnvironments(call: HttpCall<unknown, AtQuery>): Promise<HttpAnswer> {
   const { configuration } = call;
   const all = await Promise.all(configuration.path.map((environment) => readEnvironment(call, environment)));
+  if (call.query.at !== undefined) return environmentsAt(call, all, pastInstant(call.query.at));
   const items = configuration.path.map((environment, index) => {
     const { places, window } = all[index]!;
     const before = new Map(index > 0 ? all[index - 1]!.places.map((place) => [place.artifact, place.record]) : []);
@@ -15,5 +18,20 @@ export async function listEnvironments(call: HttpCall): Promise<HttpAnswer> {
       artifacts: places.map((place) => renderPlace(place, before.get(place.artifact), window)),
     };
   });
+  return { status: 200, body: { items } };
+}
+
+async function environmentsAt(
+  { caller, configuration }: HttpCall<unknown, AtQuery>,
+  all: readonly EnvironmentView[],
+  at: string,
+): Promise<HttpAnswer> {
+  const items = await Promise.all(
+    configuration.path.map(async (environment, index) => {
+      const places = await Promise.all(all[index]!.places.map((place) => placeAt(caller, environment, place, at, 0)));
+      const artifacts = places.map(({ history: _history, ...place }) => place);
+      return { environment, tier: configuration.environments[environment]!.tier, at, artifacts };
+    }),
+  );
   return { status: 200, body: { items } };
 }

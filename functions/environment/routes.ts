@@ -1,6 +1,6 @@
 /** Routes of the feature environment: what runs where, and what is locked. */
 import * as z from 'zod';
-import { artifactName, prose } from '../../core/promotion/request-body.ts';
+import { artifactName, instant, prose } from '../../core/promotion/request-body.ts';
 import { none, type Route } from '../kit/route.ts';
 
 /** Without artifact and tenant: everything that the caller reaches. */
@@ -10,6 +10,9 @@ export const lockBody = z.strictObject({
   artifact: artifactName.optional(),
 });
 
+export const atQuery = z.strictObject({ at: instant.optional() });
+export type AtQuery = z.infer<typeof atQuery>;
+
 export const ENVIRONMENT_ROUTES = [
   {
     method: 'GET',
@@ -18,8 +21,8 @@ export const ENVIRONMENT_ROUTES = [
     group: 'read',
     auth: 'bearer',
     verb: 'read',
-    summary: 'Shows what runs where',
-    query: none,
+    summary: 'Shows what runs where; with `at`, what ran then and why it was allowed',
+    query: atQuery,
     answers: { 200: 'EnvironmentList' },
     tag: 'environments',
   },
@@ -30,8 +33,8 @@ export const ENVIRONMENT_ROUTES = [
     group: 'read',
     auth: 'bearer',
     verb: 'read',
-    summary: 'Shows what runs in an environment, with history',
-    query: none,
+    summary: 'Shows what runs in an environment, with history; with `at`, what ran then and why it was allowed',
+    query: atQuery,
     answers: { 200: 'Environment' },
     tag: 'environments',
   },

@@ -347,6 +347,13 @@ describe('the receipt', () => {
     expect(
       faultOfProof(readProofFile(readFileSync(file('proof.json')))!, [createPublicKey(readFileSync(cloud.endpoints.auditPublicKey))]),
     ).toBe(undefined);
+    const then = await greenlight(['status', 'prod', '--at', end.status.deployedAt, '--artifact', 'payment-api'], {
+      env: { ...cliEnvironment, GREENLIGHT_TOKEN: await cloud.token('viewer') },
+    });
+    expect(then.stdout).toContain(`Allowed by: ${id}, asked for by dev@example.com`);
+    expect(then.stdout).toContain('Approved by: lead@example.com');
+    expect((await cli('audit', 'export', '--format', 'csv', '--output', file('log.csv'))).exitCode).toBe(0);
+    expect(readFileSync(file('log.csv'), 'utf8')).toContain('"lead@example.com"');
     expect((await readSealedLog(cloud, [file('receipt.json'), file('proof.json')])).exitCode).toBe(0);
   });
 });

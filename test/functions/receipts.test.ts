@@ -364,6 +364,36 @@ describe('a receipt that cannot be made in time', () => {
   });
 });
 
+describe('what ran then', () => {
+  const at = async (instant: string, as = 'viewer') => world.call('GET', `/v1/environments/staging?at=${instant}`, { as });
+  const placeOf = (json: { artifacts: { artifact: string }[] }) => json.artifacts.find(({ artifact }) => artifact === ARTIFACT);
+
+  it('is told with who asked for it, who approved which plan, and where the receipt is', async () => {
+    const head = (await world.state.promotions.head(id))!;
+    const { status, json } = await at(head.deployedAt!);
+    expect(status).toBe(200);
+    expect(placeOf(json)).toMatchObject({
+      current: { version: '1.1.0', requestId: id },
+      allowed: {
+        ...{ requestId: id, kind: 'promote', planHash: head.planHash, requestedBy: 'dev@example.com' },
+        ...{ approvals: [{ by: 'cpi@example.com', decision: 'approve' }], receipt: `/v1/requests/staging/${id}/receipt` },
+      },
+    });
+    const before = await at(new Date(Date.parse(head.deployedAt!) - 1).toISOString());
+    expect(placeOf(before.json)).toMatchObject({ current: null, allowed: null, history: [] });
+    const everywhere = (await world.call('GET', `/v1/environments?at=${head.deployedAt}`, { as: 'viewer' })).json.items;
+    expect(placeOf(everywhere.find(({ environment }: { environment: string }) => environment === 'staging'))).toMatchObject({
+      current: { requestId: id },
+    });
+  });
+
+  it('is asked for a time that was', async () => {
+    expect(outcome(await at('2090-01-01T00:00:00Z'))).toBe('400 INVALID_REQUEST');
+    expect(outcome(await at('yesterday'))).toBe('400 INVALID_DATE');
+    expect((await at('2001-01-01T00:00:00%2B02:00')).status).toBe(200);
+  });
+});
+
 it('the log declares the key of receipts once', async () => {
   const { items } = (await world.call('GET', '/v1/audit?request=sys:receipts', { as: 'auditor' })).json;
   expect(items).toHaveLength(1);
