@@ -17,7 +17,7 @@ export default defineConfig({
         'core/access/**',
         'core/approval/**',
         'core/audit/{checkpoint,growing-tree,layout,line,log-files,log-keys,merkle,merkle-proof,next-batch,proof-file,proof-path,prove-line,reconcile,request-chains,tile-check,tiles,verify-log}.ts',
-        'core/retention/pin.ts',
+        'core/retention/{pin,columns,due,inventory,plan,tag-pattern}.ts',
         'core/gate/{waiver,review,break-glass,skip-canary,record-gate,webhook-signature}.ts',
         'core/registry/{closure-root,copy-comparison,copy-record,target}.ts',
         'core/promotion/{allowed-actions,begin,change,copy-change,create,may-change,phase,plan,plan-changes,settle-gates}.ts',

@@ -5,6 +5,7 @@ import { auditVerb } from './commands/audit-verify.ts';
 import { configVerb } from './commands/config-check.ts';
 import { approveVerb, cancelVerb, denyVerb } from './commands/decide.ts';
 import { delegationVerb } from './commands/delegation.ts';
+import { gcVerb } from './commands/gc.ts';
 import { inboxVerb } from './commands/inbox.ts';
 import { lifecycleVerb, quarantineVerb } from './commands/lifecycle.ts';
 import { lockVerb, unlockVerb } from './commands/lock.ts';
@@ -55,6 +56,7 @@ export function createProgram(context: VerbContext): Command {
     tagVerb,
     lifecycleVerb,
     quarantineVerb,
+    gcVerb,
     availableUpdatesVerb,
     updateVerb,
     auditVerb,

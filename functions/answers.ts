@@ -10,6 +10,7 @@ import { LIFECYCLE_ANSWERS } from './lifecycle/answers.ts';
 import { NOTIFICATION_ANSWERS } from './notification/answers.ts';
 import { PROMOTION_ANSWERS } from './promotion/answers.ts';
 import { REGISTRY_ANSWERS } from './registry/answers.ts';
+import { RETENTION_ANSWERS } from './retention/answers.ts';
 import { ROLLOUT_ANSWERS } from './rollout/answers.ts';
 
 /** Schema of every answer in the route table. `Page`, `OpenApi` and `Redirect` have no JSON shape of their own. */
@@ -21,6 +22,7 @@ const SHAPES = {
   ...ROLLOUT_ANSWERS,
   ...REGISTRY_ANSWERS,
   ...LIFECYCLE_ANSWERS,
+  ...RETENTION_ANSWERS,
   ...APPROVAL_ANSWERS,
   ...GATE_ANSWERS,
   ...AUDIT_ANSWERS,

@@ -32,6 +32,8 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     owner: 'orders@example.com',
     restartSeconds: 240,
   },
+  previewRetention: { artifact: 'payment-api' },
+  applyRetention: { planId: 'gc-0123456789abcdef' },
   setLifecycle: {
     status: 'deprecated',
     deprecationDate: '2026-10-01',

@@ -12,6 +12,7 @@ import { LIFECYCLE_ROUTES } from './lifecycle/routes.ts';
 import { NOTIFICATION_ROUTES } from './notification/routes.ts';
 import { PROMOTION_ROUTES } from './promotion/routes.ts';
 import { REGISTRY_ROUTES } from './registry/routes.ts';
+import { RETENTION_ROUTES } from './retention/routes.ts';
 import { ROLLOUT_ROUTES } from './rollout/routes.ts';
 import { STATUS_ROUTES } from './status/routes.ts';
 
@@ -24,6 +25,7 @@ const TABLE = [
   ...ROLLOUT_ROUTES,
   ...REGISTRY_ROUTES,
   ...LIFECYCLE_ROUTES,
+  ...RETENTION_ROUTES,
   ...APPROVAL_ROUTES,
   ...GATE_ROUTES,
   ...AUDIT_ROUTES,

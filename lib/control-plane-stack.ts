@@ -18,7 +18,7 @@ import { PromotionWorkflow } from './promotion-workflow.ts';
 import { Secrets } from './secrets.ts';
 import type { StateStack } from './state-stack.ts';
 import { StateTable } from './state-table.ts';
-import { readClusters, readRegistries, writeRegistries } from './world-grants.ts';
+import { deleteFromRegistries, readClusters, readRegistries, writeRegistries } from './world-grants.ts';
 
 export interface ControlPlaneStackProps extends StackProps {
   state: StateStack;
@@ -99,6 +99,21 @@ export class ControlPlaneStack extends Stack {
     groups.adopt.allow(...readRegistries(this, configuration), this.readParameters());
     // Addresses of metrics services and jobs may be kept there.
     groups.rollout.allow(this.readParameters());
+
+    // Retention: it asks clusters what runs, and is called for who may.
+    groups.retain.allow(
+      ...readRegistries(this, configuration),
+      deleteFromRegistries(this, configuration),
+      ...readClusters(this, configuration),
+      secrets.read(),
+      this.readParameters(),
+    );
+    give(
+      'operate',
+      { RETAIN_FUNCTION: groups.retain.lambda.functionName },
+      new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [groups.retain.lambda.functionArn] }),
+    );
+    events.retainEveryHour(groups.retain);
 
     // Gates.
     give('gates', { BUILD_PROJECT: commandGates.project.projectName }, commandGates.start(), secrets.read(), this.readParameters());

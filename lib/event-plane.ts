@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import type { Table } from 'aws-cdk-lib/aws-dynamodb';
-import { EventBus, Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { EventBus, Rule, RuleTargetInput, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { CfnEventSourceMapping } from 'aws-cdk-lib/aws-lambda';
@@ -83,6 +83,25 @@ export class EventPlane extends Construct {
       schedule: Schedule.rate(Duration.hours(1)),
       targets: [new LambdaFunction(group.lambda, { retryAttempts: 2, deadLetterQueue: this.failures })],
     });
+  }
+
+  /** Two jobs of one function, ten minutes apart; it reads itself whether there is something to do. */
+  retainEveryHour(group: FunctionGroup): void {
+    for (const [job, minute] of [
+      ['retention', '5'],
+      ['lifecycle', '15'],
+    ] as const) {
+      new Rule(this, `${job}EveryHour`, {
+        schedule: Schedule.cron({ minute }),
+        targets: [
+          new LambdaFunction(group.lambda, {
+            event: RuleTargetInput.fromObject({ job }),
+            retryAttempts: 0,
+            deadLetterQueue: this.failures,
+          }),
+        ],
+      });
+    }
   }
 
   /** Mail that did not arrive, as SES says on the default bus: without this nobody would know that an approver was never asked. */

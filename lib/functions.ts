@@ -54,6 +54,12 @@ export const FUNCTIONS = {
     memory: 512,
     description: 'Records what runs unrecorded, and watches for drift and lost ways back',
   },
+  retain: {
+    entry: 'functions/retention/retain.job.ts',
+    timeout: 900,
+    memory: 1769,
+    description: 'Plans and carries out deletions, and reminds of versions that lose their support',
+  },
   wake: { entry: 'functions/promotion/wake.event.ts', timeout: 60, memory: 256, description: 'Starts and wakes runs', concurrency: 1 },
   reconcile: {
     entry: 'functions/promotion/reconcile.job.ts',

@@ -74,6 +74,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     POSTING: ['put'],
     MUTE: ['get', 'query', 'put', 'delete'],
     CONSUMER: ['get', 'query', 'put', 'delete'],
+    RETENTION: ['get', 'query'],
   },
   audit: { ...SIGNED_IN, ...IDEMPOTENT, ...SEARCH_ROWS, LOG: ['get'], REQ: ['get', 'query'], EXPORT: ['get', 'put'], OUTBOX: ['put'] },
   hooks: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'], CALLBACK: ['put'], LIMIT: ['get', 'update'] },
@@ -111,6 +112,17 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     LOCK: ['query'],
   },
   adopt: { ...PINS, ENV: ['get', 'query', 'put'], OUTBOX: ['put'], NOTICE: ['put'], WATCH: ['get', 'put'], CONSUMER: ['get', 'put'] },
+  // A pin is taken from an environment under a condition on that environment's row, which is not written.
+  retain: {
+    OUTBOX: ['put'],
+    NOTICE: ['put'],
+    ENV: ['get', 'query', 'check'],
+    PIN: ['get', 'update'],
+    REQ: ['get', 'query'],
+    CONSUMER: ['get', 'query'],
+    LIFECYCLE: ['get', 'query', 'put'],
+    RETENTION: ['get', 'query', 'put', 'update', 'delete'],
+  },
   wake: { WAKE: ['query', 'delete'], TOKEN: ['get', 'delete'] },
   reconcile: {
     ...CHANGE,
@@ -158,4 +170,4 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
 };
 
 /** Functions that list requests through the index. */
-export const LISTING: readonly FunctionName[] = ['read', 'reconcile', 'operate', 'copy', 'adopt'];
+export const LISTING: readonly FunctionName[] = ['read', 'reconcile', 'operate', 'copy', 'adopt', 'retain'];

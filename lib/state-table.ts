@@ -29,6 +29,7 @@ export type KeyKind =
   | 'APITOKENS'
   | 'CONSUMER'
   | 'LIFECYCLE'
+  | 'RETENTION'
   | 'LOGIN'
   | 'LIMIT'
   | 'WATCH'
@@ -44,7 +45,7 @@ export type KeyKind =
   | 'REVIEW'
   | 'PAIR';
 
-export type TableAction = 'get' | 'query' | 'put' | 'update' | 'delete';
+export type TableAction = 'get' | 'query' | 'put' | 'update' | 'delete' | 'check';
 
 const ACTIONS: Readonly<Record<TableAction, string>> = {
   get: 'dynamodb:GetItem',
@@ -52,6 +53,7 @@ const ACTIONS: Readonly<Record<TableAction, string>> = {
   put: 'dynamodb:PutItem',
   update: 'dynamodb:UpdateItem',
   delete: 'dynamodb:DeleteItem',
+  check: 'dynamodb:ConditionCheckItem',
 };
 
 /** What a function may do with which kinds of rows: `{ REQ: ['get', 'put'] }`. */

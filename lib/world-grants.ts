@@ -40,6 +40,11 @@ export function writeRegistries(stack: Stack, configuration: Configuration): Pol
   ];
 }
 
+/** For the one function that deletes: nobody else has this action. */
+export function deleteFromRegistries(stack: Stack, configuration: Configuration): PolicyStatement {
+  return new PolicyStatement({ actions: ['ecr:BatchDeleteImage'], resources: repositories(stack, configuration) });
+}
+
 export function readClusters(stack: Stack, configuration: Configuration): PolicyStatement[] {
   const clusters = Object.values(configuration.clusters).flatMap(({ eksName }) =>
     eksName === undefined ? [] : [stack.formatArn({ service: 'eks', resource: 'cluster', resourceName: eksName })],

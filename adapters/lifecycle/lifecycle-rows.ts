@@ -1,13 +1,12 @@
 /** What people and the engine have said of versions: rows `LIFECYCLE#<artifact>`, one for each version of which anything was said. */
-import { ulid } from 'ulid';
 import { Refusal } from '../../core/errors.ts';
 import type { VersionRecord } from '../../core/lifecycle/lifecycle.ts';
 import type { LifecycleChange, LifecycleStore } from '../../core/lifecycle/ports.ts';
 import { sha256Hex } from '../../core/promotion/canonical-json.ts';
 import { type Clock, changing } from '../../core/promotion/ports.ts';
 import { outboxWrite } from '../audit/outbox.ts';
-import { SYSTEM_PREFIX } from '../notification/system-alerts.ts';
-import { lifecycleKey, NOTICE, versionSort } from '../state/keys.ts';
+import { systemNotice } from '../notification/system-alerts.ts';
+import { lifecycleKey, versionSort } from '../state/keys.ts';
 import { type Item, type Table, type Write, WriteConflict } from '../state/table.ts';
 
 /** More is a mistake: all rows of an artifact are read whenever one of its versions is used. */
@@ -30,18 +29,18 @@ export function lifecycleRows(table: Table, clock: Clock): LifecycleStore {
           if (!before && (await table.all({ pk: place.pk })).length >= MOST_VERSIONS)
             throw new Refusal('LIMIT', `${artifact} has ${MOST_VERSIONS} versions with a lifecycle of their own already`);
           const seq = Number(before?.['seq'] ?? 0) + 1;
-          const rid = `${SYSTEM_PREFIX}lifecycle:${sha256Hex(`${artifact}#${key}`).slice(0, 16)}`;
+          const rid = `sys:lifecycle:${sha256Hex(`${artifact}#${key}`).slice(0, 16)}` as const;
           const data = dataOf(artifact, version, change);
           const event = outboxWrite({
             ...{ rid, seq, prev: (before?.['lastLine'] as string | undefined) ?? '', tenant, at },
             event: { type: 'lifecycle.changed', ...acting, data: { ...data, ...reasonOf(change) } },
           });
           // Its tenant's subscribers get it.
-          const notice = { type: 'lifecycle.changed', data: { ...data, tenant }, requestId: rid, seq, attempt: 1, planHash: '' };
+          const told = { tenant, reason: `${artifact} ${version}: ${said(change)}`, ...data };
           const writes: Write[] = [
             { put: { PK: place.pk, SK: place.sk, seq, lastLine: event.lastLine, body: record }, condition: unchanged(before) },
             event.write,
-            { put: { PK: NOTICE, SK: ulid(at.getTime()), at: at.toISOString(), body: notice } },
+            systemNotice(rid, { type: 'lifecycle.changed', data: told }, at),
           ];
           await table.transact(writes);
           return record;
@@ -85,6 +84,12 @@ function changed(old: VersionRecord, change: LifecycleChange, at: string, by: st
       return rest;
     }
   }
+}
+
+/** What has changed, for people. */
+function said(change: LifecycleChange): string {
+  if (change.kind === 'lifecycle') return `${change.entry.status ?? 'active'} from now on`;
+  return change.kind === 'quarantine' ? 'in quarantine' : 'out of quarantine';
 }
 
 /** Free text stays out of the locked log: its digest stands there. */

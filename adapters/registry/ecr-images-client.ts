@@ -1,2 +1,2 @@
 /** What lists and deletes need of ECR, by name, apart from what copies need. */
-export { DescribeImagesCommand, DescribeRepositoriesCommand } from '@aws-sdk/client-ecr';
+export { BatchDeleteImageCommand, BatchGetImageCommand, DescribeImagesCommand, DescribeRepositoriesCommand } from '@aws-sdk/client-ecr';

@@ -5,6 +5,7 @@ import { CLOSED_SECONDS, mayLetGo, type Standing } from '../../core/retention/pi
 import type { PinStore } from '../../core/retention/ports.ts';
 import { environmentKey, HEAD, pinKey } from '../state/keys.ts';
 import { type Table, type Write, WriteConflict } from '../state/table.ts';
+import { deletionWrites } from './plan-rows.ts';
 
 export function pinRows(table: Table, clock: Clock): PinStore {
   const row = (artifact: string, digest: string) => ({ pk: pinKey(artifact, digest), sk: HEAD });
@@ -55,17 +56,18 @@ export function pinRows(table: Table, clock: Clock): PinStore {
       );
       return refused && digests[refused.index];
     },
-    async finishDeletion(artifact, digests, by) {
+    async finishDeletion(artifact, digests, by, told) {
       const until = clock.now().getTime() + CLOSED_SECONDS * 1000;
-      await mustTransact(() =>
-        digests.map((digest) => ({
+      await mustTransact(() => [
+        ...digests.map((digest) => ({
           update: row(artifact, digest),
           expression: 'SET closedUntil = if_not_exists(closedUntil, :until), #ttl = :ttl',
           names: { '#ttl': 'ttl' },
           values: { ':until': new Date(until).toISOString(), ':ttl': Math.ceil(until / 1000) },
           condition: { expression: 'deletedBy = :by', values: { ':by': by } },
         })),
-      );
+        ...(told ? deletionWrites(told, clock.now()) : []),
+      ]);
     },
     async abandonDeletion(artifact, digests, by) {
       await mustTransact(() =>

@@ -44,6 +44,8 @@
  * | APITOKENS#<id>          | OWNER                       | operate (TTL)         | whose token has that id |
  * | CONSUMER#T#<tenant>     | <artifact>#<product>        | operate; read by request | who builds on an artifact, as teams have registered it |
  * | CONSUMER#C#<env>        | VIEW                        | adopt; read by request | which workloads of the environment's namespace say so by a label |
+ * | RETENTION#<plan id>     | HEAD, UNITS#<n>             | retain (TTL); read by operate | a plan of a deletion and what it deletes |
+ * | RETENTION#0             | <created>#<plan id>, RUN    | retain (TTL)          | plans by date; which run goes on now |
  * | LIFECYCLE#<artifact>    | V#<version>                 | request; retain; read by whoever uses a version | what was said of a version, its quarantine, reminders that went out |
  * | SUBSCRIPTION#<tenant>   | <id>                        | operate, dispatch; read by deliver | who gets signed events; `failingSince` |
  * | POSTED#<subscription>   | <delivery id>               | deliver, operate, dispatch (TTL) | an event for a subscriber, and what became of it |
@@ -94,6 +96,8 @@ export const REVIEWS = 'REVIEW#0';
 export const consumerKey = (tenant: string): string => `CONSUMER#T#${tenant}`;
 export const consumerSort = (artifact: string, product: string): string => `${artifact}#${product}`;
 export const clusterViewKey = (environment: string): string => `CONSUMER#C#${environment}`;
+export const retentionKey = (planId: string): string => `RETENTION#${planId}`;
+export const RETENTION = 'RETENTION#0';
 export const lifecycleKey = (artifact: string): string => `LIFECYCLE#${artifact}`;
 export const versionSort = (key: string): string => `V#${key}`;
 export const subscriptionKey = (tenant: string): string => `SUBSCRIPTION#${tenant}`;

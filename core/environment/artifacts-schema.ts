@@ -37,7 +37,6 @@ const support = z.strictObject({
   deprecate_before: window.optional(),
   remind_before: z.array(window).max(10).optional(),
   block_eol: z.boolean().optional(),
-  quarantine_rolled_back: z.boolean().optional(),
 });
 
 export const artifactsSchema = z.strictObject({

@@ -100,7 +100,6 @@ export function normalizeLifecycle(file: ConfigurationFile, refuse: Refuse, warn
         return read ? [read.months * 30 + read.days] : [];
       }),
       blockEol: support?.block_eol ?? false,
-      quarantineRolledBack: support?.quarantine_rolled_back ?? false,
     },
   };
 }

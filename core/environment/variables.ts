@@ -36,6 +36,8 @@ export const VARIABLES = {
   DISPATCH_FUNCTION: 'DISPATCH_FUNCTION',
   /** KMS HMAC key that the secrets of subscriptions are made from. */
   WEBHOOK_KEY: 'WEBHOOK_KEY',
+  /** Function that plans and carries out deletions, called for who may. */
+  RETAIN_FUNCTION: 'RETAIN_FUNCTION',
   EVENT_BUS: 'EVENT_BUS',
   /** SES configuration set. */
   MAIL_CONFIGURATION_SET: 'MAIL_CONFIGURATION_SET',

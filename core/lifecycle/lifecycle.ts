@@ -32,8 +32,6 @@ export interface SupportConfiguration {
   remindDays: number[];
   /** Whether a version past its end is refused everywhere. */
   blockEol: boolean;
-  /** Whether a version whose rollout failed is put into quarantine. */
-  quarantineRolledBack: boolean;
 }
 
 export interface LifecycleConfiguration {

@@ -28,7 +28,19 @@ export interface Route {
   /** For people only: a robot is refused with HUMAN_REQUIRED. */
   people?: true;
   /** What path or body name: another tenant's is as unknown as one that does not exist. */
-  names?: 'request' | 'artifact' | 'review' | 'delegation' | 'token' | 'tenant' | 'consumer' | 'event' | 'export' | 'subscription' | 'mute';
+  names?:
+    | 'request'
+    | 'artifact'
+    | 'review'
+    | 'delegation'
+    | 'token'
+    | 'tenant'
+    | 'consumer'
+    | 'plan'
+    | 'event'
+    | 'export'
+    | 'subscription'
+    | 'mute';
   /** A page for people, with what belongs to it: no part of the API that the OpenAPI document describes. */
   page?: true;
   /** Reads what is there in one state only: STATE_CONFLICT in every other. */

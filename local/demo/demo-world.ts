@@ -47,6 +47,8 @@ export const demoWorld = (people: readonly IssuerPerson[]): World => ({
       accessEntries: [
         { rolePattern: roleOf('Rollout'), groups: [ROLLOUT_GROUP] },
         { rolePattern: roleOf('Adopt'), groups: [ADOPT_GROUP] },
+        // Retention asks what runs, with the same right to read.
+        { rolePattern: roleOf('Retain'), groups: [ADOPT_GROUP] },
       ],
     },
   ],

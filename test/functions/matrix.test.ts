@@ -22,19 +22,41 @@ const PEOPLE: Partial<Record<CallerKind, string>> = {
 const SOMEBODY = 'cpi2';
 const LENDER = 'lead';
 const ENVIRONMENT = 'staging';
+/** A plan of retention that reaches the finance tenant. */
+const PLAN = 'gc-0123456789abcdef';
 /** Names a thing of the finance tenant in every way that a body can, and fits no schema: nothing is ever changed. */
 const BODY = {
   target: { type: 'api', name: 'payment-api', version: '1.1.0' },
   artifact: 'payment-api',
   tenants: ['tenant-finance'],
   tenant: 'tenant-finance',
+  planId: PLAN,
   nonsense: true,
 };
 
 /** What a route demands in its query, naming things of the finance tenant. */
-const QUERIES: Readonly<Record<string, string>> = { verifyCopy: '?artifact=payment-api&version=1.0.0' };
+const QUERIES: Readonly<Record<string, string>> = {
+  verifyCopy: '?artifact=payment-api&version=1.0.0',
+  environmentTags: '?artifact=payment-api&version=1.0.0',
+  listUpdates: '?constraint=latest',
+};
 
-const THINGS = ['id', 'eventId', 'exportId', 'reviewId', 'delegationId', 'tokenId', 'consumerId', 'subscriptionId', 'muteId'] as const;
+const THINGS = [
+  'id',
+  'eventId',
+  'exportId',
+  'reviewId',
+  'delegationId',
+  'tokenId',
+  'consumerId',
+  'subscriptionId',
+  'muteId',
+  'name',
+  'version',
+  'planId',
+] as const;
+/** Belongs to the tenant, not to a person. */
+const SHARED = { name: 'payment-api', version: '1.1.0', planId: PLAN };
 type Things = Partial<Record<(typeof THINGS)[number], string>>;
 
 let world: World;
@@ -59,7 +81,11 @@ beforeAll(async () => {
   const made = await post('/v1/tokens', `Bearer ${(await world.token('cpi'))['access_token']}`, { name: 'of the test' });
   credentials.set('API token', `Bearer ${made.token}`);
   credentials.set('CI job', `Bearer ${await github.token({ exp: Math.floor(Date.now() / 1000) + 3_600 })}`);
+  const plan = { id: PLAN, tenants: ['tenant-finance'], units: 0, chunks: 0, kept: [], warnings: [], unavailable: [] };
+  const totals = { artifacts: 0, delete: 0, keep: 0, bytes: 0, bytesFreed: 0 };
+  await world.state.table.put({ PK: `RETENTION#${PLAN}`, SK: 'HEAD', body: { ...plan, totals, pricePerGb: 0 } });
   foreign = {
+    ...SHARED,
     id: await requestOf(await bearerOf(SOMEBODY)),
     reviewId: await reviewOf(SOMEBODY),
     delegationId: (await post('/v1/delegations', await bearerOf(LENDER), { until: tomorrow() })).id,
@@ -119,7 +145,7 @@ async function thingsOf(caller: CallerKind): Promise<Things> {
   const as = credentials.get(caller);
   const person = PEOPLE[caller];
   if (as === undefined || caller === 'other tenant') return {};
-  const things: Things = {};
+  const things: Things = { ...SHARED };
   if (['devops', 'cpi', 'cpi-admin', 'API token', 'CI job'].includes(caller)) things.id = await requestOf(as);
   if (['auditor', 'cpi-admin'].includes(caller)) {
     const { json } = await world.call('POST', '/v1/audit/exports', { as, body: { format: 'ndjson' } });

@@ -94,8 +94,9 @@ describe('permissions (C60)', () => {
     [/^ses:Send/, ['Deliver']],
     [/^events:PutEvents/, ['Deliver']],
     [/^ecr:(PutImage|UploadLayerPart|InitiateLayerUpload|CompleteLayerUpload)/, ['Copy']],
-    [/^ecr:(BatchDeleteImage|DeleteRepository|PutImageTagMutability|SetRepositoryPolicy)/, []],
-    [/^eks:DescribeCluster/, ['Adopt', 'Rollout']],
+    [/^ecr:(DeleteRepository|PutImageTagMutability|SetRepositoryPolicy)/, []],
+    [/^eks:DescribeCluster/, ['Adopt', 'Retain', 'Rollout']],
+    [/^ecr:BatchDeleteImage/, ['Retain']],
     [/^codebuild:StartBuild/, ['Gates']],
     [/^iam:/, []],
   ] as [RegExp, string[]][])('%s is for %j alone', (action, expected) => {
