@@ -46,3 +46,13 @@ export function nameList(value: string): string[] {
   if (names.some((name) => name === '')) throw new InvalidArgumentError('Give names separated by commas.');
   return names;
 }
+
+/** Parser of a whole number within bounds. */
+export function integer(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (!/^\d{1,9}$/.test(value) || number < least || number > most)
+      throw new InvalidArgumentError(`Give a number from ${least} to ${most}.`);
+    return number;
+  };
+}

@@ -16,6 +16,7 @@ import { receiptVerb, verifyReceiptVerb } from './commands/receipt.ts';
 import { reviewVerb } from './commands/review.ts';
 import { abortVerb, rollbackVerb } from './commands/rollback.ts';
 import { loginVerb } from './commands/sign-in.ts';
+import { statsVerb } from './commands/stats.ts';
 import { listVerb, statusVerb } from './commands/status.ts';
 import { subscriptionVerb } from './commands/subscription.ts';
 import { tagVerb } from './commands/tag.ts';
@@ -52,6 +53,7 @@ export function createProgram(context: VerbContext): Command {
     lockVerb,
     unlockVerb,
     statusVerb,
+    statsVerb,
     listVerb,
     tagVerb,
     lifecycleVerb,

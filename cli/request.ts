@@ -65,6 +65,7 @@ export interface PlaceView {
   previous?: { version: string; at: string } | null;
   health: string;
   rolledBack?: { version: string; requestId: string; at: string };
+  lock?: { reason: string; by: string; at: string };
   flags?: { out_of_date?: boolean; locked?: boolean; frozen?: boolean; drifted?: boolean };
   watch?: {
     checkedAt: string;

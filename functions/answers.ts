@@ -12,6 +12,7 @@ import { PROMOTION_ANSWERS } from './promotion/answers.ts';
 import { REGISTRY_ANSWERS } from './registry/answers.ts';
 import { RETENTION_ANSWERS } from './retention/answers.ts';
 import { ROLLOUT_ANSWERS } from './rollout/answers.ts';
+import { STATUS_ANSWERS } from './status/answers.ts';
 
 /** Schema of every answer in the route table. `Page`, `OpenApi` and `Redirect` have no JSON shape of their own. */
 const SHAPES = {
@@ -19,6 +20,7 @@ const SHAPES = {
   ...ACCESS_ANSWERS,
   ...PROMOTION_ANSWERS,
   ...ENVIRONMENT_ANSWERS,
+  ...STATUS_ANSWERS,
   ...ROLLOUT_ANSWERS,
   ...REGISTRY_ANSWERS,
   ...LIFECYCLE_ANSWERS,

@@ -16,6 +16,7 @@ export const handler = httpHandler('read', {
   listDelegations: lazily(async () => (await import('./approval/delegations.http.ts')).listDelegations),
   listReviews: lazily(async () => (await import('./gate/reviews.http.ts')).listReviews),
   listArtifacts: lazily(async () => (await import('./registry/list-artifacts.http.ts')).listArtifacts),
+  environmentMetrics: lazily(async () => (await import('./status/metrics.http.ts')).metrics),
   listEnvironments: lazily(async () => (await import('./environment/list-environments.http.ts')).listEnvironments),
   getEnvironment: lazily(async () => (await import('./environment/get-environment.http.ts')).getEnvironment),
 });

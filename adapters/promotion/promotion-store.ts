@@ -276,17 +276,28 @@ async function list(table: Table, query: PromotionQuery): Promise<PromotionPage>
     });
     conditions.push(`#phase IN (${placeholders.join(', ')})`);
   }
+  // What is not over is looked for among what is not over: among everything that ever was it would be found the later, the more there is.
+  const isOpen = query.phases?.every((phase) => !isFinal(phase)) === true;
+  if (isOpen) {
+    names['#listing'] = 'GPK';
+    conditions.push('#listing = :listing');
+  }
   const filter = conditions.length > 0 ? { expression: conditions.join(' AND '), names, values } : undefined;
   return newestOf(query.tenants, query.limit, query.after, (tenant, startKey, limit) =>
     table.query({
-      pk: listingKey(query.environment, tenant),
-      index: LISTING_INDEX,
+      ...(isOpen ? { pk: openKey(tenant), index: OPEN_INDEX } : { pk: listingKey(query.environment, tenant), index: LISTING_INDEX }),
       descending: true,
       limit,
-      ...(filter ? { filter } : {}),
-      ...(startKey ? { startKey: { GPK: listingKey(query.environment, tenant), GSK: startKey.position, ...startKey.item } } : {}),
+      ...(filter
+        ? { filter: isOpen ? { ...filter, values: { ...values, ':listing': listingKey(query.environment, tenant) } } : filter }
+        : {}),
+      ...(startKey ? { startKey: { ...placeIn(isOpen, query.environment, tenant, startKey.position), ...startKey.item } } : {}),
     }),
   );
+}
+
+function placeIn(isOpen: boolean, environment: string, tenant: string, position: string): Item {
+  return isOpen ? { OPK: openKey(tenant), OSK: position } : { GPK: listingKey(environment, tenant), GSK: position };
 }
 
 /** The same over the index that holds only what is not over: it stays as small as the work in progress. */

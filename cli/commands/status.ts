@@ -9,10 +9,18 @@ import { askedLines, shownTime } from '../show-request.ts';
 import { type VerbContext, verb } from '../verb.ts';
 import { statusAt } from './status-at.ts';
 
+interface WindowView {
+  open: boolean;
+  closedBy?: string[];
+  opens?: string;
+}
+
 interface Place extends PlaceView {
+  window?: WindowView;
   environment: string;
-  /** Version in the environment before. */
+  /** Version in the environment before, and its name. */
   before?: string;
+  source?: string;
   /** Requests on their way here, with who is asked. */
   requests: RequestView[];
 }
@@ -77,13 +85,17 @@ async function readPlaces(session: Session, wanted: string): Promise<Place[]> {
   const places: Place[] = [];
   for (const [index, { environment }] of items.entries()) {
     if (wanted !== 'all' && environment !== wanted) continue;
-    const { artifacts } = await client.get<{ artifacts: PlaceView[] }>(`/v1/environments/${encodeURIComponent(environment)}`);
+    const { artifacts, window } = await client.get<{ artifacts: PlaceView[]; window?: WindowView }>(
+      `/v1/environments/${encodeURIComponent(environment)}`,
+    );
     for (const place of artifacts.filter(({ artifact }) => knownArtifact === undefined || artifact === knownArtifact)) {
       const before = items[index - 1]?.artifacts.find(({ artifact }) => artifact === place.artifact)?.current?.version;
       places.push({
         environment,
         ...place,
+        ...(window ? { window } : {}),
         ...(before === undefined ? {} : { before }),
+        ...(index === 0 ? {} : { source: items[index - 1]!.environment }),
         requests: await readPending(session, environment, place),
       });
     }
@@ -123,6 +135,8 @@ function placeLines(output: Output, place: Place): string[] {
     `  Current: ${current ? (rolledBack ? `${oneLine(current.version)} (rolled back from ${oneLine(rolledBack.version)})` : name(current.version)) : 'nothing'}`,
     `  Status: ${healthOf(output, place)}`,
     ...(current ? [`  Updated: ${shownTime(current.at)}`] : []),
+    ...lockLines(place),
+    ...promotedFrom(place),
     ...previousLines(place, name),
     ...wayBackLines(output, place),
     ...(flags?.out_of_date && before !== undefined ? [`  Latest available: ${oneLine(before)}`] : []),
@@ -132,12 +146,40 @@ function placeLines(output: Output, place: Place): string[] {
         spec.kind === 'rollback'
           ? `rollback: to ${oneLine(version)}`
           : `promotion: ${oneLine(version)}-${oneLine(sourceEnvironment)} → ${oneLine(environment)}`;
-      return `  Pending ${what} (${oneLine(metadata.id)}, ${oneLine(status.phase.replaceAll('_', ' '))})`;
+      return `  Pending ${what} (${phaseOf(status)}) ${oneLine(metadata.id)}`;
     }),
     `  Pending approvals: ${waiting.length === 0 ? 'None' : waiting.map(({ metadata }) => oneLine(metadata.id)).join(', ')}`,
+    ...approverLine(waiting),
     ...waiting.flatMap(({ status }) => askedLines(status.approvals?.stages ?? []).map((line) => `  ${line}`)),
     `  History: ${past.length === 0 ? 'none' : past.map(({ version, at, outcome }) => `${name(version)} (${shownTime(at)}, ${oneLine(outcome.replaceAll('_', ' '))})`).join(', ')}`,
   ];
+}
+
+function phaseOf({ phase, waitingOn }: RequestView['status']): string {
+  if (phase === 'pending_approval') return 'approval required';
+  return `${oneLine(phase.replaceAll('_', ' '))}${waitingOn === undefined ? '' : `, waits on ${oneLine(waitingOn)}`}`;
+}
+
+/** Teams and roles whose approval is missing, as they are mentioned. */
+function approverLine(waiting: readonly RequestView[]): string[] {
+  const rules = waiting.flatMap(({ status }) => (status.approvals?.stages ?? []).flatMap((stage) => stage.rules));
+  const teams = [...new Set(rules.filter(({ given = [], min }) => given.length < min).map(({ team }) => `@${oneLine(team)}`))];
+  return teams.length === 0 ? [] : [`  Approvers: ${teams.join(', ')}`];
+}
+
+function lockLines({ lock, window }: Place): string[] {
+  const until = window?.opens === undefined ? 'no window opens within a year' : `until ${shownTime(window.opens)}`;
+  const why = (window?.closedBy ?? []).map(oneLine).join(', ');
+  return [
+    ...(lock ? [`  Locked: ${oneLine(lock.reason)} (by ${oneLine(lock.by)} since ${shownTime(lock.at)})`] : []),
+    ...(window?.open === false ? [`  Frozen: ${until}${why === '' ? '' : ` (${why})`}`] : []),
+  ];
+}
+
+/** Versions go one way only: what did not come here by a rollback came from the environment before. */
+function promotedFrom({ current, rolledBack, source }: Place): string[] {
+  if (!current || rolledBack || source === undefined || current.requestId === 'adopted') return [];
+  return [`  Promoted from: ${oneLine(source)} ${oneLine(current.version)}-${oneLine(source)}`];
 }
 
 /** Whether there is a way back, as last proven; nothing where nobody has looked yet. */
@@ -167,13 +209,13 @@ function previousLines({ rolledBack, previous, current }: Place, name: (version:
   return previous ? [`  Previous: ${name(previous.version)} (until ${current ? shownTime(current.at) : 'now'})`] : [];
 }
 
-function healthOf(output: Output, { current, health, flags }: PlaceView): string {
+function healthOf(output: Output, { current, health, flags, lock }: PlaceView): string {
   if (!current) return '- nothing has been promoted here';
   if (health === 'failed') return `${output.cross} Failed`;
   const warnings = [
     ...(health === 'warning' ? ['Warning'] : []),
     ...(flags?.drifted ? ['Drifted'] : []),
-    ...(flags?.locked ? ['Being changed'] : []),
+    ...(lock ? ['Locked'] : flags?.locked ? ['Being changed'] : []),
     ...(flags?.frozen ? ['Frozen'] : []),
     ...(flags?.out_of_date ? ['Out-of-date'] : []),
   ];

@@ -46,6 +46,20 @@ export interface ArtifactPlace {
   pending: UnderWay[];
 }
 
+/** Names of the artifacts of the configuration, and of those that requests have lately been made for here, as far as the caller may see. */
+export async function knownArtifacts(
+  { caller, configuration }: Pick<HttpCall<unknown, unknown>, 'caller' | 'configuration'>,
+  environment: string,
+): Promise<string[]> {
+  const tenants = visibleTenants(caller.membership, configuration, environment);
+  const recent = await promotions.list({ environment, tenants, limit: RECENT });
+  const names = [...Object.keys(configuration.artifacts).filter((name) => name !== '*'), ...recent.items.map(({ artifact }) => artifact)];
+  return [...new Set(names)].sort().filter((name) => {
+    const tenant = artifactOf(configuration, name)?.tenant;
+    return tenant !== undefined && belongsToTenant(caller.membership, tenant);
+  });
+}
+
 /** Artifacts of the configuration, and those that requests have brought here. */
 export async function readEnvironment(call: HttpCall<unknown, unknown>, environment: string): Promise<EnvironmentView> {
   const { caller, configuration } = call;
@@ -55,7 +69,8 @@ export async function readEnvironment(call: HttpCall<unknown, unknown>, environm
     locks.of(environment),
     windowNow(configuration.environments[environment]!.windows),
     promotions.list({ environment, tenants, phases: PHASES.filter((phase) => !isFinal(phase)), limit: RECENT }),
-    promotions.list({ environment, tenants, phases: ['succeeded', 'rolled_back', 'failed'], limit: RECENT }),
+    // Without a filter: one page, however much has happened here.
+    promotions.list({ environment, tenants, limit: RECENT }),
   ]);
   const waiting = under.items.filter(({ phase }) => phase === 'pending_approval').slice(0, ASKED);
   const approvers = waiting.length === 0 ? undefined : await approversNow();

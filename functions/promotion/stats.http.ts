@@ -1,25 +1,18 @@
 /** `GET /v1/requests/{env}/stats`: counts of what the caller may see. Days and weeks (from Monday) are UTC. */
 import { isOwnRequest, reachOf } from '../../core/access/membership.ts';
-import { type Phase, stateOf } from '../../core/promotion/phase.ts';
+import { isFinal, PHASES, type Phase, stateOf } from '../../core/promotion/phase.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
 import { clock, promotions } from '../kit/state.ts';
 import { visibleTenants } from './list-requests.ts';
 
-/** The phases that count for anything: the others are not read. */
-const COUNTED: readonly Phase[] = [
-  'requested',
-  'validating',
-  'blocked',
-  'pending_approval',
-  'approved',
-  'promoting',
-  'succeeded',
-  'rolling_back',
-  'rolled_back',
-  'failed',
-  'rejected',
-];
+/** What is not over, whenever it was requested. */
+const OPEN: readonly Phase[] = PHASES.filter((phase) => !isFinal(phase));
+/**
+ * What has ended this week was requested at most so long ago, unless it was scheduled further ahead: an approval takes 30 days at most, and a wait
+ * timer 30 more. So what is read does not grow with all that ever was.
+ */
+const LONGEST_LIFE_DAYS = 62;
 
 export async function stats(call: HttpCall): Promise<HttpAnswer> {
   const { caller, configuration } = call;
@@ -29,7 +22,8 @@ export async function stats(call: HttpCall): Promise<HttpAnswer> {
   const today = now.toISOString().slice(0, 10);
   const monday = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() - ((now.getUTCDay() + 6) % 7))).toISOString();
   const counts = { pending: 0, approvedToday: 0, rejectedToday: 0, deployedThisWeek: 0 };
-  for await (const promotion of everyRequest(environment, visibleTenants(caller.membership, configuration, environment))) {
+  const since = new Date(now.getTime() - LONGEST_LIFE_DAYS * 86_400_000).toISOString();
+  for await (const promotion of everyRequest(environment, visibleTenants(caller.membership, configuration, environment), since)) {
     if (seesOwn && !isOwnRequest(promotion, caller.actor)) continue;
     if (stateOf(promotion.phase) === 'pending') counts.pending++;
     if (promotion.approvedAt?.startsWith(today)) counts.approvedToday++;
@@ -39,11 +33,21 @@ export async function stats(call: HttpCall): Promise<HttpAnswer> {
   return { status: 200, body: counts };
 }
 
-async function* everyRequest(environment: string, tenants: string[]): AsyncGenerator<Promotion> {
-  let after: string | undefined;
-  do {
-    const page = await promotions.list({ environment, tenants, phases: COUNTED, limit: 100, ...(after === undefined ? {} : { after }) });
-    yield* page.items;
-    after = page.after;
-  } while (after !== undefined);
+async function* everyRequest(environment: string, tenants: string[], since: string): AsyncGenerator<Promotion> {
+  for (const phases of [OPEN, undefined]) {
+    let after: string | undefined;
+    do {
+      const page = await promotions.list({
+        environment,
+        tenants,
+        ...(phases ? { phases } : {}),
+        limit: 100,
+        ...(after === undefined ? {} : { after }),
+      });
+      const isRecent = ({ createdAt, phase }: Promotion) => phases !== undefined || (createdAt >= since && isFinal(phase));
+      yield* page.items.filter(isRecent);
+      const last = page.items.at(-1);
+      after = phases === undefined && last && last.createdAt < since ? undefined : page.after;
+    } while (after !== undefined);
+  }
 }

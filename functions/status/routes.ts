@@ -1,7 +1,31 @@
-/** Routes of the feature status: the console. Its pages are one file; which view it shows stands in the path. */
+/** Routes of the feature status: figures over what has happened, and the console. Its pages are one file; which view it shows stands in the path. */
+import * as z from 'zod';
+import { artifactName } from '../../core/promotion/request-body.ts';
 import type { Route } from '../kit/route.ts';
 
+export const metricsQuery = z.strictObject({
+  days: z
+    .string()
+    .regex(/^[0-9]{1,3}$/)
+    .transform(Number)
+    .refine((value) => value >= 1 && value <= 366, 'must be from 1 to 366')
+    .optional(),
+  artifact: artifactName.optional(),
+});
+
 export const STATUS_ROUTES = [
+  {
+    method: 'GET',
+    path: '/v1/environments/{env}/metrics',
+    operation: 'environmentMetrics',
+    group: 'read',
+    auth: 'bearer',
+    verb: 'read',
+    summary: 'Deployment frequency, lead time, change failure rate and time to restore, and what was waited for',
+    query: metricsQuery,
+    answers: { 200: 'Metrics' },
+    tag: 'environments',
+  },
   {
     method: 'GET',
     path: '/',

@@ -60,11 +60,85 @@ prod
   Current: 1.2.2-prod
   Status: ⚠ Out-of-date
   Updated: 2024-01-10 09:00:00Z
+  Promoted from: staging 1.2.2-staging
   Latest available: 1.2.3
   Pending approvals: None
   History: 1.2.1-prod (2023-12-10 09:00:00Z, succeeded)
 
 `);
+  });
+
+  it('shows what is pending, who is asked, and what keeps it', async () => {
+    await scriptEnvironments();
+    await api!.close();
+    const id = 'PR-2026-0007';
+    const place = {
+      ...{
+        artifact: 'payment-api',
+        current: occupant('1.2.2', 'PR-2026-0001', '2024-01-10T09:00:00.000Z'),
+        health: 'healthy',
+        history: [],
+      },
+      ...{
+        flags: { locked: true, frozen: true },
+        lock: { reason: 'incident\u001b[2J 4711', by: 'cpi@example.com', at: '2024-01-10T10:00:00.000Z' },
+      },
+      pending: [{ id, version: '1.2.3', phase: 'pending_approval', createdAt: '' }],
+    };
+    const rule = (team: string, given: string[]) => ({ team, min: 1, given, eligible: [`${team}@example.com`] });
+    const request = {
+      metadata: { id, createdAt: '', createdBy: '', version: 1 },
+      spec: { target: { name: 'payment-api', version: '1.2.3', sourceEnvironment: 'staging', targetEnvironment: 'prod' } },
+      status: {
+        state: 'pending',
+        phase: 'pending_approval',
+        approvals: {
+          required: true,
+          stages: [{ name: 'a', rules: [rule('platform-leads', []), rule('security', []), rule('qa', ['x@example.com'])] }],
+        },
+      },
+    };
+    api = await scriptApi((asked) => {
+      const window = { open: false, closedBy: ['nights'], opens: '2024-01-11T05:00:00.000Z' };
+      if (asked === 'GET /v1/environments') return { body: { items: [{ environment: 'prod', artifacts: [place] }] } };
+      if (asked === 'GET /v1/environments/prod') return { body: { environment: 'prod', window, artifacts: [place] } };
+      return asked === `GET /v1/requests/prod/${id}` ? { body: request } : undefined;
+    });
+    const { stdout } = await greenlight(['status', 'prod'], { env: api.env });
+    expect(stdout).toContain('  Status: ⚠ Locked, Frozen\n');
+    expect(stdout).toContain('  Locked: incident\\u001b[2J 4711 (by cpi@example.com since 2024-01-10 10:00:00Z)\n');
+    expect(stdout).toContain('  Frozen: until 2024-01-11 05:00:00Z (nights)\n');
+    expect(stdout).toContain(`  Pending promotion: 1.2.3-staging → prod (approval required) ${id}\n`);
+    expect(stdout).toContain('  Approvers: @platform-leads, @security\n');
+  });
+
+  it('shows the four figures of DORA, and what was waited for', async () => {
+    const metrics = {
+      ...{
+        environment: 'prod',
+        days: 30,
+        deployments: 6,
+        deploymentsPerDay: 0.2,
+        leadTime: { median: 5_400, p90: 90_000 },
+        changes: 8,
+        failures: 2,
+      },
+      ...{ changeFailureRate: 0.25, timeToRestore: { median: 42, p90: 300_000 }, failed: [], complete: false },
+      spent: { gates: 10, approval: 80, rollout: 10, waiting: 80, working: 20 },
+    };
+    api = await scriptApi((asked) => (asked.startsWith('GET /v1/environments/prod/metrics') ? { body: metrics } : undefined));
+    const { stdout, exitCode } = await greenlight(['stats', 'prod', '--days', '30'], { env: api.env });
+    expect(exitCode).toBe(0);
+    expect(stdout).toBe(`prod, last 30 days
+  Deployments: 6 (0.2 a day)
+  Lead time: 90 min (median), 25 h (90 % are faster)
+  Change failure rate: 25 % (2 of 8)
+  Time to restore: 42 s (median), 3.5 days (90 % are faster)
+  Waiting: 80 %, working: 20 % (gates 10 %, approval 80 %, rollout 10 %)
+  There is more in this period than is counted: ask for fewer days
+
+`);
+    expect((await greenlight(['stats', '--days', '0'], { env: api.env })).exitCode).toBe(2);
   });
 
   it('shows after a rollback what was taken back, as the seed does', async () => {
