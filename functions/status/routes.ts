@@ -4,11 +4,11 @@ import { artifactName } from '../../core/promotion/request-body.ts';
 import type { Route } from '../kit/route.ts';
 
 export const metricsQuery = z.strictObject({
+  /** From 1 to 366. */
   days: z
     .string()
-    .regex(/^[0-9]{1,3}$/)
+    .regex(/^([1-9]\d?|[12]\d\d|3[0-5]\d|36[0-6])$/)
     .transform(Number)
-    .refine((value) => value >= 1 && value <= 366, 'must be from 1 to 366')
     .optional(),
   artifact: artifactName.optional(),
 });
@@ -21,7 +21,7 @@ export const STATUS_ROUTES = [
     group: 'read',
     auth: 'bearer',
     verb: 'read',
-    summary: 'Deployment frequency, lead time, change failure rate and time to restore, and what was waited for',
+    summary: 'The figures of DORA, and what was waited for',
     query: metricsQuery,
     answers: { 200: 'Metrics' },
     tag: 'environments',
