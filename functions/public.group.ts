@@ -2,7 +2,7 @@
 import { login } from './access/login.http.ts';
 import { loginCallback } from './access/login-callback.http.ts';
 import { logout } from './access/logout.http.ts';
-import { health, openapi, showDocs } from './access/service.http.ts';
+import { health, openapi } from './access/service.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
 import { lazily } from './kit/lazily.ts';
 
@@ -11,7 +11,7 @@ const showConsole = lazily(async () => (await import('./status/console.http.ts')
 export const handler = httpHandler('public', {
   health,
   openapi,
-  docs: showDocs,
+  docs: lazily(async () => (await import('./access/docs.http.ts')).showDocs),
   login,
   loginCallback,
   logout,

@@ -451,7 +451,8 @@ describe('paths', () => {
     let source = 0;
     for (const route of ROUTES) {
       for (const [, parameter] of route.path.matchAll(/\{(\w+)\}/g)) {
-        for (const strange of STRANGE) {
+        // Names of artifacts may hold a slash, and here every name is configured (`*`).
+        for (const strange of STRANGE.filter((each) => parameter !== 'name' || each !== 'a%2fb')) {
           const path = route.path.replace(/\{(\w+)\}/g, (_all, name: string) => (name === parameter ? strange : (things[name] ?? 'x')));
           const answer = await world.call(route.method, path, {
             ...{ as: 'admin', sourceIp: `198.51.100.${source++ % 250}`, headers: { accept: 'text/html' } },
