@@ -34,7 +34,7 @@ export async function requireVersion(
 ): Promise<ShownVersion> {
   const places = await placesOf(configuration, artifact);
   const found = await findVersion(configuration, reader, places, artifact, version);
-  if (!found) throw noSuchVersion(artifact, version);
+  if (!found) throw noSuchVersion();
   return { found, places };
 }
 

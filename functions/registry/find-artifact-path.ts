@@ -21,12 +21,13 @@ export function requireNamedArtifact({ configuration, caller, params }: HttpCall
 /** The version that a path names; what is no tag is no version. Refusal NOT_FOUND. */
 export function requireVersionName({ params }: HttpCall<unknown, unknown>): string {
   const version = params['version'] ?? '';
-  if (!TAG_GRAMMAR.test(version)) throw noSuchVersion(params['name'] ?? '', version);
+  if (!TAG_GRAMMAR.test(version)) throw noSuchVersion();
   return version;
 }
 
-export function noSuchVersion(artifact: string, version: string): Refusal {
-  return new Refusal('NOT_FOUND', `${artifact} has no version ${version.slice(0, 128)}`, {
+/** Repeats nothing of what was asked for: it comes from outside (REST-28). */
+export function noSuchVersion(): Refusal {
+  return new Refusal('NOT_FOUND', 'the artifact has no such version', {
     hint: 'check how it is spelled; greenlight list --environment ENV shows what environments hold',
   });
 }

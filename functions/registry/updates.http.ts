@@ -91,7 +91,7 @@ function currentOf(
   const listed = versions.find(({ name }) => versionKey(name.text, path) === key);
   if (listed) return listed;
   const entry = places.flatMap(({ past }) => past).find(({ version }) => versionKey(version, path) === key);
-  if (!entry) throw noSuchVersion(artifact, text);
+  if (!entry) throw noSuchVersion();
   return { name: versionName(entry.version, path), digest: entry.digest };
 }
 

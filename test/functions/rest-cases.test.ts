@@ -3,6 +3,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
+import { artifactName } from '../../core/promotion/request-body.ts';
 import { ROUTES } from '../../functions/routes.ts';
 import { expectDescribed } from './described.ts';
 import { createRequest, openApproval, outcome, requestBody } from './requests.ts';
@@ -450,9 +451,12 @@ describe('paths', () => {
     const before = await effects(world);
     let source = 0;
     for (const route of ROUTES) {
+      // Every path below /console is a view of the one page, which reads its address itself and is told nothing.
+      if (route.operation === 'consolePage') continue;
       for (const [, parameter] of route.path.matchAll(/\{(\w+)\}/g)) {
-        // Names of artifacts may hold a slash, and here every name is configured (`*`).
-        for (const strange of STRANGE.filter((each) => parameter !== 'name' || each !== 'a%2fb')) {
+        // Every lawful name of an artifact is configured here (`*`).
+        const lawful = (each: string) => parameter === 'name' && artifactName.safeParse(decodeURIComponent(each)).success;
+        for (const strange of STRANGE.filter((each) => !lawful(each))) {
           const path = route.path.replace(/\{(\w+)\}/g, (_all, name: string) => (name === parameter ? strange : (things[name] ?? 'x')));
           const answer = await world.call(route.method, path, {
             ...{ as: 'admin', sourceIp: `198.51.100.${source++ % 250}`, headers: { accept: 'text/html' } },
@@ -461,7 +465,7 @@ describe('paths', () => {
           expect(answer.status, `${route.method} ${path} ${answer.text}`).toBe(route.auth === 'hmac' ? 401 : 404);
           // REST-28: and what was sent is not in the answer.
           expect(answer.headers['content-type']).toBe('application/problem+json');
-          expect(answer.text).not.toMatch(/script|set-cookie|passwd|\u202e/);
+          expect(answer.text, path).not.toMatch(/\bscript\b|set-cookie|passwd|\u202e/);
         }
       }
     }

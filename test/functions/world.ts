@@ -1,5 +1,5 @@
 /** The HTTP functions over the local DynamoDB, KMS and issuer: real rows, real tokens, real MACs. Registries and gates are ports and are doubled. */
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -156,6 +156,9 @@ export async function startWorld(
   writeFileSync(join(folder, 'greenlight.json'), JSON.stringify(configuration));
   const { openApiDocument } = await import('../../functions/openapi.ts');
   writeFileSync(join(folder, 'openapi.json'), JSON.stringify(openApiDocument()));
+  // A console of no files: what is asked for is not there.
+  mkdirSync(join(folder, 'console', 'assets'), { recursive: true });
+  writeFileSync(join(folder, 'console', 'page.html'), '<!doctype html><title>Console</title>');
   Object.assign(process.env, {
     AWS_ENDPOINT_URL: server.origin,
     AWS_REGION: context.region,
@@ -283,15 +286,16 @@ const robot: Pick<PersonConfiguration, 'subject' | 'email' | 'name'> = { subject
 type Handler = (event: unknown, context: Context) => Promise<unknown>;
 
 async function loadHandlers(registry: World['registry'], gates: World['gates']): Promise<Record<string, Handler>> {
+  const tagOf = (tag: string): string | undefined => (Object.hasOwn(registry.tags, tag) ? registry.tags[tag] : undefined);
   const reader: RegistryReader = {
     resolve: async (_registry, _repository, version) => {
-      const digest = version.startsWith('sha256:') ? version : registry.tags[version];
+      const digest = version.startsWith('sha256:') ? version : tagOf(version);
       return digest === undefined ? undefined : { tag: version, releaseVersion: version, digest };
     },
     compare: async () => ({ complete: true, sourceRoot: DIGEST, targetRoot: DIGEST, manifests: 1, blobs: 2, missing: [] }),
     digestOf: async ({ name }, _repository, reference) => {
       if (registry.gone.includes(`${name} ${reference}`)) return undefined;
-      return /^sha256:[a-f0-9]{64}$/.test(reference) ? reference : registry.tags[reference];
+      return /^sha256:[a-f0-9]{64}$/.test(reference) ? reference : tagOf(reference);
     },
     facts: async (_registry, _repository, digest) => {
       const labels = registry.labels[digest] ?? {};

@@ -314,6 +314,7 @@ describe('patterns of tags and the schedule', () => {
       ['a*b*c', 'axxbyyd', false],
       ['', '', true],
       ['*', 'anything', true],
+      ['v*', 'v', true],
       ['ab', 'abc', false],
     ] as const)
       expect(matchesTag(pattern, tag), `${pattern} ${tag}`).toBe(expected);
