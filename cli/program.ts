@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { approvalVerb, explainVerb } from './commands/approval-status.ts';
 import { auditVerb } from './commands/audit-verify.ts';
+import { clusterVerb } from './commands/cluster.ts';
 import { configVerb } from './commands/config-check.ts';
 import { approveVerb, cancelVerb, denyVerb } from './commands/decide.ts';
 import { delegationVerb } from './commands/delegation.ts';
@@ -65,6 +66,7 @@ export function createProgram(context: VerbContext): Command {
     receiptVerb,
     verifyReceiptVerb,
     configVerb,
+    clusterVerb,
     subscriptionVerb,
     muteVerb,
     unmuteVerb,

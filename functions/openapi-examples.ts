@@ -21,6 +21,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   editRequest: { request: { impactAssessment: 'medium' } },
   previewRollback: { artifact: 'payment-api', to: '1.0.0', reason: 'Payments fail since 1.1.0, incident 4711' },
   createRollback: { artifact: 'payment-api', to: '1.0.0', reason: 'Payments fail since 1.1.0, incident 4711' },
+  runConnectionTest: { artifact: 'payment-api' },
   putConsumer: {
     artifact: 'payment-api',
     product: 'orders-analytics',

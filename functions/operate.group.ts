@@ -1,4 +1,7 @@
-/** What is done to Greenlight itself rather than to a request: credentials for programs, who builds on what, and which environments are locked. */
+/**
+ * What is done to Greenlight itself rather than to a request: credentials for programs, who builds on what, which environments are locked, and whether
+ * clusters can be reached.
+ */
 import { createToken, listTokens, revokeToken } from './access/tokens.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
 import { lazily } from './kit/lazily.ts';
@@ -16,6 +19,7 @@ export const handler = httpHandler('operate', {
   listConsumers: lazily(async () => (await import('./rollout/consumers.http.ts')).listConsumers),
   putConsumer: lazily(async () => (await import('./rollout/consumers.http.ts')).putConsumer),
   removeConsumer: lazily(async () => (await import('./rollout/consumers.http.ts')).removeConsumer),
+  runConnectionTest: lazily(async () => (await import('./rollout/connection-test.http.ts')).runConnectionTest),
   createSubscription: lazily(async () => (await import('./notification/subscriptions.http.ts')).createSubscription),
   listSubscriptions: lazily(async () => (await import('./notification/subscriptions.http.ts')).listSubscriptions),
   getSubscription: lazily(async () => (await import('./notification/subscriptions.http.ts')).getSubscription),

@@ -128,6 +128,8 @@ export class ControlPlaneStack extends Stack {
     const calling = (name: FunctionName) =>
       new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [groups[name].lambda.functionArn] });
     give('begin', { SEALER_FUNCTION: groups.seal.lambda.functionName }, calling('seal'));
+    // Tests of connections: only the role that rolls out can say what that role may do in a cluster.
+    give('operate', { ROLLOUT_FUNCTION: groups.rollout.lambda.functionName }, calling('rollout'));
     const exports = new ExportBucket(this, 'Exports');
     const exportBucket = { EXPORT_BUCKET: exports.bucket.bucketName };
     // Receipts: whoever ends a promotion has its receipt made and puts it beside the image.

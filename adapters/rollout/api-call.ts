@@ -14,7 +14,8 @@ export interface ApiServer {
 }
 
 export interface ApiCall {
-  method: 'GET' | 'PATCH';
+  /** POST asks for a review, which the server answers and does not keep. */
+  method: 'GET' | 'PATCH' | 'POST';
   path: string;
   contentType?: string;
   body?: unknown;
@@ -25,11 +26,19 @@ export interface ApiAnswer {
   body: unknown;
 }
 
-/** One attempt: the API server itself ends most requests after a minute; ours read or change one object. */
-const ATTEMPT_MS = 5_000;
-/** All attempts of one call: with one request in five failing, nine attempts all fail once in two million calls. */
-const ATTEMPTS = 9;
-const TOTAL_MS = 30_000;
+export interface CallLimits {
+  /** All attempts of one call. */
+  attempts: number;
+  attemptMs: number;
+  /** No attempt begins later. */
+  totalMs: number;
+}
+
+/**
+ * The API server itself ends most requests after a minute; ours read or change one object. With one request in five failing, nine attempts all fail
+ * once in two million calls.
+ */
+const OF_A_ROLLOUT: CallLimits = { attempts: 9, attemptMs: 5_000, totalMs: 30_000 };
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
 /** A list of 1,000 pods is about 10 MB. */
@@ -37,7 +46,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const MESSAGE_LENGTH = 300;
 
 /** Sends calls to one API server. The answer is the first that is not 429 or 5xx; after all attempts it is the fault UNAVAILABLE. */
-export function apiCaller(server: ApiServer): (call: ApiCall) => Promise<ApiAnswer> {
+export function apiCaller(server: ApiServer, limits = OF_A_ROLLOUT): (call: ApiCall) => Promise<ApiAnswer> {
   const agent = new Agent({
     keepAlive: true,
     maxSockets: 8,
@@ -47,14 +56,16 @@ export function apiCaller(server: ApiServer): (call: ApiCall) => Promise<ApiAnsw
     ...(server.lookup ? { lookup: server.lookup } : {}),
   });
   return async (call) => {
-    const end = performance.now() + TOTAL_MS;
+    const end = performance.now() + limits.totalMs;
     let reason = 'no answer';
-    for (let attempt = 1; attempt <= ATTEMPTS && performance.now() < end; attempt++) {
+    let cause: { status: number } | { code: string } = { code: reason };
+    for (let attempt = 1; attempt <= limits.attempts && performance.now() < end; attempt++) {
       let waitMs = 0;
       try {
-        const answer = await send(server, agent, call);
+        const answer = await send(server, agent, call, limits.attemptMs);
         if (!mayPass(answer.status, attempt)) return answer;
         reason = messageOfStatus(answer);
+        cause = { status: answer.status };
         waitMs = answer.retryAfterMs;
       } catch (error) {
         // A certificate that the pinned authority did not issue stays wrong; the code is chosen by Node, never by the server.
@@ -62,11 +73,12 @@ export function apiCaller(server: ApiServer): (call: ApiCall) => Promise<ApiAnsw
         if (/CERT|SIGNATURE|SELF_SIGNED|ALTNAME|ISSUER|EGRESS/.test(code))
           throw refusedBy(`its certificate or address is refused (${code})`, error);
         reason = code;
+        cause = { code };
       }
       const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt) * Math.random();
       await new Promise((resolve) => setTimeout(resolve, Math.max(pause, waitMs)));
     }
-    throw new Fault('UNAVAILABLE', `the cluster's API does not answer: ${reason}`);
+    throw new Fault('UNAVAILABLE', `the cluster's API does not answer: ${reason}`, { cause });
   };
 }
 
@@ -75,7 +87,7 @@ function mayPass(status: number, attempt: number): boolean {
   return status === 429 || status >= 500 || status === 408 || (status === 401 && attempt <= 2);
 }
 
-async function send(server: ApiServer, agent: Agent, call: ApiCall): Promise<ApiAnswer & { retryAfterMs: number }> {
+async function send(server: ApiServer, agent: Agent, call: ApiCall, attemptMs: number): Promise<ApiAnswer & { retryAfterMs: number }> {
   const token = await server.token?.();
   const payload = call.body === undefined ? undefined : JSON.stringify(call.body);
   return new Promise((resolve, reject) => {
@@ -88,7 +100,7 @@ async function send(server: ApiServer, agent: Agent, call: ApiCall): Promise<Api
         : { 'content-type': call.contentType ?? 'application/json', 'content-length': Buffer.byteLength(payload) }),
     };
     const outgoing = httpsRequest(`${server.server}${call.path}`, { method: call.method, agent, headers });
-    const timer = setTimeout(() => outgoing.destroy(Object.assign(new Error('time-out'), { code: 'time-out' })), ATTEMPT_MS);
+    const timer = setTimeout(() => outgoing.destroy(Object.assign(new Error('time-out'), { code: 'time-out' })), attemptMs);
     const end = (error: Error) => {
       clearTimeout(timer);
       reject(error);

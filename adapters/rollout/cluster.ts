@@ -13,8 +13,12 @@ import { eksToken } from './eks-token.ts';
 let eks: EKSClient | undefined;
 
 /** Opens the cluster of a configuration: EKS by name, or what a kubeconfig in a secret describes. */
-export const connectCluster: ConnectCluster = async (cluster) =>
-  clusterAt(cluster.kind === 'platform_managed' ? await platformManaged(cluster) : await externalManaged(cluster));
+export const connectCluster: ConnectCluster = async (cluster) => clusterAt(await accessTo(cluster));
+
+/** How its API server is reached: told by EKS, or by the kubeconfig. */
+export function accessTo(cluster: ClusterConfiguration): Promise<ApiServer> {
+  return cluster.kind === 'platform_managed' ? platformManaged(cluster) : externalManaged(cluster);
+}
 
 async function platformManaged(cluster: ClusterConfiguration): Promise<ApiServer> {
   eks ??= new EKSClient({ maxAttempts: 5 });

@@ -30,6 +30,8 @@ export const VARIABLES = {
   LOG_LOCK: 'LOG_LOCK',
   /** Function that seals the log, called when evidence is needed at once. */
   SEALER_FUNCTION: 'SEALER_FUNCTION',
+  /** Function that reaches clusters, called to test whether it could. */
+  ROLLOUT_FUNCTION: 'ROLLOUT_FUNCTION',
   /** Function that delivers notices, called by the one that reads the stream. */
   DELIVER_FUNCTION: 'DELIVER_FUNCTION',
   /** Function that sends events to subscribers, called by the one that reads the stream. */

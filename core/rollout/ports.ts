@@ -1,5 +1,6 @@
 /** What the rollout needs of the world. */
 import type { ClusterConfiguration, JobConfiguration, MetricCheck, SmokeCheck } from '../environment/configuration.ts';
+import type { Named, Need, Outcome } from './connection-test.ts';
 import type { JobVariables } from './job.ts';
 import type { MetricAnswer } from './metric.ts';
 import type { Gateway, HttpRoute, RoutePatch } from './route.ts';
@@ -26,6 +27,15 @@ export interface Cluster {
 }
 
 export type ConnectCluster = (cluster: ClusterConfiguration) => Promise<Cluster>;
+
+/** One cluster's API as a connection test asks it. Never throws for what the cluster answers, or does not answer. */
+export interface ClusterProbe {
+  /** Origin of the API server. */
+  server: string;
+  version(): Promise<Outcome>;
+  may(need: Need): Promise<Outcome>;
+  read(named: Named): Promise<Outcome>;
+}
 
 /** Sends one request of a smoke check, on a connection of its own so that each may meet another pod. Never throws for what the workload does. */
 export type SmokeProbe = (origin: string, check: SmokeCheck) => Promise<SmokeAnswer>;

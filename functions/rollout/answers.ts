@@ -81,7 +81,30 @@ const consumer = z
   })
   .meta({ id: 'Consumer' });
 
+const clusterKind = z.enum(['platform_managed', 'external_managed']);
+const connectionReport = z
+  .strictObject({
+    environment: z.string(),
+    cluster: z.string().nullable().meta({ description: 'null: the environment has no cluster' }),
+    kind: clusterKind.nullable(),
+    namespace: z.string(),
+    server: z.string().nullable().meta({ description: 'origin of the API server, once it is known' }),
+    version: z.string().nullable(),
+    outcome: z.enum(['passed', 'failed', 'unreachable', 'none']),
+    checks: z.array(
+      z.strictObject({
+        area: z.enum(['connection', 'permission', 'object']),
+        name: z.string(),
+        status: z.enum(['passed', 'failed', 'unknown']),
+        detail: z.string(),
+        hint: z.string().nullable().meta({ description: 'what to do' }),
+      }),
+    ),
+  })
+  .meta({ id: 'ConnectionReport' });
+
 export const ROLLOUT_ANSWERS = {
+  ConnectionReport: connectionReport,
   RollbackPlan: rollbackPlan,
   Consumer: consumer,
   ConsumerList: listOf(consumer).meta({ id: 'ConsumerList' }),

@@ -1,13 +1,16 @@
-/** Lambda `rollout`: moves workloads forward and back. */
+/** Lambda `rollout`: moves workloads forward and back, and says whether it could. */
 import { connectCluster } from '../../adapters/rollout/cluster.ts';
 import { realTime } from '../../adapters/rollout/real-time.ts';
 import { smokeProbe } from '../../adapters/rollout/smoke-probe.ts';
+import type { ConnectionReport } from '../../core/rollout/connection-test.ts';
 import { halting } from '../environment/halting.ts';
+import { log } from '../kit/log.ts';
 import { clock, configuration, environments, promotions } from '../kit/state.ts';
-import { taskHandler } from '../kit/task.ts';
+import { type NextStep, type RunEvent, taskHandler } from '../kit/task.ts';
 import { rollBack } from './roll-back.task.ts';
 import { rollOut } from './roll-out.task.ts';
 import type { RolloutWorld } from './rollout-world.ts';
+import type { ConnectionTestEvent } from './test-connection.task.ts';
 
 const world: RolloutWorld = {
   promotions,
@@ -23,4 +26,15 @@ const world: RolloutWorld = {
   halting,
 };
 
-export const handler = taskHandler({ 'roll-out': rollOut(world), 'roll-back': rollBack(world) });
+const steps = taskHandler({ 'roll-out': rollOut(world), 'roll-back': rollBack(world) });
+
+/** Steps of runs come from the state machine, tests of connections from the function `operate`. */
+export async function handler(event: RunEvent | ConnectionTestEvent): Promise<NextStep | ConnectionReport> {
+  if (!('environment' in event)) return steps(event);
+  // Loaded apart: no step of a rollout waits for it.
+  const { testConnection } = await import('./test-connection.task.ts');
+  const { probeCluster } = await import('../../adapters/rollout/cluster-probe.ts');
+  const report = await testConnection({ configuration, probe: probeCluster })(event);
+  log.info('connection tested', { environment: report.environment, cluster: report.cluster, outcome: report.outcome });
+  return report;
+}

@@ -31,6 +31,9 @@ export const consumerBody = z.strictObject({
 });
 export const consumerQuery = z.strictObject({ ...paging, artifact: z.string().max(128).optional() });
 
+/** Without an artifact: every workload that the caller reaches. */
+export const connectionTestBody = z.strictObject({ artifact: artifactName.optional() });
+
 export const ROLLOUT_ROUTES = [
   {
     method: 'POST',
@@ -58,6 +61,21 @@ export const ROLLOUT_ROUTES = [
     body: rollbackBody,
     query: none,
     answers: { 201: 'PromotionRequest' },
+    tag: 'environments',
+  },
+  {
+    method: 'POST',
+    path: '/v1/environments/{env}/connection-test',
+    operation: 'runConnectionTest',
+    group: 'operate',
+    auth: 'bearer',
+    verb: 'admin',
+    names: 'artifact',
+    summary: 'Tests whether rollouts could reach the cluster of an environment and do there what they have to; changes nothing',
+    body: connectionTestBody,
+    bodyOptional: true,
+    query: none,
+    answers: { 200: 'ConnectionReport' },
     tag: 'environments',
   },
   {

@@ -191,6 +191,20 @@ describe('a rollback of prod', () => {
     expect(stdout).toMatch(/Previous: 1\.2\.3 \(failed, rolled back \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\)/);
   });
 
+  it('rests on a connection that an administrator can test, by the role that rolls out', async () => {
+    const check = async (as: string) =>
+      greenlight(['cluster', 'check', 'prod', '--json'], {
+        env: { GREENLIGHT_API: cloud.endpoints.api, GREENLIGHT_TOKEN: await cloud.token(as) },
+      });
+    const { exitCode, stdout } = await check('admin');
+    const [report] = JSON.parse(stdout).items;
+    expect(report.checks.filter(({ status }: { status: string }) => status !== 'passed')).toEqual([]);
+    expect(report).toMatchObject({ outcome: 'passed', cluster: 'demo', namespace: 'prod', version: expect.stringMatching(/^v1\./) });
+    expect(exitCode).toBe(0);
+    expect(stdout).not.toMatch(/k8s-aws-v1|X-Amz-|BEGIN/);
+    expect(await check('cpi')).toMatchObject({ exitCode: 3 });
+  });
+
   it('CAN-11 is refused when the registry has lost the version', async () => {
     await cloud.fault({ service: 'registry', status: 404, rate: 1 });
     const refused = await post('rollback', { to: '1.2.3' });

@@ -390,6 +390,7 @@ async function startLog(kms: LocalService): Promise<{ variables: Record<string, 
       RECEIPT_KEY: await signing('ECC_NIST_P256', 'ReceiptKey'),
       ATTEST_FUNCTION: 'attest',
       SEALER_FUNCTION: 'seal',
+      ROLLOUT_FUNCTION: 'rollout',
     },
     async close() {
       await server.service.close?.();

@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { connectCluster } from '../../../adapters/rollout/cluster.ts';
+import { probeCluster } from '../../../adapters/rollout/cluster-probe.ts';
 import { eksToken } from '../../../adapters/rollout/eks-token.ts';
+import type { Configuration } from '../../../core/environment/configuration.ts';
 import type { Cluster } from '../../../core/rollout/ports.ts';
+import { testConnection } from '../../../functions/rollout/test-connection.task.ts';
 import { openCertificateAuthority } from '../../../local/certificate-authority.ts';
 import { type DataFolder, openDataFolder } from '../../../local/data-folder.ts';
 import { runSampleApp } from '../../../local/demo/sample-app.ts';
@@ -133,6 +136,34 @@ it('C64: the role of the access entry may do what a rollout does, and nothing el
   await expect(cluster.pods('kube-system', { app: 'x' })).rejects.toEqual(refused);
   await expect(cluster.pods('prod', {})).rejects.toEqual(refused);
 });
+
+it.each([
+  ['replicas', {}],
+  ['a Gateway', { provider: 'gateway' }],
+])('the connection test finds that the manifests give all that a rollout by %s needs', async (_name, how) => {
+  const report = await askConnection(how);
+  expect(report.checks.filter(({ status }) => status !== 'passed')).toEqual([]);
+  expect(report).toMatchObject({ outcome: 'passed', version: expect.stringMatching(/^v1\.\d+/), server: expect.stringMatching(/^https:/) });
+});
+
+it('the connection test says what the role does not give', async () => {
+  const report = await askConnection({}, { name: 'other' });
+  expect(report.outcome).toBe('failed');
+  expect(report.checks.filter(({ area, status }) => area === 'permission' && status === 'failed')).toHaveLength(5);
+  expect(await askConnection({}, {}, 'other')).toMatchObject({ outcome: 'failed', checks: [{ name: 'EKS', status: 'failed' }] });
+});
+
+function askConnection(how: object, workload: object = {}, eksName = 'demo') {
+  const rollout = { strategy: 'canary', weights: [100], bakeSeconds: 0, smoke: true, ...how };
+  const smoke = [{ name: 'health', path: '/', status: 200 }];
+  const configuration = {
+    clusters: { main: { name: 'main', kind: 'platform_managed', eksName } },
+    environments: { prod: { name: 'prod', cluster: 'main', namespace: 'prod', rollout, rollback: { rollout } } },
+    artifacts: { 'payment-api': { name: 'payment-api', workload: { name: 'payment-api', container: 'payment-api', smoke, ...workload } } },
+  } as unknown as Configuration;
+  const world = { configuration: async () => configuration, probe: probeCluster };
+  return testConnection(world)({ task: 'test-connection', environment: 'prod', artifacts: ['payment-api'] });
+}
 
 it('a cluster that the role may not describe is refused', async () => {
   await expect(connectCluster({ name: 'x', kind: 'platform_managed', eksName: 'other' })).rejects.toMatchObject({
