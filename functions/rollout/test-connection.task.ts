@@ -8,6 +8,7 @@ import { Fault } from '../../core/errors.ts';
 import {
   type Check,
   type ConnectionReport,
+  EGRESS,
   isNeed,
   judgeConnection,
   judgeDescription,
@@ -75,7 +76,7 @@ export function testConnection(world: ConnectionTestWorld) {
       }
       report.outcome = outcomeOf(report.checks, first.kind !== 'unreachable');
     } catch (error) {
-      report.checks.push(judgeDescription(cluster.kind, reasonOf(error)));
+      report.checks.push(...judgeFailure(cluster.kind, error));
       report.outcome = outcomeOf(report.checks, !(error instanceof OutOfTime || isAway(cluster, error)));
     }
     return report;
@@ -112,6 +113,11 @@ function gatewayBehind({ leadsToGateway, namespace }: Named, outcome: Outcome): 
 /** EKS itself does not answer; a kubeconfig that cannot be read is something to mend. */
 function isAway(cluster: ClusterConfiguration, error: unknown): boolean {
   return cluster.kind === 'platform_managed' && error instanceof Fault && error.retryable;
+}
+
+function judgeFailure(kind: ClusterConfiguration['kind'], error: unknown): Check[] {
+  if (error instanceof Fault && error.code === EGRESS) return judgeConnection({ kind: 'untrusted', code: EGRESS }, kind);
+  return [judgeDescription(kind, reasonOf(error))];
 }
 
 /** Our own words: they name references and codes, never what stands behind a reference. */

@@ -5,13 +5,16 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { probeAt } from '../../../adapters/rollout/cluster-probe.ts';
+import { probeAt, probeCluster } from '../../../adapters/rollout/cluster-probe.ts';
 import type { Configuration } from '../../../core/environment/configuration.ts';
 import { Fault } from '../../../core/errors.ts';
 import type { ConnectionReport } from '../../../core/rollout/connection-test.ts';
 import { ROLLOUT_ANSWERS } from '../../../functions/rollout/answers.ts';
 import { type ConnectionTestWorld, testConnection } from '../../../functions/rollout/test-connection.task.ts';
 import { openCertificateAuthority } from '../../../local/certificate-authority.ts';
+
+const secret = vi.hoisted(() => ({ text: '' }));
+vi.mock('../../../adapters/references.ts', () => ({ resolveReference: async () => secret.text }));
 
 const TOKEN = 'k8s-aws-v1.c2VjcmV0LXRva2VuLW9mLXRoZS10ZXN0';
 const REVIEWS = 'POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
@@ -233,6 +236,43 @@ describe('a connection test', () => {
     const report = await ask({ budgetMs: 3_000 });
     expect(JSON.stringify(report)).not.toContain(TOKEN.slice(11));
     expect(report.version).toBeNull();
+  });
+});
+
+describe('a cluster whose kubeconfig is kept in a secret', () => {
+  const fields = () => ({
+    cluster: { server: origin, 'certificate-authority-data': Buffer.from(ca).toString('base64') },
+    user: { token: TOKEN } as object,
+  });
+  const askWith = ({ cluster, user }: { cluster: object; user: object }) => {
+    secret.text = JSON.stringify({
+      ...{ 'current-context': 'c', contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }] },
+      ...{ clusters: [{ name: 'c', cluster }], users: [{ name: 'u', user }] },
+    });
+    const probe = () => probeCluster({ name: 'main', kind: 'external_managed', kubeconfig: 'secret:greenlight/kubeconfig' });
+    return ask({ kind: 'external_managed', probe });
+  };
+
+  it('is reached by what stands there, if the deployment allows its private address', async () => {
+    process.env['ALLOWED_ORIGINS'] = origin;
+    expect(await askWith(fields())).toMatchObject({ outcome: 'passed', server: origin });
+    process.env['ALLOWED_ORIGINS'] = 'none';
+    seen = [];
+    const refused = await askWith(fields());
+    expect(refused).toMatchObject({ outcome: 'failed', checks: [{ name: 'address', hint: expect.stringContaining('ALLOWED_ORIGINS') }] });
+    expect(seen).toEqual([]);
+  });
+
+  it.each([
+    ['runs a program', () => ({ ...fields(), user: { exec: { command: TOKEN } } })],
+    ['skips checks', () => ({ ...fields(), cluster: { ...fields().cluster, 'insecure-skip-tls-verify': true } })],
+    ['has no credential', () => ({ ...fields(), user: {} })],
+    ['holds a password in its address', () => ({ ...fields(), cluster: { ...fields().cluster, server: `https://u:${TOKEN}@127.0.0.1` } })],
+  ])('is not used when it %s, and nothing of it is said', async (_what, broken) => {
+    const report = await askWith(broken());
+    expect(report).toMatchObject({ outcome: 'failed', server: null, checks: [{ status: 'failed' }] });
+    expect(JSON.stringify(report)).not.toMatch(/k8s-aws-v1|127\.0\.0\.1|CERTIFICATE/);
+    expect(seen).toEqual([]);
   });
 });
 
