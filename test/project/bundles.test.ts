@@ -20,7 +20,6 @@ const MORE_ENTRY: Partial<Record<FunctionName, number>> = {
   operate: 280_000,
   hooks: 340_000,
   public: 250_000,
-  rollout: 295_000,
 };
 const MORE_LOADED: Partial<Record<FunctionName, number>> = { request: 650_000 };
 
