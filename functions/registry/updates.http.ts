@@ -49,7 +49,7 @@ async function updatesNow({ configuration, params, query }: HttpCall<unknown, Up
   const versions = versionsOf(images, configuration.path, scheme).filter(
     ({ digest }) => environment === undefined || reachedBy(places, digest).includes(environment),
   );
-  const current = query.current === undefined ? undefined : currentOf(configuration, versions, places, artifact, query.current);
+  const current = query.current === undefined ? undefined : currentOf(configuration, versions, places, query.current);
   const updates = updatesOf(versions, constraint, current).filter(
     ({ name, digest }) => standings(name.text, digest).quarantine === undefined,
   );
@@ -80,13 +80,7 @@ async function updatesNow({ configuration, params, query }: HttpCall<unknown, Up
 }
 
 /** What the consumer has now: it may be gone from the registry, and is known by environments then. Refusal NOT_FOUND. */
-function currentOf(
-  { path }: Configuration,
-  versions: readonly KnownVersion[],
-  places: readonly Place[],
-  artifact: string,
-  text: string,
-): KnownVersion {
+function currentOf({ path }: Configuration, versions: readonly KnownVersion[], places: readonly Place[], text: string): KnownVersion {
   const key = versionKey(text, path);
   const listed = versions.find(({ name }) => versionKey(name.text, path) === key);
   if (listed) return listed;
