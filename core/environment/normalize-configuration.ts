@@ -124,6 +124,8 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
         'write approval: required',
       );
     }
+    // It is read so that files of seed 001 load; that nothing evaluates it must not be found out by waiting for a promotion that never comes.
+    if (policy.enabled) warnings.push(`promotion.policies: ${policy.name} has no effect: nothing is promoted by itself, request it`);
   }
   noticeSecrets(file.notifications, refuse, warnings);
   const retention = normalizeRetention(file, refuse, warnings);

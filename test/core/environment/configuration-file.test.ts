@@ -508,6 +508,14 @@ describe('a mistake in the file', () => {
       expect(wait(timer, valid)).toEqual([expect.stringContaining('too old before the wait timer is over')]);
   });
 
+  it('says of automation that it has no effect', () => {
+    const text = readFileSync(join(root, 'greenlight.yaml'), 'utf8').replace(
+      'promotion:\n',
+      'promotion:\n  policies: [{ name: auto, enabled: true, from_env: dev, to_env: staging, conditions: [] }]\n',
+    );
+    expect(load(text).warnings.filter((warning) => warning.includes('auto has no effect'))).toHaveLength(1);
+  });
+
   it('SELF-12: automation that would promote to production without approval', () => {
     const text = `${readFileSync(join(root, 'greenlight.yaml'), 'utf8').replace('promotion:\n', 'promotion:\n  policies: [{ name: auto, from_env: staging, to_env: prod, conditions: [], approval: none }]\n')}`;
     expect(problemsOf(text, true)[0]?.message).toContain('without approval');
