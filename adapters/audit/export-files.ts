@@ -40,7 +40,9 @@ export function exportFiles(
       const { protocol, hostname, port, path } = await requestFor(client, bucket, name);
       const host = port === undefined ? hostname : `${hostname}:${port}`;
       const signer = (await client.config.signer()) as unknown as Presigner;
-      const request = { method: 'GET', protocol, hostname, ...(port === undefined ? {} : { port }), path, headers: { host }, query: {} };
+      // S3 checks presigned addresses against this word and no hash of a body; the signer moves it into the query.
+      const headers = { host, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' };
+      const request = { method: 'GET', protocol, hostname, ...(port === undefined ? {} : { port }), path, headers, query: {} };
       const { query = {} } = await signer.presign(request, { expiresIn: EXPIRES_SECONDS });
       return { url: `${protocol}//${host}${path}?${new URLSearchParams(query)}`, expiresInSeconds: EXPIRES_SECONDS };
     },
