@@ -20,6 +20,9 @@ import {
 } from './slack-click.ts';
 
 /** An artifact without a workload: copied and tagged, no rollout. */
+/** Page of the console for a request's path in the API. */
+const pageOf = (path: string): string => path.replace('/v1/', '/console/');
+
 const name = 'ledger';
 const VERSION = '1.0.0';
 const OUTSIDER = 'U0OUTSIDER';
@@ -76,7 +79,7 @@ describe('the message that asks', () => {
       expect(button.confirm!.text.text).toContain(`prod ${digest.slice(-6)}`);
       expect(button.value!.length).toBeLessThanOrEqual(2_000);
     }
-    expect(open!.url).toBe(`${cloud.endpoints.api}${path}`);
+    expect(open!.url).toBe(`${cloud.endpoints.api}${pageOf(path)}`);
   });
 
   it('holds a handle that names plan and request, and neither a person nor a decision', () => {
@@ -107,7 +110,7 @@ describe('the message that asks', () => {
     expect(posted.text).not.toMatch(/[<>]/);
     expect(texts.filter(({ text }) => text.includes('<!channel>'))).toHaveLength(2);
     expect(texts.find(({ text }) => text.startsWith('Release notes'))!.text).toMatch(/cut; the whole text is on the request page\)$/);
-    expect(buttonsOf(posted).at(-1)!.url).toBe(`${cloud.endpoints.api}/v1/requests/prod/${made.body.metadata.id}`);
+    expect(buttonsOf(posted).at(-1)!.url).toBe(`${cloud.endpoints.api}/console/requests/prod/${made.body.metadata.id}`);
   });
 });
 
@@ -469,7 +472,7 @@ describe('where Slack does not decide', () => {
     await cloud.restart(await synthesize(CAREFUL_PROD));
     const asked = await pending(cloud, 'prod', VERSION, { name });
     const posted = await askedInSlack(cloud, idOf(asked), { deciding: false });
-    expect(buttonsOf(posted).map(({ action_id, url }) => [action_id, url])).toEqual([['open', `${cloud.endpoints.api}${asked}`]]);
+    expect(buttonsOf(posted).map(({ action_id, url }) => [action_id, url])).toEqual([['open', `${cloud.endpoints.api}${pageOf(asked)}`]]);
     expect(posted.blocks.some(({ type }) => type === 'input')).toBe(false);
     const before = await standing(cloud, own.path);
     const refused = await click(cloud, own.message);
