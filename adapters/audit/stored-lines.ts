@@ -9,6 +9,9 @@ import type { AuditVault } from './audit-vault.ts';
 
 export type StoredLog = Pick<AuditVault, 'read' | 'batches'>;
 
+/** Lines that were sealed are not where they should be. */
+export class LinesMissing extends Error {}
+
 /** Objects that are read at the same time. */
 const AT_ONCE = 16;
 
@@ -22,14 +25,14 @@ export async function linesBetween(log: StoredLog, from: number, to: number): Pr
     const batches = await Promise.all(group.map((start) => log.read(batchName(start))));
     for (const [index, batch] of batches.entries()) {
       const some = linesOf(batch ?? Buffer.alloc(0));
-      if (!some || group[index] !== at) throw new Error(`${batchName(at)} is missing in the log`);
+      if (!some || group[index] !== at) throw new LinesMissing(`${batchName(at)} is missing in the log`);
       for (const line of some) {
         if (at >= from && at < to) lines.push(line);
         at += 1;
       }
     }
   }
-  if (lines.length !== to - from) throw new Error(`lines ${from} to ${to - 1} are not all in the log`);
+  if (lines.length !== to - from) throw new LinesMissing(`lines ${from} to ${to - 1} are not all in the log`);
   return lines;
 }
 

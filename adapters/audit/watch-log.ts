@@ -5,7 +5,7 @@ import { append, leafHash, rootOf, type Tree } from '../../core/audit/merkle.ts'
 import { nodesOf } from '../../core/audit/proof-path.ts';
 import { versionsOf } from './bucket-log.ts';
 import type { LogHead } from './log-head.ts';
-import { type StoredLog, storedNodes } from './stored-lines.ts';
+import { LinesMissing, type StoredLog, storedNodes } from './stored-lines.ts';
 
 export interface LockWanted {
   mode: string;
@@ -55,7 +55,14 @@ export async function tailFaults(
   const starts = await log.batches(Math.max(0, size - NEWEST), size);
   const first = starts[0] ?? 0;
   const hashes = storedNodes(log, tiled, first);
-  let tree: Tree = { size: first, frontier: await Promise.all(nodesOf({ start: 0, end: first }).map(hashes)) };
+  let tree: Tree;
+  try {
+    tree = { size: first, frontier: await Promise.all(nodesOf({ start: 0, end: first }).map(hashes)) };
+  } catch (error) {
+    // A batch that is hidden is not listed either: then what stands before the first one listed cannot be read.
+    if (error instanceof LinesMissing) return [error.message];
+    throw error;
+  }
   while (tree.size < size) {
     const lines = linesOf((await log.read(batchName(tree.size))) ?? Buffer.alloc(0));
     if (!lines) return [`${batchName(tree.size)} is missing`];
