@@ -59,9 +59,19 @@ async function readAnchor(file: string): Promise<Buffer> {
     throw new WrongUse(`cannot read the anchor: ${error.message}`);
   });
   if (bytes[0] !== 0x7b) return bytes;
-  const note = checkpointInReceipt(bytes) ?? readProofFile(bytes)?.checkpoint;
+  const note = checkpointInReceipt(bytes) ?? readProofFile(bytes)?.checkpoint ?? checkpointInAnswer(bytes);
   if (note !== undefined) return Buffer.from(note);
   throw new WrongUse(`${file} is neither a checkpoint nor a receipt or proof with one`);
+}
+
+/** The note in a kept answer of `GET /v1/audit/checkpoint`, or in whatever else names it so. */
+function checkpointInAnswer(bytes: Buffer): string | undefined {
+  try {
+    const { checkpoint } = JSON.parse(bytes.toString()) as { checkpoint?: unknown };
+    return typeof checkpoint === 'string' ? checkpoint : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A log that is whole but could be edited is not what somebody wants who asks for locks. */
