@@ -6,7 +6,7 @@ import { none, pageQuery, type Route } from '../kit/route.ts';
 export const retentionPreviewBody = z.strictObject({ artifact: artifactName.optional() });
 export const applyBody = z.strictObject({ planId: z.string().min(1).max(64) });
 
-export const RETENTION_ROUTES: readonly Route[] = [
+export const RETENTION_ROUTES = [
   {
     method: 'POST',
     path: '/v1/retention/preview',
@@ -61,4 +61,4 @@ export const RETENTION_ROUTES: readonly Route[] = [
     answers: { 200: 'RetentionPlan' },
     tag: 'retention',
   },
-];
+] as const satisfies readonly Route[];
