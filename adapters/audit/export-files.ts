@@ -1,25 +1,11 @@
 /** Files of exports in their bucket, which forgets them after a week, and addresses under which one of them can be got for a while. */
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { VARIABLES } from '../../core/environment/variables.ts';
+import type { Presigner, SignableRequest } from '../presigner.ts';
 import { requiredVariable } from '../state/table.ts';
 
 /** Seconds that an address holds: long enough for a slow line, too short to be passed around. */
 const EXPIRES_SECONDS = 900;
-
-interface SignableRequest {
-  method: string;
-  protocol: string;
-  hostname: string;
-  port?: number;
-  path: string;
-  headers: Record<string, string>;
-  query: Record<string, string>;
-}
-
-/** The part of the SDK's own signer that is used; its class lives in a package that no client exports. */
-interface Presigner {
-  presign(request: SignableRequest, options: { expiresIn: number }): Promise<{ query?: Record<string, string> }>;
-}
 
 export interface ExportFiles {
   write(name: string, bytes: Buffer, contentType: string): Promise<void>;

@@ -3,29 +3,11 @@
  * for every call, never stored, never logged.
  */
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import type { Presigner, SignableRequest } from '../presigner.ts';
 
 /** STS refuses the URL after this; a token is made for one call, which ends long before. */
 const EXPIRES_SECONDS = 60;
 const CLUSTER_HEADER = 'x-k8s-aws-id';
-
-interface SignableRequest {
-  method: string;
-  protocol: string;
-  hostname: string;
-  port?: number;
-  path: string;
-  headers: Record<string, string>;
-  query: Record<string, string>;
-}
-
-interface PresignedRequest {
-  query?: Record<string, string | string[] | null>;
-}
-
-/** The part of the SDK's own signer that is used; its class lives in a package that no client exports. */
-interface Presigner {
-  presign(request: SignableRequest, options: { expiresIn: number; unhoistableHeaders: Set<string> }): Promise<PresignedRequest>;
-}
 
 let client: STSClient | undefined;
 let endpoint: Promise<Pick<SignableRequest, 'protocol' | 'hostname' | 'port' | 'path'>> | undefined;
