@@ -4,8 +4,10 @@ import type { TableGrants } from './state-table.ts';
 
 /** What goes with every change of a promotion. */
 const CHANGE = { OUTBOX: ['put'], WAKE: ['put'], NOTICE: ['put'] } as const satisfies TableGrants;
-/** What every function behind a bearer token needs: the session or API token, the caller's pseudonym, and the counter of failed sign-ins. */
-const SIGNED_IN = { SESSION: ['get'], APITOKEN: ['get'], PERSON: ['get', 'put'], LIMIT: ['get', 'update'] } as const satisfies TableGrants;
+/** Failed sign-ins: by source for the limit, by minute and kind for the log. */
+const COUNTED = { LIMIT: ['update'], FAILURES: ['update'] } as const satisfies TableGrants;
+/** What every function behind a bearer token needs: the session or API token, the caller's pseudonym, and the counters of failed sign-ins. */
+const SIGNED_IN = { SESSION: ['get'], APITOKEN: ['get'], PERSON: ['get', 'put'], ...COUNTED } as const satisfies TableGrants;
 /** Who may approve in whose place. */
 const APPROVERS = { DELEGATION: ['query'] } as const satisfies TableGrants;
 /** What every function needs that begins, edits or ends a request: its pin on the digest goes with that. */
@@ -58,7 +60,6 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     ENV: ['get'],
     LINK: ['get', 'update'],
     LOGIN: ['put'],
-    LIMIT: ['get', 'update'],
   },
   operate: {
     ...SIGNED_IN,
@@ -77,7 +78,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     RETENTION: ['get', 'query'],
   },
   audit: { ...SIGNED_IN, ...IDEMPOTENT, ...SEARCH_ROWS, LOG: ['get'], REQ: ['get', 'query'], EXPORT: ['get', 'put'], OUTBOX: ['put'] },
-  hooks: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'], CALLBACK: ['put'], LIMIT: ['get', 'update'] },
+  hooks: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'], CALLBACK: ['put'], ...COUNTED },
   public: { ...SIGNED_IN, SESSION: ['get', 'put', 'delete'], LOGIN: ['get', 'put', 'delete'] },
   gates: { ...CHANGE, REQ: ['get', 'query', 'put'], TOKEN: ['put'], GATERUN: ['put'], ENV: ['get'] },
   build: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'] },
@@ -166,7 +167,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     PERSON: ['get'],
   },
   guard: { LOG: ['get'] },
-  seal: { OUTBOX: ['query', 'get', 'put', 'delete'], LOG: ['get', 'put', 'update'] },
+  seal: { OUTBOX: ['query', 'get', 'put', 'delete'], LOG: ['get', 'put', 'update'], FAILURES: ['query', 'delete'] },
 };
 
 /** Functions that list requests through the index. */

@@ -32,6 +32,7 @@ export type KeyKind =
   | 'RETENTION'
   | 'LOGIN'
   | 'LIMIT'
+  | 'FAILURES'
   | 'WATCH'
   | 'SUBSCRIPTION'
   | 'POSTED'

@@ -32,6 +32,7 @@
  * | PAIR#<approver>         | <requester>                 | decide (TTL)          | who has approved whose requests lately |
  * | COUNTER#<name>          | COUNTER                     | request               | human ids |
  * | LOG#head                | HEAD                        | sealer                | size, frontier, checkpoint |
+ * | LOG#head                | HEARTBEAT, TILES, FAILURES#<kind> | sealer          | chains of the log's own events; how far tiles are |
  * | AUDIT#POSITION, AUDIT#TENANT | HEAD, T#<tenant>     | audit, attest         | how far the search rows are; whose events there are |
  * | AUDIT#EVENT#<event id>  | EVENT                       | audit, attest         | where an event stands in the log |
  * | AUDIT#<T, A, N or U>#<tenant>[#<artifact, environment or pseudonym>] | <ts>#<index> | audit, attest | events by tenant, artifact, environment, actor |
@@ -53,6 +54,7 @@
  * | MUTE#0                  | <id>                        | operate (TTL); read by deliver | who does not want to hear of what |
  * | UNREACHABLE#<address>   | MAIL                        | deliver (TTL); read by read | an address that mail has come back from |
  * | SESSION#<hash>, LOGIN#<state>, LIMIT#<kind>#<source> | … | public, decide (TTL) | sign-in and rate limits |
+ * | FAILURES#0              | <minute>#<kind>             | whoever checks credentials; deleted by the sealer | failed sign-ins of a minute, until they are an event |
  *
  * Index LISTING (GPK, GSK): `LIST#<env>#<tenant>` / `<createdAt>#<id>` for request heads.
  * Index OPEN (OPK, OSK): `OPEN#<tenant>` / `<createdAt>#<id>` for request heads whose phase is not final.
@@ -126,4 +128,9 @@ export const loginKey = (state: string): string => `LOGIN#${state}`;
 export const apiTokenKey = (hash: string): string => `APITOKEN#${hash}`;
 /** `of` is the identity key of an owner, or the id of a token: the two never look alike. */
 export const apiTokensKey = (of: string): string => `APITOKENS#${of}`;
+export const FAILURES = 'FAILURES#0';
+/** Minutes since 1970 have ten digits with zeros before them, so that they sort. */
+export const failuresSort = (minute: number, kind: string): string => `${String(minute).padStart(10, '0')}#${kind}`;
+/** Beside the head of the log, where only the sealer writes: the chain of the events of a kind. */
+export const failuresHead = (kind: string): string => `FAILURES#${kind}`;
 export const limitKey = (kind: string, source: string, minute: number): string => `LIMIT#${kind}#${source}#${minute}`;

@@ -1,6 +1,7 @@
 /** Who calls: a bearer token, or the session cookie of a browser. Headers that claim an identity are never read. */
 import { sessions } from '../../adapters/access/sessions.ts';
 import { requiredVariable } from '../../adapters/state/table.ts';
+import { API_TOKEN_PREFIX } from '../../core/access/api-token.ts';
 import { Refusal } from '../../core/errors.ts';
 import { cookieName, SESSION_COOKIE } from '../access/cookies.ts';
 import { callerOf, callerOfBearer } from './bearer.ts';
@@ -34,7 +35,7 @@ export async function identify(credentials: Credentials): Promise<Caller | undef
   if (authorization !== undefined) {
     const token = BEARER.exec(authorization)?.[1];
     const caller = token === undefined ? undefined : await callerOfBearer(token, config);
-    return caller ?? failed(credentials);
+    return caller ?? failed(credentials, token?.startsWith(API_TOKEN_PREFIX) ? 'token' : 'signin');
   }
   const cookie = cookies[cookieName(requiredVariable('API_ORIGIN'), SESSION_COOKIE)];
   if (cookie === undefined) return undefined;
@@ -52,8 +53,8 @@ function refuseForeignOrigin({ method, headers }: Credentials): void {
   }
 }
 
-async function failed(credentials: Credentials): Promise<never> {
-  await countFailure(table, clock, 'signin', credentials.sourceIp);
+async function failed({ sourceIp }: Credentials, kind: 'signin' | 'token' = 'signin'): Promise<never> {
+  await countFailure(table, clock, kind, sourceIp);
   throw unauthenticated('the credentials are not valid, or not valid any more', 'invalid');
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { synthesize } from './assembly.ts';
+import { readSealedLog } from './audit-log.ts';
 import { FlowCloud } from './cloud.ts';
 import { expectDescribed } from './described.ts';
 import { approve, bodyOf, expectProblem, pending, push, reach, standing, toStaging } from './requests.ts';
@@ -244,6 +245,15 @@ describe('a preview', () => {
     await cloud.advance('P1DT1M');
     expectProblem(await create('prod', bodyOf(VERSION, { name, previewRef })), 409, 'PREVIEW_EXPIRED');
   });
+});
+
+it('of sign-ins is in the sealed log as numbers, without what was tried', async () => {
+  const { lines, text, exitCode, said } = await readSealedLog(cloud);
+  expect(exitCode, said).toBe(0);
+  const [failures] = lines.filter(({ type }) => type === 'signin.failures');
+  expect(failures).toMatchObject({ rid: 'sys:failures:signin', data: { kind: 'signin', sources: 1 } });
+  expect(failures!.data['count']).toBeGreaterThanOrEqual(1);
+  expect(text).not.toMatch(/nothing|bGVhZDpsZWFk|127\.0\.0\.1/);
 });
 
 it('answered nothing that its OpenAPI document does not describe', async () => {
