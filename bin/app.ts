@@ -7,6 +7,7 @@ import type { Configuration } from '../core/environment/configuration.ts';
 import { buildFolder } from '../lib/build-folder.ts';
 import { ControlPlaneStack } from '../lib/control-plane-stack.ts';
 import { acknowledgeFindings } from '../lib/nag-acknowledgements.ts';
+import { printWarnings } from '../lib/print-warnings.ts';
 import { StateStack } from '../lib/state-stack.ts';
 
 const outdir = process.env['CDK_OUTDIR'];
@@ -16,4 +17,4 @@ const state = new StateStack(app, 'GreenlightState');
 const controlPlane = new ControlPlaneStack(app, 'Greenlight', { state, configuration });
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 acknowledgeFindings(state, controlPlane);
-app.synth();
+printWarnings(app.synth());

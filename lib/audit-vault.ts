@@ -3,7 +3,7 @@ import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { type CfnKey, Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { lockedBucket, onlySignedBy, readingOf } from './locked-bucket.ts';
+import { lockedBucket, onlyRootDeletes, onlySignedBy, readingOf } from './locked-bucket.ts';
 
 export interface AuditVaultProps {
   /** GOVERNANCE or COMPLIANCE; COMPLIANCE cannot be undone by anybody. */
@@ -47,6 +47,7 @@ export class AuditVault extends Construct {
     // The library has no constant for Ed25519 yet.
     (key.node.defaultChild as CfnKey).addPropertyOverride('KeySpec', keySpec.valueAsString);
     key.addToResourcePolicy(onlySignedBy(sealer, 'OnlyTheSealerSigns'));
+    key.addToResourcePolicy(onlyRootDeletes(this));
     return key;
   }
 

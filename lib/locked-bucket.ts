@@ -71,6 +71,18 @@ export function onlySignedBy(role: IRole, sid: string): PolicyStatement {
   });
 }
 
+/** Who signs evidence can be checked for ever, but not go on without its key: only the root user may give it up, with 30 days to think again. */
+export function onlyRootDeletes(scope: Construct): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'OnlyRootGivesUpTheKey',
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: ['kms:ScheduleKeyDeletion', 'kms:DisableKey'],
+    resources: ['*'],
+    conditions: { ArnNotEquals: { 'aws:PrincipalArn': `arn:${Stack.of(scope).partition}:iam::${Stack.of(scope).account}:root` } },
+  });
+}
+
 /** Reading objects of a bucket of the state stack; the list only tells a missing one from a forbidden one. */
 export function readingOf(bucket: Bucket): PolicyStatement[] {
   // Imported by its name now: cdk-nag spells a finding as the other stack will refer to the bucket.

@@ -3,7 +3,7 @@ import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { lockedBucket, onlySignedBy, readingOf } from './locked-bucket.ts';
+import { lockedBucket, onlyRootDeletes, onlySignedBy, readingOf } from './locked-bucket.ts';
 
 export interface ReceiptVaultProps {
   lockMode: CfnParameter;
@@ -28,6 +28,7 @@ export class ReceiptVault extends Construct {
       pendingWindow: Duration.days(30),
     });
     this.signingKey.addToResourcePolicy(onlySignedBy(attester, 'OnlyTheAttesterSigns'));
+    this.signingKey.addToResourcePolicy(onlyRootDeletes(this));
     attester.addToPrincipalPolicy(
       new PolicyStatement({ actions: ['s3:GetObject', 's3:PutObject'], resources: [this.bucket.arnForObjects('*')] }),
     );

@@ -22,7 +22,7 @@ const PARTS = [
 ];
 
 export interface Template {
-  Parameters: Record<string, { Type: string; Default?: string }>;
+  Parameters: Record<string, { Type: string; Default?: string; AllowedValues?: string[] }>;
   Resources: Record<string, Resource>;
 }
 
@@ -31,6 +31,7 @@ export interface Resource {
   // biome-ignore lint/suspicious/noExplicitAny: CloudFormation properties have as many shapes as types
   Properties: any;
   DeletionPolicy?: string;
+  UpdateReplacePolicy?: string;
 }
 
 export interface BuiltCopy {

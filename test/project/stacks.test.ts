@@ -1,13 +1,10 @@
+import { join } from 'node:path';
+import { App } from 'aws-cdk-lib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { StateStack } from '../../lib/state-stack.ts';
 import { type BuiltCopy, buildCopy, type Resource, type Template } from './build-copy.ts';
-
-interface Statement {
-  Effect: 'Allow' | 'Deny';
-  Action: string[];
-  Resource: unknown[];
-  Condition?: Record<string, Record<string, unknown>>;
-  Sid?: string;
-}
+import { identityStatements, list, logFaults, of, statementsOf } from './log-protection.ts';
+import { WEAKENED } from './weakened.ts';
 
 let copy: BuiltCopy;
 let state: Template;
@@ -19,29 +16,12 @@ beforeAll(async () => {
 }, 240_000);
 afterAll(() => copy?.dispose());
 
-const of = (template: Template, type: string): [string, Resource][] =>
-  Object.entries(template.Resources).filter(([, resource]) => resource.Type === type);
 const everywhere = (type: string) => [...of(state, type), ...of(controlPlane, type)];
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : value === undefined ? [] : [value]);
-
-function statementsOf(document: { Statement: object[] }): Statement[] {
-  return (document.Statement as Record<string, unknown>[]).map((statement) => ({
-    ...(statement as unknown as Statement),
-    Action: list(statement['Action']) as string[],
-    Resource: list(statement['Resource']),
-  }));
-}
-
-/** What roles may do: identity policies with the logical id of their policy. */
-function identityStatements(): { policy: string; statement: Statement }[] {
-  return everywhere('AWS::IAM::Policy').flatMap(([policy, { Properties }]) =>
-    statementsOf(Properties.PolicyDocument).map((statement) => ({ policy, statement })),
-  );
-}
+const allowedByRoles = () => identityStatements({ state, controlPlane });
 
 /** Policies that allow an action, by logical id without its hash. */
 function holders(action: RegExp): string[] {
-  const found = identityStatements().filter(
+  const found = allowedByRoles().filter(
     ({ statement }) => statement.Effect === 'Allow' && statement.Action.some((each) => action.test(each)),
   );
   return [...new Set(found.map(({ policy }) => policy.replace(/(Policy|DefaultPolicy)[0-9A-F]{8}$/, '')))].sort();
@@ -49,7 +29,7 @@ function holders(action: RegExp): string[] {
 
 describe('permissions (C60)', () => {
   it('name their actions: no wildcard service, no wildcard action beside the variants of key grants', () => {
-    const wide = identityStatements().flatMap(({ policy, statement }) =>
+    const wide = allowedByRoles().flatMap(({ policy, statement }) =>
       statement.Action.filter((action) => action.includes('*') && !/^kms:(GenerateDataKey|ReEncrypt)\*$/.test(action)).map(
         (action) => `${policy}: ${action}`,
       ),
@@ -61,7 +41,7 @@ describe('permissions (C60)', () => {
     // SendTask* has no resource type: the token is the authority.
     const without =
       /^(ecr:GetAuthorizationToken$|states:SendTask(Success|Failure|Heartbeat)$|dynamodb:ListStreams|xray:|logs:.*(LogDelivery|LogDeliveries|ResourcePolic(y|ies)|LogGroups))/;
-    const wide = identityStatements()
+    const wide = allowedByRoles()
       .filter(({ statement }) => statement.Effect === 'Allow' && statement.Resource.includes('*'))
       .flatMap(({ policy, statement }) =>
         statement.Action.filter((action) => !without.test(action)).map((action) => `${policy}: ${action}`),
@@ -71,7 +51,7 @@ describe('permissions (C60)', () => {
 
   it('limit every access to items of the table by the kind of its keys, also where a call names no key', () => {
     const items = /^dynamodb:((Get|Put|Update|Delete|BatchGet|BatchWrite)Item|Query|ConditionCheckItem)/;
-    const statements = identityStatements().filter(({ statement }) => statement.Action.some((action) => items.test(action)));
+    const statements = allowedByRoles().filter(({ statement }) => statement.Action.some((action) => items.test(action)));
     expect(statements.length).toBeGreaterThan(20);
     const unlimited = statements.filter(({ statement }) => {
       const patterns = list(statement.Condition?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys']) as string[];
@@ -105,7 +85,7 @@ describe('permissions (C60)', () => {
 
   it('cut the table so that one function holds each kind of authority', () => {
     const writers = (action: string, kind: string) =>
-      identityStatements()
+      allowedByRoles()
         .filter(({ statement }) => statement.Action.includes(action))
         .filter(({ statement }) =>
           (list(statement.Condition?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys']) as string[]).includes(`${kind}#*`),
@@ -120,35 +100,38 @@ describe('permissions (C60)', () => {
   });
 });
 
-describe('the audit log (C61)', () => {
-  it('is locked for two years by default, versioned, private, and kept when its stack goes', () => {
-    const logs = of(state, 'AWS::S3::Bucket').filter(([, { Properties }]) => Properties.ObjectLockEnabled === true);
-    expect(logs.map(([id]) => id.replace(/[0-9A-F]{8}$/, '')).sort()).toEqual(['AuditVaultLog', 'Receipts']);
-    for (const [, { Properties, DeletionPolicy }] of logs) {
-      expect(Properties.ObjectLockConfiguration.Rule.DefaultRetention).toEqual({ Days: 731, Mode: { Ref: 'LockMode' } });
-      expect(Properties.VersioningConfiguration.Status).toBe('Enabled');
-      expect(Object.values(Properties.PublicAccessBlockConfiguration)).toEqual([true, true, true, true]);
-      expect(DeletionPolicy).toBe('Retain');
-    }
+describe('AUD-13: the audit log (C61)', () => {
+  it('is locked, versioned, private, written once, signed by one role, and given up by nobody', () => {
+    expect(logFaults({ state, controlPlane })).toEqual([]);
   });
 
-  it('denies everybody overwriting, deleting, bypassing, expiring, and plain http', () => {
-    const statements = of(state, 'AWS::S3::BucketPolicy').flatMap(([, { Properties }]) => statementsOf(Properties.PolicyDocument));
-    const denied = statements.filter(({ Effect }) => Effect === 'Deny');
-    const deny = (action: string) => denied.find(({ Action }) => Action.includes(action));
-    expect(deny('s3:PutObject')!.Condition).toEqual({ Null: { 's3:if-none-match': 'true' } });
-    for (const action of ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:BypassGovernanceRetention'])
-      expect(deny(action)!.Condition).toBeUndefined();
-    expect(deny('s3:PutLifecycleConfiguration')).toBeDefined();
-    expect(denied.some(({ Condition }) => Condition?.['Bool']?.['aws:SecureTransport'] === 'false')).toBe(true);
-    expect(statements.filter(({ Effect }) => Effect === 'Allow')).toEqual([]);
+  it('of production accepts COMPLIANCE alone, and another stage says so', () => {
+    const app = new App({ outdir: join(copy.dist, '..', 'production'), context: { stage: 'prod' } });
+    new StateStack(app, 'GreenlightState');
+    const production = app.synth().getStackByName('GreenlightState').template as Template;
+    expect(logFaults({ state: production, controlPlane }, 'prod')).toEqual([]);
+    expect(logFaults({ state, controlPlane }, 'prod')).toEqual(['LockMode takes GOVERNANCE']);
+    expect(output).toContain('GOVERNANCE mode');
+  });
+
+  it.each(WEAKENED)('is told to be weaker with $what', ({ weaken, fault }) => {
+    const stacks = { state: structuredClone(state), controlPlane: structuredClone(controlPlane) };
+    weaken(stacks);
+    expect(logFaults(stacks)).toContain(fault);
   });
 
   it('and the links have keys that only their roles use, whatever an identity policy says', () => {
     const denies = of(state, 'AWS::KMS::Key').flatMap(([, { Properties }]) =>
       statementsOf(Properties.KeyPolicy).filter(({ Effect }) => Effect === 'Deny'),
     );
-    expect(denies.map(({ Action }) => Action[0]).sort()).toEqual(['kms:GenerateMac', 'kms:Sign', 'kms:Sign', 'kms:VerifyMac']);
+    expect(denies.map(({ Action }) => Action[0]).sort()).toEqual([
+      'kms:GenerateMac',
+      'kms:ScheduleKeyDeletion',
+      'kms:ScheduleKeyDeletion',
+      'kms:Sign',
+      'kms:Sign',
+      'kms:VerifyMac',
+    ]);
     for (const { Condition } of denies) expect(Object.keys(Condition!['ArnNotEquals']!)).toEqual(['aws:PrincipalArn']);
   });
 });
