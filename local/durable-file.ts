@@ -22,7 +22,13 @@ export function createFileDurably(path: string, content: string | Uint8Array, mo
   } finally {
     unlinkSync(temporary);
   }
-  syncFolder(dirname(path));
+  try {
+    syncFolder(dirname(path));
+  } catch (error) {
+    // Nobody may build on a name of which it is not known that it stays.
+    unlinkSync(path);
+    throw error;
+  }
   return true;
 }
 
@@ -43,6 +49,9 @@ function writeTemporary(path: string, content: string | Uint8Array, mode: number
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
     for (let offset = 0; offset < bytes.length; ) offset += writeSync(handle, bytes, offset);
     fsyncSync(handle);
+  } catch (error) {
+    unlinkSync(temporary);
+    throw error;
   } finally {
     closeSync(handle);
   }

@@ -2,7 +2,8 @@
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, paginateListObjectsV2, S3Client, S3ServiceException } from '@aws-sdk/client-s3';
 import { batchName, LINES_PER_BATCH } from '../../core/audit/layout.ts';
 import { VARIABLES } from '../../core/environment/variables.ts';
-import { requiredVariable } from '../state/table.ts';
+import { Fault } from '../../core/errors.ts';
+import { isUnavailable, requiredVariable } from '../state/table.ts';
 
 export interface AuditVault {
   /** Origin of the checkpoints and first part of every key. */
@@ -55,6 +56,7 @@ export function openVault(
         return Buffer.from(await answer.Body!.transformToByteArray());
       } catch (error) {
         if (error instanceof NoSuchKey) return undefined;
+        if (isUnavailable(error)) throw new Fault('UNAVAILABLE', 'the bucket of the log does not answer', { cause: error });
         throw error;
       }
     },

@@ -1,5 +1,6 @@
 /** Looks at the log from outside the sealer: is the bucket still locked as it was deployed, and does the newest part of the log hold together. */
 import { GetBucketVersioningCommand, GetObjectLockConfigurationCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { parseCheckpoint } from '../../core/audit/checkpoint.ts';
 import { batchName, checkpointName, linesOf } from '../../core/audit/layout.ts';
 import { append, leafHash, rootOf, type Tree } from '../../core/audit/merkle.ts';
 import { nodesOf } from '../../core/audit/proof-path.ts';
@@ -67,10 +68,23 @@ export async function tailFaults(
     const lines = linesOf((await log.read(batchName(tree.size))) ?? Buffer.alloc(0));
     if (!lines) return [`${batchName(tree.size)} is missing`];
     for (const line of lines) tree = append(tree, leafHash(line));
-    if (!(await log.read(checkpointName(tree.size)))) return [`${checkpointName(tree.size)} is missing`];
+    const name = checkpointName(tree.size);
+    const checkpoint = await log.read(name);
+    if (!checkpoint) return [`${name} is missing`];
+    if (!says(checkpoint, origin, tree)) return [`${name} and the lines before it do not agree`];
   }
   if (tree.size !== size || rootOf(tree).toString('hex') !== head.root) return [`the lines before ${size} are not those that were signed`];
   return overwritten(client, bucket, origin);
+}
+
+/** Whether the note names this state of the log. Who signed it is asked by the verifier, which has a key that it trusts. */
+function says(note: Buffer, origin: string, tree: Tree): boolean {
+  try {
+    const checkpoint = parseCheckpoint(note);
+    return checkpoint.origin === origin && checkpoint.size === tree.size && checkpoint.root.equals(rootOf(tree));
+  } catch {
+    return false;
+  }
 }
 
 /** Every key of the log has one version, and none is hidden. */

@@ -242,7 +242,7 @@ const BUSY: ReadonlySet<string> = new Set([
 ]);
 
 /** An answer of 5xx, throttling, or no answer at all: then there is no status, but a system error or a time-out. */
-function isUnavailable(error: unknown): boolean {
+export function isUnavailable(error: unknown): boolean {
   const { name, code, $metadata } = error as { name?: string; code?: string; $metadata?: { httpStatusCode?: number } };
   if (($metadata?.httpStatusCode ?? 0) >= 500 || BUSY.has(name ?? '')) return true;
   return name === 'TimeoutError' || /^(?:ECONN|EPIPE|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH)/.test(code ?? '');

@@ -2,9 +2,10 @@
  * Deliveries to targets: written and synced before the sender hears "accepted", taken off once the target has accepted or the retries are spent.
  * At least once: after a crash, deliveries that may have reached their target are made again.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileDurably } from '../durable-file.ts';
+import { GrowingFile } from '../growing-file.ts';
 import type { CloudContext } from '../service.ts';
 
 export interface Delivery {
@@ -46,7 +47,7 @@ export class Deliveries {
   readonly #deadLetter: SendDeadLetter;
   readonly #file: string;
   readonly #waiting = new Map<string, Delivery>();
-  #handle: number;
+  #journal: GrowingFile;
   #lines = 0;
   #started = false;
   #closed = false;
@@ -57,7 +58,7 @@ export class Deliveries {
     this.#deadLetter = deadLetter;
     this.#file = join(context.folder, 'deliveries.jsonl');
     this.#replay();
-    this.#handle = this.#compact();
+    this.#journal = this.#compact();
   }
 
   get waiting(): number {
@@ -69,7 +70,7 @@ export class Deliveries {
     const fresh = deliveries.filter((delivery) => !this.#waiting.has(delivery.id));
     if (fresh.length === 0) return;
     this.#write({ accepted: fresh });
-    fsyncSync(this.#handle);
+    this.#journal.sync();
     for (const delivery of fresh) {
       this.#waiting.set(delivery.id, delivery);
       if (this.#started) this.#arm(delivery);
@@ -85,7 +86,7 @@ export class Deliveries {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    closeSync(this.#handle);
+    this.#journal.close();
   }
 
   #arm(delivery: Delivery): void {
@@ -132,21 +133,21 @@ export class Deliveries {
     // Not synced: lost in a crash, it only means one more delivery.
     this.#write({ done: delivery.id });
     if (this.#lines > COMPACT_AFTER && this.#lines > 2 * this.#waiting.size) {
-      closeSync(this.#handle);
-      this.#handle = this.#compact();
+      this.#journal.close();
+      this.#journal = this.#compact();
     }
   }
 
   #write(line: Line): void {
-    writeSync(this.#handle, `${JSON.stringify(line)}\n`);
+    this.#journal.append(`${JSON.stringify(line)}\n`);
     this.#lines++;
   }
 
-  #compact(): number {
+  #compact(): GrowingFile {
     const lines = [...this.#waiting.values()].map((delivery) => `${JSON.stringify({ accepted: [delivery] } satisfies Line)}\n`);
     writeFileDurably(this.#file, lines.join(''));
     this.#lines = lines.length;
-    return openSync(this.#file, 'a', 0o600);
+    return new GrowingFile(this.#file);
   }
 
   #replay(): void {

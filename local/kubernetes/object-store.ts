@@ -2,9 +2,10 @@
  * All objects of the cluster, in memory and in a journal on disk. Every change has a resourceVersion; the latest changes are kept for watches.
  * `write` appends to the journal at once (it survives `kill -9`); `flush` makes it survive a power loss and runs before a write is acknowledged.
  */
-import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileDurably } from '../durable-file.ts';
+import { GrowingFile } from '../growing-file.ts';
 import type { KubeObject } from './kube-object.ts';
 import { type ResourceKind, resourceOf } from './resource-kinds.ts';
 
@@ -34,7 +35,7 @@ export class ObjectStore {
   readonly #byKind = new Map<ResourceKind, Map<string, KubeObject>>();
   readonly #history: Change[] = [];
   readonly #listeners = new Set<(change: Change) => void>();
-  readonly #journal: number;
+  readonly #journal: GrowingFile;
   #version = 0;
   #oldest = 0;
   #lines = 0;
@@ -44,7 +45,7 @@ export class ObjectStore {
     this.#folder = folder;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#load();
-    this.#journal = openSync(join(folder, 'journal.jsonl'), 'a', 0o600);
+    this.#journal = new GrowingFile(join(folder, 'journal.jsonl'));
     // A torn last line of a crash must not swallow the next one.
     this.#compact();
   }
@@ -100,14 +101,14 @@ export class ObjectStore {
   /** Everything written so far is on disk when this returns. */
   flush(): void {
     if (!this.#dirty) return;
-    fsyncSync(this.#journal);
+    this.#journal.sync();
     this.#dirty = false;
   }
 
   close(): void {
     this.flush();
     this.#listeners.clear();
-    closeSync(this.#journal);
+    this.#journal.close();
   }
 
   #objects(kind: ResourceKind): Map<string, KubeObject> {
@@ -126,8 +127,7 @@ export class ObjectStore {
   }
 
   #append(line: Line): void {
-    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-    for (let offset = 0; offset < bytes.length; ) offset += writeSync(this.#journal, bytes, offset);
+    this.#journal.append(`${JSON.stringify(line)}\n`);
     this.#dirty = true;
     // Compaction happens before the object is in the map: the line just written would be lost, so it waits for the next one.
     if (++this.#lines > COMPACT_AFTER) queueMicrotask(() => this.#lines > COMPACT_AFTER && this.#compact());
@@ -136,7 +136,7 @@ export class ObjectStore {
   #compact(): void {
     const objects = [...this.#byKind.values()].flatMap((each) => [...each.values()]);
     writeFileDurably(join(this.#folder, 'objects.json'), JSON.stringify({ version: this.#version, objects }));
-    ftruncateSync(this.#journal);
+    this.#journal.empty();
     this.#lines = 0;
   }
 

@@ -18,6 +18,8 @@ export class Journal<R> {
   readonly #handle: FileHandle;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
+  /** What a write or sync failed with: then nobody knows what is on disk, and nothing more is written until the file is opened anew. */
+  #broken: unknown;
 
   private constructor(handle: FileHandle) {
     this.#handle = handle;
@@ -55,10 +57,12 @@ export class Journal<R> {
       const group = this.#waiting;
       this.#waiting = [];
       try {
+        if (this.#broken !== undefined) throw this.#broken;
         await this.#handle.appendFile(group.map((entry) => entry.line).join(''));
         if (group.some((entry) => entry.sync)) await this.#handle.datasync();
         for (const entry of group) entry.resolve();
       } catch (error) {
+        this.#broken = error;
         for (const entry of group) entry.reject(error);
       }
     }

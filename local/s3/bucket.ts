@@ -3,7 +3,7 @@
  * the metadata file is the commit: without it the data does not exist, and a start removes what a crash left half done.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { link, open, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Instant } from '../clock.ts';
@@ -122,14 +122,30 @@ export class Bucket {
   #load(): void {
     const names = new Set(readdirSync(this.#versionsFolder));
     const versions: ObjectVersion[] = [];
+    for (const name of [...names]) {
+      // Files get their names when they are synced: one without content, or without its bytes, was never acknowledged.
+      if (!name.endsWith('.json') || this.#isWhole(name, names)) continue;
+      names.delete(name);
+      rmSync(join(this.#versionsFolder, name));
+    }
     for (const name of names) {
-      if (name.endsWith('.json')) versions.push(JSON.parse(readFileSync(join(this.#versionsFolder, name), 'utf8')) as ObjectVersion);
+      if (name.endsWith('.json')) versions.push(this.#read(name));
       else if (name.endsWith('.tmp') || !names.has(name.replace(/\.data$/, '.json')))
         rmSync(join(this.#versionsFolder, name), { force: true });
     }
     this.#sequence = versions.reduce((highest, version) => Math.max(highest, version.sequence), 0);
     this.index.load(versions);
     this.#dropReplacedNulls(versions);
+  }
+
+  #read(name: string): ObjectVersion {
+    return JSON.parse(readFileSync(join(this.#versionsFolder, name), 'utf8')) as ObjectVersion;
+  }
+
+  #isWhole(name: string, names: ReadonlySet<string>): boolean {
+    if (statSync(join(this.#versionsFolder, name)).size === 0) return false;
+    const { file, size, deleteMarker } = this.#read(name);
+    return deleteMarker || (names.has(`${file}.data`) && statSync(this.dataPath({ file })).size === size);
   }
 
   /** A crash between writing a version `null` and removing the one that it replaces leaves both: the older one goes. */

@@ -1,7 +1,8 @@
 /** Mails that were accepted, oldest first: one JSON line each, synced before the sender hears of it. */
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileDurably } from '../durable-file.ts';
+import { GrowingFile } from '../growing-file.ts';
 
 /** One mail as `GET /inbox` shows it. */
 export interface Mail {
@@ -23,14 +24,14 @@ export interface Mail {
 export class Mailbox {
   readonly #file: string;
   #mails: Mail[] = [];
-  #handle: number;
+  #journal: GrowingFile;
 
   constructor(folder: string) {
     this.#file = join(folder, 'inbox.jsonl');
     this.#mails = read(this.#file);
     // Rewritten at each start: a line that a crash tore must not swallow the next one.
     writeFileDurably(this.#file, this.#mails.map((mail) => `${JSON.stringify(mail)}\n`).join(''));
-    this.#handle = openSync(this.#file, 'a', 0o600);
+    this.#journal = new GrowingFile(this.#file);
   }
 
   get size(): number {
@@ -48,21 +49,20 @@ export class Mailbox {
   }
 
   add(mail: Mail): void {
-    const line = Buffer.from(`${JSON.stringify(mail)}\n`);
-    for (let offset = 0; offset < line.length; ) offset += writeSync(this.#handle, line, offset);
-    fsyncSync(this.#handle);
+    this.#journal.append(`${JSON.stringify(mail)}\n`);
+    this.#journal.sync();
     this.#mails.push(mail);
   }
 
   clear(): void {
-    closeSync(this.#handle);
+    this.#journal.close();
     writeFileDurably(this.#file, '');
-    this.#handle = openSync(this.#file, 'a', 0o600);
+    this.#journal = new GrowingFile(this.#file);
     this.#mails = [];
   }
 
   close(): void {
-    closeSync(this.#handle);
+    this.#journal.close();
   }
 }
 

@@ -1,9 +1,10 @@
 /** Closed executions: one short line each in an index that is read at the start; journals are only read when somebody asks for them. */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock, Instant } from '../clock.ts';
 import { syncFolder, writeFileDurably } from '../durable-file.ts';
+import { GrowingFile } from '../growing-file.ts';
 import type { Execution } from './execution.ts';
 import type { ExecutionStatus, JournalLine } from './execution-record.ts';
 import { readJournal } from './journal.ts';
@@ -31,6 +32,7 @@ export class ClosedExecutions {
   readonly #clock: Clock;
   readonly #index: string;
   readonly #folder: string;
+  #journal: GrowingFile | undefined;
   readonly #byId = new Map<string, ClosedExecution>();
   readonly #byMachine = new Map<string, Set<ClosedExecution>>();
 
@@ -87,13 +89,9 @@ export class ClosedExecutions {
   }
 
   #append(entry: ClosedExecution): void {
-    const handle = openSync(this.#index, 'a', 0o600);
-    try {
-      writeSync(handle, `${JSON.stringify(entry)}\n`);
-      fdatasyncSync(handle);
-    } finally {
-      closeSync(handle);
-    }
+    this.#journal ??= new GrowingFile(this.#index);
+    this.#journal.append(`${JSON.stringify(entry)}\n`);
+    this.#journal.sync();
   }
 
   #add(entry: ClosedExecution): void {

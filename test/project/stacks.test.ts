@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { METRICS_NAMESPACE } from '../../core/environment/variables.ts';
 import { StateStack } from '../../lib/state-stack.ts';
 import { type BuiltCopy, buildCopy, type Resource, type Template } from './build-copy.ts';
 import { identityStatements, list, logFaults, of, statementsOf } from './log-protection.ts';
@@ -134,6 +135,22 @@ describe('AUD-13: the audit log (C61)', () => {
     ]);
     for (const { Condition } of denies) expect(Object.keys(Condition!['ArnNotEquals']!)).toEqual(['aws:PrincipalArn']);
   });
+});
+
+it('AUD-17: an alarm goes off when events wait for five minutes to be sealed, or when nobody says how long', () => {
+  const alarms = of(controlPlane, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties);
+  expect(alarms.find(({ MetricName }) => MetricName === 'SealingLag')).toMatchObject({
+    Namespace: METRICS_NAMESPACE,
+    Threshold: 300,
+    Period: 300,
+    EvaluationPeriods: 1,
+    Statistic: 'Maximum',
+    ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+    TreatMissingData: 'breaching',
+    AlarmActions: [expect.anything()],
+  });
+  for (const metric of ['SealerHalted', 'PoisonedEvents', 'LogNotWhole', 'LogNotLocked'])
+    expect(alarms.find(({ MetricName }) => MetricName === metric)?.Threshold, metric).toBe(1);
 });
 
 describe('the API, the table and what is written down (C62, C63, C65)', () => {

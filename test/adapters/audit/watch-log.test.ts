@@ -43,9 +43,15 @@ describe('the lines', () => {
 
   it('that are others than were signed are told, and so is a head of another history', async () => {
     const size = head.tree.size;
-    const fault = [`the lines before ${size} are not those that were signed`];
-    expect(await look(changed(batch, (bytes) => Buffer.from(bytes.toString().replace('"ts":"2', '"ts":"3'))))).toEqual(fault);
-    expect(await look(cloud.vault, { ...head, root: 'ab'.repeat(32) })).toEqual(fault);
+    expect(await look(changed(batch, (bytes) => Buffer.from(bytes.toString().replace('"ts":"2', '"ts":"3'))))).toEqual([
+      'checkpoint/0000000000000099 and the lines before it do not agree',
+    ]);
+    expect(await look(cloud.vault, { ...head, root: 'ab'.repeat(32) })).toEqual([
+      `the lines before ${size} are not those that were signed`,
+    ]);
+    const last = `checkpoint/${String(size).padStart(16, '0')}`;
+    for (const other of ['', 'no note', head.checkpoint.replace(String(size), String(size - 1)), head.checkpoint.replace('audit', 'other')])
+      expect(await look(changed(last, () => Buffer.from(other)))).toEqual([`${last} and the lines before it do not agree`]);
   });
 
   it('that are hidden behind a delete marker are a gap, though the first ones are not even listed', async () => {
