@@ -112,7 +112,18 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     ENV: ['get', 'query', 'put', 'update'],
     LOCK: ['query'],
   },
-  adopt: { ...PINS, ENV: ['get', 'query', 'put'], OUTBOX: ['put'], NOTICE: ['put'], WATCH: ['get', 'put'], CONSUMER: ['get', 'put'] },
+  // It begins the rollback of a promotion that fails after its end, where an environment wants that.
+  adopt: {
+    ...CHANGE,
+    ...PINS,
+    ENV: ['get', 'query', 'put'],
+    REQ: ['get', 'put'],
+    COUNTER: ['update'],
+    LOCK: ['query'],
+    LIFECYCLE: ['query'],
+    WATCH: ['get', 'put'],
+    CONSUMER: ['get', 'put', 'query'],
+  },
   // A pin is taken from an environment under a condition on that environment's row, which is not written.
   retain: {
     OUTBOX: ['put'],

@@ -22,11 +22,11 @@ export const askPrometheus: MetricSource = async (check, query) => {
       const { status, body } = await egress.request({ url: url.href, headers, deadlineMs: DEADLINE_MS, maxBytes: MAX_BYTES });
       if (status === 200) return numberOf(body.toString('utf8'));
       reason = `the metrics service answered ${status}`;
-      if (status < 500 && status !== 429) return { kind: 'none', reason };
+      if (status < 500 && status !== 429) return { kind: 'none', reason, unreached: true };
     } catch (error) {
       reason = `the metrics service did not answer: ${messageOf(error)}`;
     }
-    if (attempt >= ATTEMPTS) return { kind: 'none', reason };
+    if (attempt >= ATTEMPTS) return { kind: 'none', reason, unreached: true };
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * attempt));
   }
 };

@@ -4,7 +4,7 @@
  *
  * | PK                      | SK                          | written by            | holds |
  * |-------------------------|-----------------------------|-----------------------|-------|
- * | REQ#<id>                | HEAD                        | request, decide, run  | the head (also in the LISTING index) |
+ * | REQ#<id>                | HEAD                        | request, decide, run, adopt | the head (also in the LISTING index) |
  * | REQ#<id>                | TEXTS                       | request, decide       | spec and free text |
  * | REQ#<id>                | PLAN#<hash>                 | request               | the plan |
  * | REQ#<id>                | GATE#<attempt>#<name>       | gates                 | a gate result |
@@ -19,6 +19,7 @@
  * | ENV#<env>#<artifact>    | HEAD, AT#<iso>#<id>, DIGEST#<digest>, WAITER#<id> | run | what runs there, its past, who waits |
  * | LOCK#<env>              | <tenant>#<artifact>, `*` for all | operate        | who keeps it from being changed, and why; stays when it is lifted |
  * | WATCH#<env>#<artifact>  | HEAD                        | adopt                 | drift and readiness to go back, as last seen |
+ * | WATCH#<env>#<artifact>  | AFTER, BACK#<request id>    | adopt (TTL of BACK)   | failed checks since the last promotion; the one rollback that takes it back |
  * | PIN#<artifact>#<digest> | HEAD                        | request, decide, run, adopt; whoever deletes | who relies on a digest, or that it goes |
  * | PREVIEW#<ref>           | PREVIEW                     | request (TTL)         | a plan not yet requested |
  * | PERSON#<key>            | PERSON                      | first act of a person | pseudonym, name, address (erasable) |

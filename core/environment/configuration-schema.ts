@@ -81,6 +81,7 @@ const rollback = z.strictObject({
   gates: z.array(z.string().max(64)).max(30).optional(),
   rollout: rollout.optional(),
   auto_rollback_on_failure: z.boolean().optional(),
+  watch_after: duration.optional(),
 });
 
 /** When promotions may begin. Local time with a zone, so that nobody has to think of the clock change. */

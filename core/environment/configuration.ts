@@ -147,6 +147,8 @@ export interface RollbackConfiguration {
   approvalTimeoutSeconds: number;
   gates: string[];
   rollout: RolloutConfiguration;
+  /** So long after a promotion succeeded its checks are repeated, and two failures in a row take it back. Absent: only people take it back. */
+  watchAfterSeconds?: number;
 }
 
 /** How people are reminded of approvals that they have not given. */

@@ -412,8 +412,11 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
   };
   const approvalTimeoutSeconds =
     environment.approval_timeout_days === undefined ? DEFAULT_APPROVAL_SECONDS : environment.approval_timeout_days * DAY;
+  const rollout = rolloutFrom(environment.rollout ?? 'direct', 'rollout');
   const rollback = normalizeRollback({
     name,
+    // Metrics judge a canary even where smoke checks are off.
+    isChecked: environment.cluster !== undefined && (rollout.smoke || rollout.strategy === 'canary'),
     // An environment that asks nobody does not ask the teams of the others either.
     written: {
       ...file.promotion?.rollback,
@@ -463,7 +466,7 @@ function environmentOf(input: EnvironmentInput): EnvironmentConfiguration {
       waiverSeconds: atMost(seconds(environment.break_glass?.waiver, DEFAULT_WAIVER, 'break_glass'), LONGEST_WAIVER, 'a waiver'),
       reviewSeconds: atMost(seconds(environment.break_glass?.review, DEFAULT_REVIEW, 'break_glass'), LONGEST_REVIEW, 'a review'),
     },
-    rollout: rolloutFrom(environment.rollout ?? 'direct', 'rollout'),
+    rollout,
     rollback,
     execute: environment.execute ?? 'auto',
     preview: environment.preview ?? 'optional',

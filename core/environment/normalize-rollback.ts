@@ -12,11 +12,19 @@ const DEFAULT_TIMEOUT_SECONDS = 4 * 3_600;
 /** A gate that asks or runs something may be down for the very reason of the rollback: only those that read are run unless the file names others. */
 const REVALIDATING: ReadonlySet<string> = new Set(['policy', 'signature']);
 
+const DEFAULT_WATCH_SECONDS = 30 * 60;
+/** Two looks, a minute apart, and one that found nothing out. */
+const SHORTEST_WATCH = 5 * 60;
+/** What fails later than that fails for another reason than its promotion. */
+const LONGEST_WATCH = 24 * 3_600;
+
 export interface RollbackInput {
   name: string;
   written: FileRollback;
   /** What holds for promotions into the environment. */
   promotion: Pick<EnvironmentConfiguration, 'approvals' | 'gates' | 'approvalTimeoutSeconds'>;
+  /** Its rollouts are judged by checks, which can be repeated after their end. */
+  isChecked: boolean;
   gates: Configuration['gates'];
   teams: readonly string[];
   complete: boolean;
@@ -27,23 +35,35 @@ export interface RollbackInput {
 }
 
 export function normalizeRollback(input: RollbackInput): RollbackConfiguration {
-  const { name, written, promotion, gates, complete, refuse, warnings, seconds, rolloutOf } = input;
+  const { name, written, promotion, gates, complete, refuse, seconds, rolloutOf } = input;
   const known = Object.keys(gates);
   for (const gate of written.gates ?? [])
     if (complete && !known.includes(gate)) {
       const suggestion = nearest(gate, known);
       refuse(['environments', name, 'rollback', 'gates'], `there is no gate ${gate}`, suggestion && `did you mean "${suggestion}"?`);
     }
-  if (written.auto_rollback_on_failure)
-    warnings.push(
-      `rollback.auto_rollback_on_failure has no effect in ${name}: a rollout that fails always returns by itself, a version that fails later is rolled back on request`,
-    );
+  const watchAfterSeconds = watchOf(input);
   return {
     approvals: approvalsOf(input),
     approvalTimeoutSeconds: seconds(written.approval_timeout, Math.min(DEFAULT_TIMEOUT_SECONDS, promotion.approvalTimeoutSeconds)),
     gates: written.gates ?? promotion.gates.filter((gate) => REVALIDATING.has(gates[gate]?.type ?? '')),
     rollout: rolloutOf(written.rollout ?? 'direct'),
+    ...(watchAfterSeconds === undefined ? {} : { watchAfterSeconds }),
   };
+}
+
+/** Undefined where only people take a version back. */
+function watchOf({ name, written, isChecked, refuse, warnings, seconds }: RollbackInput): number | undefined {
+  const watched = seconds(written.watch_after, DEFAULT_WATCH_SECONDS);
+  const at = ['environments', name, 'rollback', 'watch_after'];
+  if (watched < SHORTEST_WATCH || watched > LONGEST_WATCH) refuse(at, 'a promotion is watched for 5 minutes at least and 24 hours at most');
+  if (!written.auto_rollback_on_failure && written.watch_after !== undefined)
+    warnings.push(`rollback.watch_after has no effect in ${name} without auto_rollback_on_failure: true`);
+  if (written.auto_rollback_on_failure && !isChecked)
+    warnings.push(
+      `rollback.auto_rollback_on_failure has no effect in ${name}: no checks judge its rollouts (it has no cluster, its smoke checks are off, or a job deploys)`,
+    );
+  return written.auto_rollback_on_failure && isChecked ? watched : undefined;
 }
 
 /** One of each team; without teams, the stages of promotions that hold for rollbacks too. */

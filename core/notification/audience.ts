@@ -48,7 +48,13 @@ const TO_EVERYBODY: ReadonlySet<NoticeType> = new Set(['promotion.succeeded', 'p
 
 /** Notices that ask somebody for an approval. */
 const ASKING: ReadonlySet<NoticeType> = new Set(['approval.requested', 'approval.reminder', 'approval.decided']);
-const TO_ADMINISTRATORS: ReadonlySet<NoticeType> = new Set(['security.alert', 'notification.failed', 'waiver.granted', 'review.overdue']);
+const TO_ADMINISTRATORS: ReadonlySet<NoticeType> = new Set([
+  'security.alert',
+  'environment.alert',
+  'notification.failed',
+  'waiver.granted',
+  'review.overdue',
+]);
 
 export interface AudienceFacts {
   approvers: Approvers;
@@ -91,7 +97,7 @@ export function audienceOf(
   if (type === 'approval.escalated') for (const email of escalationOf(configuration, promotion)) add({ email });
   if (TO_ADMINISTRATORS.has(type) || isNamed('deployment-failed', { type, data: about.data ?? {} }))
     for (const email of administratorsOf(configuration, promotion.tenant)) add({ email });
-  if (TO_REQUESTER.has(type)) add({ email: mailAddressOf(promotion.requester) });
+  if (TO_REQUESTER.has(type)) for (const email of requestersOf(configuration, promotion)) add({ email });
   if (TO_DECIDERS.has(type)) for (const { actor } of decisions) if (actor.kind === 'person') add({ email: actor.email });
   if (TO_EVERYBODY.has(type)) for (const { email } of colleaguesOf(facts)) add({ email });
   for (const recipient of named) add(recipient);
@@ -108,6 +114,11 @@ export function servicesToAsk(
   if (!ASKING.has(type) || promotion.phase !== 'pending_approval') return [];
   const open = openRules(approvals, approvalProgress(approvals, standing, promotion.planHash));
   return [...new Set(open.flatMap(({ rule }) => rule.automated ?? []))];
+}
+
+/** The engine asks for rollbacks too, and reads no mail: who runs the place hears of those. */
+function requestersOf(configuration: Configuration, { requester, tenant }: Promotion): string[] {
+  return requester.kind === 'system' ? administratorsOf(configuration, tenant) : [mailAddressOf(requester)];
 }
 
 /** Addresses of who holds the verb "admin" in a tenant. */

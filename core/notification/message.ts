@@ -118,7 +118,7 @@ function headline(type: NoticeType, data: NoticeFacts['data'], promotion: Promot
     case 'notification.failed':
       return 'A mail did not arrive';
     case 'environment.alert':
-      return 'An environment needs attention';
+      return data['signal'] === 'taken_back' ? 'Taken back by itself' : 'An environment needs attention';
     case 'gc.planned':
     case 'gc.deleted':
     case 'lifecycle.changed':

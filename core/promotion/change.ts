@@ -50,6 +50,7 @@ export type EventType =
   | 'environment.adopted'
   | 'environment.drifted'
   | 'rollback.not_ready'
+  | 'environment.failing'
   | 'environment.locked'
   | 'environment.unlocked'
   | 'delegation.created'

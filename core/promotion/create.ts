@@ -2,7 +2,7 @@
 import type { Actor, AuthMethod, Channel } from '../access/identity.ts';
 import type { Hold } from '../environment/hold.ts';
 import { Refusal } from '../errors.ts';
-import { type PromotionChange, withPhase } from './change.ts';
+import { type NoticeDraft, type PromotionChange, withPhase } from './change.ts';
 import { isFinal } from './phase.ts';
 import { type Plan, planHashOf } from './plan.ts';
 import type { PlanChange, Promotion, PromotionSpec } from './promotion.ts';
@@ -24,6 +24,8 @@ export interface CreateInput extends Acting {
   retryOf?: string;
   /** Of the artifact's entry in the configuration. */
   project?: string;
+  /** What is told besides that it was requested. */
+  notices?: NoticeDraft[];
 }
 
 export function create(input: CreateInput): PromotionChange {
@@ -72,7 +74,7 @@ export function create(input: CreateInput): PromotionChange {
       data: { kind: plan.kind, version: plan.version, impact: promotion.impact, text: plan.textHash, policy: plan.policyHash },
       history: { action: 'created' },
     },
-    notices: [{ type: 'promotion.requested', data: {} }],
+    notices: [{ type: 'promotion.requested', data: {} }, ...(input.notices ?? [])],
     wake: { kind: 'start', requestId: promotion.id, attempt: 1 },
   };
 }

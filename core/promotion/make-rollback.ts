@@ -24,6 +24,8 @@ export interface RollbackFacts {
   origin: string;
   /** Identity key of the requester. */
   requesterKey: string;
+  /** Begun by the watch after a promotion: whoever approved that promotion approved its way back, so nobody and nothing is asked again. */
+  automatic?: boolean | undefined;
 }
 
 /** Plan and spec. What the approvers read says what is lost, so that a change of it voids their approval. */
@@ -31,7 +33,8 @@ export function makeRollback(facts: RollbackFacts): { plan: Plan; spec: Promotio
   const { configuration, environment: name, current, target } = facts;
   const environment = configuration.environments[name]!;
   const artifact = artifactOf(configuration, facts.artifact)!;
-  const { approvals, approvalTimeoutSeconds, gates, rollout } = environment.rollback;
+  const { approvalTimeoutSeconds, rollout } = environment.rollback;
+  const { approvals, gates } = facts.automatic ? { approvals: [], gates: [] } : environment.rollback;
   const spec = specOf(facts, typeOf(artifact));
   const { impactAssessment: impact } = spec.request;
   const plan: Plan = {

@@ -1,8 +1,8 @@
 /** Judges a canary by what a metrics service measured of it. Whatever is not clearly good is a failure: an inconclusive canary never goes on. */
 import type { MetricCheck } from '../environment/configuration.ts';
 
-/** What a query answered: one number, or why there is none. */
-export type MetricAnswer = { kind: 'value'; value: number } | { kind: 'none'; reason: string };
+/** What a query answered: one number, or why there is none. `unreached`: nobody answered the question, which says nothing of the version. */
+export type MetricAnswer = { kind: 'value'; value: number } | { kind: 'none'; reason: string; unreached?: true };
 
 /** What a query may name of the step that is judged: names of Kubernetes objects, a number. */
 export interface MetricSubject {

@@ -113,7 +113,8 @@ async function deliver(notice: NoticeRow, run: RunFacts): Promise<string[]> {
   if (QUIET.has(notice.type)) return problems;
   const facts = { type: notice.type, message, news: newsOf(told), promotion, plan, texts, decisions, approvers, ...named.slack };
   await delivery.slack(() => slackMessageOf(facts));
-  const audience = audienceOf(notice.type, { approvers, promotion, plan, decisions }, about, named.mail);
+  const alsoTold = [...named.mail, ...(notice.to ?? []).map((email) => ({ email }))];
+  const audience = audienceOf(notice.type, { approvers, promotion, plan, decisions }, about, alsoTold);
   await delivery.mail(audience, (recipient) => sendMail(notice, recipient, message, promotion, config));
   if (notice.type === 'approval.decided' && notice.data['channel'] === 'link' && entry) {
     await delivery.once(`receipt:${entry.by.email}`, () => sendReceipt(notice, entry, promotion, config));

@@ -30,6 +30,12 @@ import type { rollbackBody, rollbackPreviewBody } from '../rollout/routes.ts';
 export type RollbackBody = z.infer<typeof rollbackBody>;
 export type RollbackPreviewBody = z.infer<typeof rollbackPreviewBody>;
 
+/** What a draft needs of a call, so that the watch can ask for one too. */
+export interface RollbackAsk extends Pick<HttpCall<RollbackPreviewBody>, 'body' | 'configuration' | 'origin' | 'params'> {
+  caller: { actor: { key: string } };
+  automatic?: true;
+}
+
 export interface RollbackDraft {
   plan: Plan;
   spec: PromotionSpec;
@@ -60,7 +66,7 @@ export async function findRollback(call: HttpCall<unknown, unknown>): Promise<Ar
 }
 
 /** Refusals: those of `rollbackTarget`, and VERSION_REFUSED when the version is not whole in every registry any more, is in quarantine, or is past an end of life that is enforced. */
-export async function draftRollback(call: HttpCall<RollbackPreviewBody>, registries: RegistryReader): Promise<RollbackDraft> {
+export async function draftRollback(call: RollbackAsk, registries: RegistryReader): Promise<RollbackDraft> {
   const { body, configuration, caller, origin } = call;
   const environment = configuration.environments[call.params['env']!]!;
   const { artifact } = body;
@@ -100,7 +106,7 @@ export async function draftRollback(call: HttpCall<RollbackPreviewBody>, registr
     origin,
   };
   return {
-    ...makeRollback({ ...facts, requesterKey: caller.actor.key }),
+    ...makeRollback({ ...facts, requesterKey: caller.actor.key, automatic: call.automatic }),
     impact,
     target,
     record: record!,

@@ -60,7 +60,7 @@ export async function holdingLock(world: RolloutWorld, promotion: Promotion): Pr
 }
 
 /** Where the plan's workload runs. Throws CLUSTER_REFUSED when the configuration no longer knows it. */
-export async function placeOf(world: RolloutWorld, plan: Plan, holder: Holder): Promise<Place> {
+export async function placeOf(world: Pick<RolloutWorld, 'configuration' | 'connect'>, plan: Plan, holder: Holder): Promise<Place> {
   const configuration = await world.configuration();
   const workload = workloadOf(artifactOf(configuration, plan.artifact), plan);
   const cluster = plan.rollout.cluster === undefined ? undefined : configuration.clusters[plan.rollout.cluster];

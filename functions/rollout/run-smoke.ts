@@ -39,7 +39,8 @@ async function runCheck(probe: SmokeProbe, origin: string, check: SmokeCheck, re
   return failure;
 }
 
-async function smokeOrigin({ cluster, namespace, workload, traffic }: Place): Promise<string | undefined> {
+/** Where the checks go; undefined while the cluster has no address for it. */
+export async function smokeOrigin({ cluster, namespace, workload, traffic }: Place): Promise<string | undefined> {
   if (workload.smokeOrigin !== undefined) return workload.smokeOrigin.replace(/\/+$/, '');
   if (traffic) {
     const route = await cluster.httpRoute(namespace, traffic.route);

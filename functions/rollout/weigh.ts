@@ -27,6 +27,11 @@ export interface Moving {
   plan: Plan;
 }
 
+/** What the metric checks need. */
+interface Judging extends Omit<Moving, 'world'> {
+  world: Pick<RolloutWorld, 'metrics'>;
+}
+
 /**
  * Moves to a weight within `seconds`. New pods come first and are ready before old ones go, so that capacity never falls below the configured
  * replicas; at 100 % the stable Deployment takes over (its own rolling update keeps the capacity) before the canary is emptied.
@@ -80,7 +85,7 @@ export async function verifyWeight(moving: Moving, weight: number, restartsBefor
 }
 
 /** A direct rollout has no canary whose measurements would say anything before all pods run it. */
-async function judgeMetrics({ world, place, plan }: Moving, weight: number): Promise<void> {
+export async function judgeMetrics({ world, place, plan }: Judging, weight: number): Promise<void> {
   const { metrics = [], name } = place.workload;
   if (plan.rollout.strategy !== 'canary') return;
   const { namespace, stable, canary } = place;

@@ -1,12 +1,14 @@
 /**
  * The demo's workload: what a container of `payment-api` answers. The image label `greenlight.demo.healthy` says how it fares:
  * `true` or absent: well; `false`: ready, but `/api/health` answers 500; `after-50`: well below half of the pods, 500 from half on;
- * `crash`: never starts.
+ * `crash`: never starts; `until-told`: well until somebody sends `POST /break`, then `/api/health` answers 500 in every pod.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ContainerImage, PodInfo, RunningContainer } from '../kubernetes/node/container.ts';
 
 const HEALTH_LABEL = 'greenlight.demo.healthy';
+/** Digests labelled `until-told` that somebody has told to break. */
+const broken = new Set<string>();
 const BEARER = /^Bearer\s+\S+$/i;
 
 const LOGIN_PAGE = `<!doctype html>
@@ -19,7 +21,10 @@ const LOGIN_PAGE = `<!doctype html>
 export function runSampleApp(image: ContainerImage, pod: PodInfo): RunningContainer {
   const behaviour = image.labels[HEALTH_LABEL] ?? 'true';
   if (behaviour === 'crash') return { crash: 'payment-api: cannot start: the image is labelled to crash' };
-  const healthy = () => (behaviour === 'after-50' ? pod.share() < 0.5 : behaviour !== 'false');
+  const healthy = () => {
+    if (behaviour === 'after-50') return pod.share() < 0.5;
+    return behaviour !== 'false' && !broken.has(image.digest);
+  };
   return { handle: (request, response) => answer(request, response, image, pod, healthy) };
 }
 
@@ -33,6 +38,11 @@ function answer(request: IncomingMessage, response: ServerResponse, image: Conta
   if (path === '/login') {
     response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' });
     response.end(LOGIN_PAGE);
+    return;
+  }
+  if (path === '/break' && request.method === 'POST' && image.labels[HEALTH_LABEL] === 'until-told') {
+    broken.add(image.digest);
+    response.writeHead(204).end();
     return;
   }
   const { status, body } = request.method === 'GET' || request.method === 'HEAD' ? reply(path!, request, image, pod, healthy) : NOT_ALLOWED;

@@ -23,6 +23,7 @@ export function clusterObjects(): object[] {
     binding(namespace, 'greenlight-rollout', ROLLOUT_GROUP),
     role(namespace, 'greenlight-adopt', [
       { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get', 'list'] },
+      { apiGroups: [''], resources: ['services'], verbs: ['get'] },
       { apiGroups: [''], resources: ['pods'], verbs: ['list'] },
     ]),
     binding(namespace, 'greenlight-adopt', ADOPT_GROUP),

@@ -77,6 +77,8 @@ export interface World {
     /** What registries say about tags that are never to be moved. */
     rule: TagRule | undefined;
   };
+  /** Reads it, for functions without a route. */
+  reader: RegistryReader;
   gates: { status: 'passed' | 'failed'; delayMs: number };
   /** Runs the sealer, which moves what is pending into the log. */
   seal(): Promise<{ sealed: number; size: number }>;
@@ -214,6 +216,7 @@ export async function startWorld(
     logged,
     awsCalls,
     registry,
+    reader: readerOf(registry),
     gates,
     seal: async () => (await import('../../functions/audit/seal.job.ts')).handler(),
     token,
@@ -285,9 +288,10 @@ const robot: Pick<PersonConfiguration, 'subject' | 'email' | 'name'> = { subject
 
 type Handler = (event: unknown, context: Context) => Promise<unknown>;
 
-async function loadHandlers(registry: World['registry'], gates: World['gates']): Promise<Record<string, Handler>> {
+/** A registry as a test says that it is. */
+function readerOf(registry: World['registry']): RegistryReader {
   const tagOf = (tag: string): string | undefined => (Object.hasOwn(registry.tags, tag) ? registry.tags[tag] : undefined);
-  const reader: RegistryReader = {
+  return {
     resolve: async (_registry, _repository, version) => {
       const digest = version.startsWith('sha256:') ? version : tagOf(version);
       return digest === undefined ? undefined : { tag: version, releaseVersion: version, digest };
@@ -307,6 +311,10 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
       return { blobs: 3, bytes: 3_000, missingBlobs: missing, missingBytes: missing * 1_000 };
     },
   };
+}
+
+async function loadHandlers(registry: World['registry'], gates: World['gates']): Promise<Record<string, Handler>> {
+  const reader = readerOf(registry);
   const images = async () =>
     [...new Set(Object.values(registry.tags))].map((digest) => ({
       digest,

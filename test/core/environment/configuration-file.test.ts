@@ -331,6 +331,27 @@ describe('the way back on request', () => {
     expect(of('').warnings.join()).not.toContain('nobody approves');
   });
 
+  it('goes by itself for half an hour after a promotion where the file wants that, or for as long as it says', () => {
+    expect(of('').rollback.watchAfterSeconds).toBeUndefined();
+    expect(of('auto_rollback_on_failure: true')).toMatchObject({ rollback: { watchAfterSeconds: 1_800 }, warnings: of('').warnings });
+    expect(of('auto_rollback_on_failure: true, watch_after: 2h').rollback.watchAfterSeconds).toBe(7_200);
+    expect(of('auto_rollback_on_failure: false', 'auto_rollback_on_failure: true').rollback.watchAfterSeconds).toBeUndefined();
+    for (const wrong of ['4m', '25h']) {
+      const result = read(`auto_rollback_on_failure: true, watch_after: ${wrong}`);
+      expect(result).toMatchObject({ ok: false, problems: [{ message: expect.stringContaining('5 minutes at least') }] });
+    }
+  });
+
+  it('says where watching a promotion would have no effect', () => {
+    expect(of('watch_after: 1h').warnings.join()).toContain('watch_after has no effect in prod without auto_rollback_on_failure: true');
+    // Staging's smoke checks are off; prod is judged.
+    const { configuration, warnings } = of('', 'auto_rollback_on_failure: true');
+    expect(configuration.environments['prod']!.rollback.watchAfterSeconds).toBe(1_800);
+    expect(configuration.environments['staging']!.rollback.watchAfterSeconds).toBeUndefined();
+    expect(warnings.join()).toContain('auto_rollback_on_failure has no effect in staging');
+    expect(warnings.join()).not.toContain('no effect in prod');
+  });
+
   it('needs somebody where the file demands it, also where promotions need nobody', () => {
     const text = 'environments:\n  dev: { rollback: { require_approval: true } }\n';
     expect(load(text).configuration.environments['dev']!.rollback.approvals).toEqual([

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ENGINE } from '../../../core/access/identity.ts';
 import type { Decision } from '../../../core/approval/decision.ts';
 import { audienceOf, type Recipient } from '../../../core/notification/audience.ts';
 import type { NoticeType } from '../../../core/promotion/change.ts';
@@ -102,6 +103,12 @@ describe('news go', () => {
     expect(told('promotion.failed', { code: 'ROLLBACK_FAILED' })).toEqual(everybody);
     expect(told('rollback.finished', { restored: '1.0.0' })).toEqual(everybody);
     expect(told('rollback.finished', { version: '1.0.0' })).toEqual(everybody.slice(1));
+  });
+
+  it('of a version that is taken back by itself to administrators and to who brought it; the engine that asks for it has no mailbox', () => {
+    const more = { promotion: { requester: ENGINE }, named: [{ email: 'dev@example.com' }] };
+    expect(audience('environment.alert', 'requested', more).map(({ email }) => email)).toEqual(['admin@example.com', 'dev@example.com']);
+    expect(audience('rollback.started', 'promoting', { promotion: { requester: ENGINE } })).toEqual([{ email: 'admin@example.com' }]);
   });
 
   it('to nobody about single gates and steps', () => {
