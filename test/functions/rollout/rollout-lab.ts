@@ -3,11 +3,9 @@ import { type AddressInfo, createServer } from 'node:net';
 import { vi } from 'vitest';
 import { clusterAt } from '../../../adapters/rollout/cluster.ts';
 import { smokeProbe } from '../../../adapters/rollout/smoke-probe.ts';
-import { ENGINE } from '../../../core/access/identity.ts';
 import type { Configuration, MetricCheck, WorkloadConfiguration } from '../../../core/environment/configuration.ts';
 import { type EnvironmentRecord, holderOf } from '../../../core/environment/environment.ts';
 import type { PromotionChange } from '../../../core/promotion/change.ts';
-import { type Plan, planHashOf } from '../../../core/promotion/plan.ts';
 import { VersionConflict } from '../../../core/promotion/ports.ts';
 import type { Promotion } from '../../../core/promotion/promotion.ts';
 import type { MetricAnswer } from '../../../core/rollout/metric.ts';
@@ -31,14 +29,14 @@ import {
   type TestRegistry,
   until,
 } from '../../local/kubernetes/test-cluster.ts';
+import { makeHead, makePlan, REPLICAS, REQUEST } from './promotion-of-lab.ts';
 
 // The task that fails runs shares a file with its reader of failures, which opens the table when it is loaded; nothing here uses it.
 vi.hoisted(() => {
   process.env['TABLE_NAME'] = 'unused';
 });
 
-export const REPLICAS = 10;
-const REQUEST = 'PR-2026-0001';
+export { REPLICAS };
 
 export interface LabOptions {
   /** `greenlight.demo.healthy` of the new version and of the one that runs. */
@@ -292,62 +290,4 @@ async function readyPods(cluster: TestCluster): Promise<number> {
     (pod) =>
       !pod.metadata.deletionTimestamp && pod.status?.conditions?.some((each: Fields) => each.type === 'Ready' && each.status === 'True'),
   ).length;
-}
-
-function makePlan(digest: string, rollbackTarget: string | null, rollout: Plan['rollout']): Plan {
-  return {
-    kind: 'promote',
-    tenant: 'tenant-finance',
-    artifact: 'payment-api',
-    version: '2.0.0',
-    digest,
-    from: 'staging',
-    to: 'prod',
-    source: { environment: 'staging', by: 'PR-2026-0000' },
-    gates: [],
-    approvals: [],
-    approvalTimeoutSeconds: 60,
-    approvalValidSeconds: 3_600,
-    waitSeconds: 0,
-    execute: 'auto',
-    registries: { source: 'staging', targets: ['prod'] },
-    tags: ['2.0.0-prod', 'latest-prod'],
-    rollout,
-    rollbackTarget,
-    scheduledDate: null,
-    policyHash: 'sha256:0',
-    requester: 'key',
-    textHash: 'sha256:1',
-  };
-}
-
-function makeHead(plan: Plan): Promotion {
-  return {
-    id: REQUEST,
-    kind: 'promote',
-    tenant: plan.tenant,
-    artifact: plan.artifact,
-    artifactType: 'api',
-    requestedVersion: plan.version,
-    releaseVersion: plan.version,
-    digest: plan.digest,
-    from: plan.from,
-    to: plan.to,
-    impact: 'low',
-    requester: ENGINE,
-    editors: [],
-    createdAt: '2026-01-01T00:00:00.000Z',
-    updatedAt: '2026-01-01T00:00:00.000Z',
-    expiresAt: '2026-01-08T00:00:00.000Z',
-    scheduledDate: null,
-    phase: 'promoting',
-    step: 'tagging',
-    attempt: 1,
-    planHash: planHashOf(plan),
-    firstPlanHash: planHashOf(plan),
-    version: 7,
-    seq: 7,
-    lastLine: '',
-    fence: 3,
-  };
 }
