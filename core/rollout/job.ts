@@ -55,6 +55,11 @@ export function jobName(id: string | number): string {
   return /^\d+$/.test(String(id)) ? `awx-job-${id}` : String(id);
 }
 
+/** The id as AWX has it. */
+export function jobIdOf(name: string): string {
+  return name.replace(/^awx-job-(?=\d+$)/, '');
+}
+
 const STEP = 'job';
 const LONGEST_OUTPUT = 500;
 

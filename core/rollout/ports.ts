@@ -43,8 +43,15 @@ export type SmokeProbe = (origin: string, check: SmokeCheck) => Promise<SmokeAns
 /** Answers one query of a check, filled in. Never throws for what the service answers; a reference that cannot be read is thrown. */
 export type MetricSource = (check: MetricCheck, query: string) => Promise<MetricAnswer>;
 
-/** Starts a job, and answers the id that it has there. */
-export type LaunchJob = (job: JobConfiguration, variables: JobVariables) => Promise<string | number>;
+/** Somebody else's executor of jobs. Faults: UNAVAILABLE, after which asking again can help; JOB_FAILED. */
+export interface JobService {
+  /** Starts a job, and answers the id that it has there. */
+  launch(job: JobConfiguration, variables: JobVariables): Promise<string | number>;
+  /** The job that was launched for this attempt of this request; undefined where there is none. */
+  find(job: JobConfiguration, variables: JobVariables): Promise<string | number | undefined>;
+  /** Asks for the end of a job. False: it is over already. */
+  cancel(job: JobConfiguration, id: string | number): Promise<boolean>;
+}
 
 /** Real time: Kubernetes and the budget count it, whatever the clock of stored dates says. */
 export interface Stopwatch {

@@ -36,12 +36,8 @@ export function rollBack(world: RolloutWorld) {
     const approved = await approvedPlan(world, promotion);
     if (approved.rollout.strategy === 'job') {
       const { code, message } = promotion.failure!;
-      const { ended } = await import('./run-job.ts');
-      return ended(world, promotion, {
-        code,
-        message: `${message}; ${promotion.job?.id ?? 'the job'} may still run: cancel it at AWX`,
-        step: 'job',
-      });
+      const { ended, stopJob } = await import('./run-job.ts');
+      return ended(world, promotion, { code, message: `${message}; ${await stopJob(world, promotion)}`, step: 'job' });
     }
     // What the environment holds until a rollout ends well is what ran when this one began: a promotion that waited behind another one was planned
     // when something older ran.

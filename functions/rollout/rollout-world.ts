@@ -12,7 +12,7 @@ import { type Plan, planHashOf } from '../../core/promotion/plan.ts';
 import type { Clock, PromotionStore } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { Holder } from '../../core/rollout/deployment-change.ts';
-import type { Cluster, ConnectCluster, LaunchJob, MetricSource, SmokeProbe, Stopwatch } from '../../core/rollout/ports.ts';
+import type { Cluster, ConnectCluster, JobService, MetricSource, SmokeProbe, Stopwatch } from '../../core/rollout/ports.ts';
 import type { RouteSplit } from '../../core/rollout/route.ts';
 import type { NextStep } from '../kit/task.ts';
 
@@ -24,7 +24,7 @@ export interface RolloutWorld {
   connect: ConnectCluster;
   probe: SmokeProbe;
   metrics: MetricSource;
-  launch: LaunchJob;
+  jobs(): Promise<JobService>;
   stopwatch: Stopwatch;
   /** Where the run goes when a lock or a window keeps it from its next step; `spentMs` of the rollout's time are used. */
   halting(promotion: Promotion, spentMs: number): Promise<NextStep | undefined>;

@@ -21,7 +21,7 @@ const world: RolloutWorld = {
   probe: smokeProbe,
   // Loaded by the first check that asks.
   metrics: async (check, query) => (await import('../../adapters/rollout/prometheus.ts')).askPrometheus(check, query),
-  launch: async (job, variables) => (await import('../../adapters/rollout/awx.ts')).launchJob(job, variables),
+  jobs: async () => (await import('../../adapters/rollout/awx.ts')).awxJobs,
   stopwatch: realTime,
   halting,
 };

@@ -1,7 +1,6 @@
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { mockClient } from 'aws-sdk-client-mock';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Fault } from '../../../core/errors.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { signMessage } from '../../../core/gate/webhook-signature.ts';
 import { withPhase } from '../../../core/promotion/change.ts';
 import { engineChange } from '../../../core/promotion/engine-change.ts';
@@ -11,6 +10,7 @@ import { expectDescribed } from '../described.ts';
 import { createRequest, eventsOf, outcome } from '../requests.ts';
 import { startWorld, type World } from '../world.ts';
 import { effects } from '../write-surfaces.ts';
+import { type FakeAwx, startAwx } from './fake-awx.ts';
 
 /** Seed 000: staging is deployed by a job of AWX, which is launched after the approval and calls back. */
 const SECRET = 'callback secret';
@@ -18,24 +18,29 @@ const HOOK = '/v1/webhooks/awx/job-complete';
 let world: World;
 let rollout: RolloutWorld;
 let id: string;
-let launched: object[];
+let awx: FakeAwx;
 let now: number;
 let count = 0;
 
 beforeAll(async () => {
   mockClient(SecretsManagerClient).on(GetSecretValueCommand).resolves({ SecretString: SECRET });
+  awx = await startAwx();
   world = await startWorld((configuration) => {
-    const job = { launchUrl: 'https://awx.example.com/api/v2/job_templates/42/launch/', timeoutSeconds: 600 };
+    const job = { launchUrl: awx.launchUrl, token: 'secret:greenlight/awx', timeoutSeconds: 600 };
     configuration.environments['staging']!.rollout = { strategy: 'job', weights: [100], bakeSeconds: 0, smoke: false, job };
     configuration.environments['staging']!.gates = [];
   });
+  process.env['ALLOWED_ORIGINS'] += `,${awx.origin}`;
 }, 60_000);
-afterAll(() => world.close());
+afterAll(async () => {
+  await awx.close();
+  await world.close();
+});
 
 beforeEach(async () => {
   // Its own artifact, so that the environment is free.
   id = await createRequest(world, 'dev', { target: { name: `service-${++count}` } });
-  launched = [];
+  Object.assign(awx, { jobs: [], calls: [], loseAnswer: false, refuse: {} });
   now = Date.now();
   const { promotions, configuration } = world.state;
   rollout = {
@@ -43,10 +48,8 @@ beforeEach(async () => {
     configuration,
     environments: world.state.environments,
     clock: { now: () => new Date(now) },
-    launch: async (_job: unknown, variables: object) => {
-      launched.push(variables);
-      return 5678;
-    },
+    jobs: async () => (await import('../../../adapters/rollout/awx.ts')).awxJobs,
+    stopwatch: { nowMs: () => now, sleep: async () => undefined },
   } as unknown as RolloutWorld;
   for (const phase of ['validating', 'approved', 'promoting'] as const) {
     const before = await head();
@@ -64,6 +67,7 @@ beforeEach(async () => {
   }
 });
 
+const launched = (): object[] => awx.jobs.map(({ extra_vars }) => JSON.parse(extra_vars));
 const head = async (): Promise<Promotion> => (await world.state.promotions.head(id))!;
 async function rollOut() {
   const { rollOut: task } = await import('../../../functions/rollout/roll-out.task.ts');
@@ -80,10 +84,12 @@ describe('a rollout by a job', () => {
   it('S000-CHK-B10: launches it once with what it needs, waits, and goes on when it has succeeded', async () => {
     expect(await rollOut()).toEqual({ next: 'bake', bakeSeconds: 600 });
     const { artifact, releaseVersion: version, digest } = await head();
-    expect(launched).toEqual([{ request_id: id, attempt: 1, artifact, version, digest, environment: 'staging' }]);
+    expect(launched()).toEqual([{ request_id: id, attempt: 1, artifact, version, digest, environment: 'staging' }]);
+    expect(awx.calls, 'nobody looks for what was never launched').toEqual(['POST /api/v2/job_templates/42/launch/']);
+    expect([...awx.tokens]).toEqual([`Bearer ${SECRET}`]);
     now += 60_000;
     expect(await rollOut()).toEqual({ next: 'bake', bakeSeconds: 540 });
-    expect(launched).toHaveLength(1);
+    expect(launched()).toHaveLength(1);
     expect((await call(complete())).json).toEqual({ accepted: true, repeated: false });
     expect(await rollOut()).toEqual({ next: 'finish' });
     const { json } = await world.call('GET', `/v1/requests/staging/${id}`, { as: 'dev' });
@@ -110,31 +116,57 @@ describe('a rollout by a job', () => {
   );
 
   it('that calls back before its launch was answered is heard', async () => {
-    rollout.launch = async () => {
-      expect((await call(complete())).status).toBe(200);
-      return 5678;
-    };
-    expect((await rollOut()).next).toBe('bake');
+    awx.loseAnswer = true;
+    await expect(rollOut()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect((await call(complete())).status).toBe(200);
     expect(await rollOut()).toEqual({ next: 'finish' });
     expect((await head()).job).toMatchObject({ id: 'awx-job-5678', status: 'successful' });
-  });
-
-  it('that never calls back fails when its time is over', async () => {
-    await rollOut();
-    now += 600_000;
-    expect(await rollOut()).toEqual({ next: 'failed' });
-    expect((await head()).failure).toMatchObject({ code: 'ROLLOUT_TIMEOUT', message: expect.stringContaining('may still run') });
+    expect(awx.jobs).toHaveLength(1);
   });
 
   it('that AWX refuses fails, and one that AWX cannot answer for is launched again', async () => {
-    rollout.launch = vi.fn().mockRejectedValueOnce(new Fault('UNAVAILABLE', 'AWX answered 503')).mockResolvedValueOnce(5678);
+    awx.refuse = { '/launch/': 503 };
     await expect(rollOut()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    awx.refuse = {};
     expect((await rollOut()).next).toBe('bake');
     expect((await head()).job).toMatchObject({ id: 'awx-job-5678' });
   });
+});
 
-  it('that is aborted ends as failed: what the job has done is not known', async () => {
-    await rollOut();
+describe('a job that was launched, and whose launch was not recorded', () => {
+  it.each([
+    ['because the answer was lost', () => Object.assign(awx, { loseAnswer: true }), 'UNAVAILABLE'],
+    ['because the process died before it could', () => dieAtNextRecord(), 'Killed'],
+  ])('%s, is found again and not launched twice', async (_why, breaks, error) => {
+    breaks();
+    await expect(rollOut()).rejects.toSatisfy((thrown: Error & { code?: string }) => [thrown.message, thrown.code].includes(error));
+    expect(awx.jobs).toHaveLength(1);
+    // Others launch the template too, with variables of their own or none, and for other attempts.
+    const { artifact } = await head();
+    for (const variables of [{ request_id: id, attempt: 2 }, { request_id: 'PR-2026-9999', attempt: 1 }, { artifact }, {}])
+      awx.launch(variables);
+    awx.jobs.push({ id: 1, extra_vars: '--- not: [json', status: 'running' });
+    expect((await rollOut()).next).toBe('bake');
+    expect((await head()).job).toMatchObject({ id: 'awx-job-5678' });
+    expect(awx.calls.filter((each) => each.includes('/launch/'))).toHaveLength(1);
+    expect((await call(complete())).status).toBe(200);
+    expect(await rollOut()).toEqual({ next: 'finish' });
+  });
+
+  it('is not launched again where AWX does not say what it has launched', async () => {
+    awx.loseAnswer = true;
+    await expect(rollOut()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    awx.refuse = { '/jobs/': 503 };
+    await expect(rollOut()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    awx.refuse = { '/jobs/': 403 };
+    expect(await rollOut()).toEqual({ next: 'failed' });
+    expect((await head()).failure).toMatchObject({ code: 'JOB_FAILED', message: expect.stringContaining('nobody knows whether') });
+    expect(awx.jobs).toHaveLength(1);
+  });
+});
+
+describe('a job that is not wanted any more', () => {
+  const abort = async () => {
     const before = await head();
     const failure = { code: 'ABORTED', message: 'aborted by dev@example.com' };
     await world.state.promotions.commit(
@@ -142,9 +174,73 @@ describe('a rollout by a job', () => {
     );
     const { rollBack } = await import('../../../functions/rollout/roll-back.task.ts');
     expect(await rollBack(rollout)({ task: 'roll-back', requestId: id, attempt: 1 })).toEqual({ next: 'failed' });
-    expect((await head()).failure).toMatchObject({ code: 'ABORTED', message: expect.stringContaining('cancel it at AWX') });
+    const { failure: end, phase } = await head();
+    expect({ phase, code: end!.code }).toEqual({ phase: 'failed', code: 'ABORTED' });
+    return end!.message;
+  };
+
+  it('because its promotion was aborted is cancelled: what it has done is not known', async () => {
+    await rollOut();
+    expect(await abort()).toContain('AWX cancels awx-job-5678');
+    expect(awx.jobs).toMatchObject([{ id: 5678, status: 'canceled' }]);
+    // Its last word comes late, and moves nothing.
+    expect(outcome(await call(complete({ status: 'canceled' })))).toBe('409 STATE_CONFLICT');
+  });
+
+  it('is cancelled too where its launch was never recorded', async () => {
+    awx.loseAnswer = true;
+    await expect(rollOut()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(await abort()).toContain('AWX cancels awx-job-5678');
+    expect(awx.jobs).toMatchObject([{ status: 'canceled' }]);
+  });
+
+  it.each([
+    ['was over already', () => Object.assign(awx.jobs[0]!, { status: 'successful' }), 'awx-job-5678 was over already'],
+    ['AWX has forgotten', () => awx.jobs.splice(0), 'awx-job-5678 was over already'],
+    ['AWX does not cancel', () => Object.assign(awx, { refuse: { '/cancel/': 403 } }), 'awx-job-5678 may still run'],
+    ['AWX cannot cancel now', () => Object.assign(awx, { refuse: { '/cancel/': 503 } }), 'cancel it at AWX'],
+  ])('and that %s keeps nobody from the end', async (_how, make, words) => {
+    await rollOut();
+    make();
+    expect(await abort()).toContain(words);
+  });
+
+  it('is asked for a few times where AWX is away for a moment', async () => {
+    await rollOut();
+    awx.refuse = { '/cancel/': 503 };
+    rollout.stopwatch.sleep = async () => {
+      awx.refuse = {};
+    };
+    expect(await abort()).toContain('AWX cancels awx-job-5678');
+  });
+
+  it('was never launched when the abort came before it', async () => {
+    expect(await abort()).toContain('no job was launched');
+    expect(awx.calls).toEqual([]);
+  });
+
+  it('because it never called back fails when its time is over, and is cancelled', async () => {
+    await rollOut();
+    now += 600_000;
+    expect(await rollOut()).toEqual({ next: 'failed' });
+    expect((await head()).failure).toMatchObject({ code: 'ROLLOUT_TIMEOUT', message: expect.stringContaining('AWX cancels awx-job-5678') });
+    expect(awx.jobs).toMatchObject([{ status: 'canceled' }]);
   });
 });
+
+/** The process dies when it would record that the job was launched. */
+function dieAtNextRecord(): void {
+  const { promotions } = rollout;
+  let died = false;
+  rollout.promotions = {
+    ...promotions,
+    commit: async (change) => {
+      if (change.event.data['status'] !== 'launched' || died) return promotions.commit(change);
+      died = true;
+      throw new Error('Killed');
+    },
+  };
+}
 
 describe('its callback', () => {
   it.each([

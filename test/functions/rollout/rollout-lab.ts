@@ -1,6 +1,6 @@
 /** A promotion in front of a real (local) cluster with the demo's workload: state in memory, everything else as it runs. */
 import { type AddressInfo, createServer } from 'node:net';
-import { vi } from 'vitest';
+import { expect, vi } from 'vitest';
 import { clusterAt } from '../../../adapters/rollout/cluster.ts';
 import { smokeProbe } from '../../../adapters/rollout/smoke-probe.ts';
 import type { Configuration, MetricCheck, WorkloadConfiguration } from '../../../core/environment/configuration.ts';
@@ -152,7 +152,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     connect: async () => api,
     probe: smokeProbe,
     metrics: async (_check, query) => options.measured?.(query) ?? { kind: 'none', reason: 'nobody measures here' },
-    launch: async () => 0,
+    jobs: async () => expect.unreachable('no job moves this workload'),
     halting: async () => undefined,
     stopwatch: { nowMs: () => performance.now(), sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 30))) },
   };
