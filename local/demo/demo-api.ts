@@ -8,7 +8,7 @@ export interface DemoRequest {
   status: {
     phase: string;
     digest: string;
-    failure?: { code: string; message: string };
+    failure?: { code: string; message: string; step?: string };
     gates: { name: string; status: string; message: string }[];
     rollout?: { steps: { step: string; status: string; startedAt: string; achievedWeight?: number; message?: string }[] };
     history: { action: string; at: string; by: string }[];

@@ -54,10 +54,19 @@ export class KubernetesAdmin {
   }
 
   /** Sets the replicas of a Deployment. */
-  async scale(namespace: string, name: string, replicas: number): Promise<void> {
+  scale(namespace: string, name: string, replicas: number): Promise<void> {
+    return this.#patch(namespace, name, { replicas });
+  }
+
+  /** Sets the image of a container of a Deployment. */
+  setImage(namespace: string, name: string, container: string, image: string): Promise<void> {
+    return this.#patch(namespace, name, { template: { spec: { containers: [{ name: container, image }] } } });
+  }
+
+  async #patch(namespace: string, name: string, spec: object): Promise<void> {
     const path = `${collectionOf({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace } })}/${name}`;
-    const { status, body } = await this.#send('PATCH', path, { spec: { replicas } }, 'application/merge-patch+json');
-    if (status !== 200) throw failed(`scale ${name}`, status, body);
+    const { status, body } = await this.#send('PATCH', path, { spec }, 'application/strategic-merge-patch+json');
+    if (status !== 200) throw failed(`patch ${name}`, status, body);
   }
 
   #send(method: string, path: string, object?: object, contentType = 'application/json'): Promise<{ status: number; body: string }> {

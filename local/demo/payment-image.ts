@@ -1,7 +1,7 @@
 /** payment-api as a two-platform OCI image. */
 import { buildImage, type Image } from './image-content.ts';
 
-/** `healthy` is the behaviour that the sample app reads: `true`, `false`, `after-50`, `crash`, `until-told`. */
+/** `healthy` is the behaviour that the sample app reads: `true`, `false`, `after-50` (or another number), `crash`, `until-told`. */
 export function buildPaymentImage(version: string, healthy: string): Promise<Image> {
   return buildImage({
     labels: {

@@ -1,6 +1,7 @@
 /**
  * The demo's workload: what a container of `payment-api` answers. The image label `greenlight.demo.healthy` says how it fares:
- * `true` or absent: well; `false`: ready, but `/api/health` answers 500; `after-50`: well below half of the pods, 500 from half on;
+ * `true` or absent: well; `false`: ready, but `/api/health` answers 500; `after-50`: well below half of the pods, 500 from half on (`after-100`: when all run it, and
+ * so with any number);
  * `crash`: never starts; `until-told`: well until somebody sends `POST /break`, then `/api/health` answers 500 in every pod.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -21,8 +22,9 @@ const LOGIN_PAGE = `<!doctype html>
 export function runSampleApp(image: ContainerImage, pod: PodInfo): RunningContainer {
   const behaviour = image.labels[HEALTH_LABEL] ?? 'true';
   if (behaviour === 'crash') return { crash: 'payment-api: cannot start: the image is labelled to crash' };
+  const [, from] = /^after-(\d{1,3})$/.exec(behaviour) ?? [];
   const healthy = () => {
-    if (behaviour === 'after-50') return pod.share() < 0.5;
+    if (from !== undefined) return pod.share() < Number(from) / 100;
     return behaviour !== 'false' && !broken.has(image.digest);
   };
   return { handle: (request, response) => answer(request, response, image, pod, healthy) };
