@@ -72,8 +72,14 @@ export function versionsToKeep(
   ];
 }
 
-export function wayBackOf(version: Pick<WayBack, 'purpose' | 'version' | 'digest'>, proofs: readonly RegistryProof[]): WayBack {
-  const problems = proofs.flatMap(({ registry, problem }) => (problem === undefined ? [] : [`registry ${registry}: ${problem}`]));
+/** `refused`: why nobody may ask for that version, whole as it may be. */
+export function wayBackOf(
+  version: Pick<WayBack, 'purpose' | 'version' | 'digest'>,
+  proofs: readonly RegistryProof[],
+  refused?: string,
+): WayBack {
+  const lost = proofs.flatMap(({ registry, problem }) => (problem === undefined ? [] : [`registry ${registry}: ${problem}`]));
+  const problems = refused === undefined ? lost : [...lost, refused];
   return { ...version, ready: problems.length === 0, problems };
 }
 

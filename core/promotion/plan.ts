@@ -1,4 +1,5 @@
 /** The plan: what would happen, as data. Its hash is what people consent to. */
+import { ENGINE } from '../access/identity.ts';
 import type { ApprovalStage } from '../approval/stage.ts';
 import type { GateType } from '../gate/gate.ts';
 import type { RequiredRegistries } from '../registry/target.ts';
@@ -92,4 +93,9 @@ export function stepsOf(plan: Plan): string[] {
             ...(plan.rollout.bakeSeconds > 0 ? ['bake'] : []),
           ]);
   return plan.kind === 'rollback' ? ['verifying_copy', ...rollout] : ['copying', 'verifying_copy', 'tagging', ...rollout];
+}
+
+/** Begun by the watch after a promotion. Like the way back of a rollout it undoes a change and chooses nothing: an end of life does not stop it. */
+export function isAutomatic({ kind, requester }: Pick<Plan, 'kind' | 'requester'>): boolean {
+  return kind === 'rollback' && requester === ENGINE.key;
 }

@@ -3,6 +3,7 @@ import type { Evidence } from '../../core/audit/ports.ts';
 import { environmentBefore } from '../../core/environment/configuration.ts';
 import { refusedBecause } from '../../core/lifecycle/use.ts';
 import { begin as decideBegin } from '../../core/promotion/begin.ts';
+import { isAutomatic } from '../../core/promotion/plan.ts';
 import { changing } from '../../core/promotion/ports.ts';
 import type { Promotion } from '../../core/promotion/promotion.ts';
 import { turnAt } from '../environment/halting.ts';
@@ -59,7 +60,7 @@ async function decideNow(promotion: Promotion) {
   const isFirst = plan.kind === 'promote' && environmentBefore(approvers.configuration, plan.from) === undefined;
   const proof = plan.kind === 'repair' ? plan.to : plan.from;
   const evidenceHolds = isFirst || (await environments.evidence(proof, plan.artifact, plan.digest)) !== undefined;
-  const { blockEol } = approvers.configuration.lifecycle.support;
+  const blockEol = approvers.configuration.lifecycle.support.blockEol && !isAutomatic(plan);
   const refused = refusedBecause({ artifact: plan.artifact, version: plan.version, standing, blockEol })?.why;
   return decideBegin({ promotion, plan, decisions, approvers, environment, hold, evidenceHolds, refused, now: clock.now() });
 }

@@ -77,7 +77,8 @@ export async function draftRollback(call: RollbackAsk, registries: RegistryReade
   const names = Object.keys(configuration.environments);
   const { current, target } = rollbackTarget({ environment: environment.name, record, past, ...body, environments: names });
   const standing = await standingNow(artifact, target.version, target.digest);
-  const use = { artifact, version: target.version, standing, blockEol: configuration.lifecycle.support.blockEol };
+  const blockEol = configuration.lifecycle.support.blockEol && !call.automatic;
+  const use = { artifact, version: target.version, standing, blockEol };
   refuseUnusable(use);
   const places = environment.registries.map((name) => configuration.registries[name]!);
   const [declared, preChecks] = await Promise.all([

@@ -35,6 +35,8 @@ export interface WatchWorld {
   lackOf(registry: RegistryConfiguration, artifact: string, digest: string): Promise<string | undefined>;
   /** Why the signature of the digest at that registry does not satisfy the gate; undefined when it does. */
   unsigned(gate: SignatureGate, registry: RegistryConfiguration, artifact: string, digest: string): Promise<string | undefined>;
+  /** Why nobody may bring the version anywhere: quarantine, or an end of life that is enforced. */
+  refused(artifact: string, version: string, digest: string): Promise<string | undefined>;
   alert(alert: WatchAlert, where: { environment: string; artifact: string }): Promise<void>;
 }
 
@@ -75,7 +77,10 @@ async function watchOne(
   const checkedAt = now.toISOString();
   const waysBack: WayBack[] = [];
   for (const version of versionsToKeep(record, history)) {
-    waysBack.push(wayBackOf(version, await proofsOf(world, configuration, environment, artifact, version.digest)));
+    const proofs = await proofsOf(world, configuration, environment, artifact, version.digest);
+    // What a rollout that fails restores is asked of nobody: it ran a moment ago.
+    const isAsked = version.purpose === 'previous';
+    waysBack.push(wayBackOf(version, proofs, isAsked ? await world.refused(artifact, version.version, version.digest) : undefined));
   }
   const lastSeconds = history.find(
     ({ outcome, kind, seconds }) => seconds !== undefined && (outcome === 'rolled_back' || kind === 'rollback'),

@@ -54,6 +54,17 @@ describe('the versions to keep restorable', () => {
   });
 });
 
+it('a version that nobody may ask for is no way back, whole as it is', () => {
+  const version = { purpose: 'previous' as const, version: '1', digest: A };
+  expect(wayBackOf(version, [{ registry: 'prod' }], 'api 1 is in quarantine')).toEqual({
+    ...version,
+    ready: false,
+    problems: ['api 1 is in quarantine'],
+  });
+  const both = wayBackOf(version, [{ registry: 'prod', problem: 'a blob is not there' }], 'api 1 is in quarantine');
+  expect(both.problems).toEqual(['registry prod: a blob is not there', 'api 1 is in quarantine']);
+});
+
 describe('an alert', () => {
   const ready = wayBackOf({ purpose: 'current', version: '2', digest: B }, [{ registry: 'prod' }]);
   const lost = wayBackOf({ purpose: 'current', version: '2', digest: B }, [

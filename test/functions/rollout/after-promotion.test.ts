@@ -5,7 +5,9 @@ import { raiseAlert } from '../../../adapters/notification/system-alerts.ts';
 import { ENGINE } from '../../../core/access/identity.ts';
 import type { RolledBack } from '../../../core/environment/environment.ts';
 import { Fault } from '../../../core/errors.ts';
+import { withPhase } from '../../../core/promotion/change.ts';
 import { create } from '../../../core/promotion/create.ts';
+import { engineChange } from '../../../core/promotion/engine-change.ts';
 import type { Promotion } from '../../../core/promotion/promotion.ts';
 import type { MetricAnswer } from '../../../core/rollout/metric.ts';
 import type { Cluster } from '../../../core/rollout/ports.ts';
@@ -28,6 +30,7 @@ beforeAll(async () => {
         workload: { ...workload!, name: `api-${count}`, metrics },
       };
     configuration.environments['prod']!.rollback.watchAfterSeconds = 1_800;
+    configuration.lifecycle.support.blockEol = true;
   });
 });
 afterAll(() => world.close());
@@ -190,6 +193,28 @@ describe('a promotion whose checks fail twice after its end', () => {
     const [one, two] = await Promise.all([look(), look()]);
     expect([...one, ...two]).toHaveLength(1);
     expect(await looks(3)).toEqual([]);
+  });
+
+  it('CAN-11 is taken back to a version past its end of life, which nobody may ask for: it undoes a change and chooses nothing', async () => {
+    await promoted();
+    health = 500;
+    const path = `/v1/artifacts/${artifact}/versions/1.1.0/lifecycle`;
+    const end = await world.call('POST', path, { as: 'cpi', body: { status: 'eol', eolDate: '2026-01-15' } });
+    expect(end.status, end.text).toBe(200);
+    const body = { artifact, to: '1.1.0', reason: 'orders fail since the release' };
+    expect((await world.call('POST', '/v1/environments/prod/rollback', { as: 'cpi', body })).json).toMatchObject({
+      code: 'VERSION_REFUSED',
+    });
+    const [id] = await looks(2);
+    const { promotions } = world.state;
+    const head = (await promotions.head(id!))!;
+    const approved = withPhase(withPhase(head, 'validating'), 'approved', {
+      approvedAt: new Date().toISOString(),
+      expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
+    });
+    await promotions.commit(engineChange(head, approved, { type: 'promotion.waiting', action: 'approved' }));
+    const { begin } = await import('../../../functions/promotion/begin.task.ts');
+    expect(await begin({ seal: async () => undefined })({ task: 'begin', requestId: id!, attempt: 1 })).toEqual({ next: 'copy' });
   });
 
   it('is taken back for its metrics too, and not because the metrics service is away', async () => {
