@@ -14,6 +14,8 @@ const DEADLINE_MS = 20_000;
 const NEWEST = 50;
 /** A job is about 8 kB. */
 const MAX_BYTES = 4 * 1024 * 1024;
+/** Without these a job cannot do what it was launched for. */
+const SENT: ReadonlySet<string> = new Set<keyof JobVariables>(['request_id', 'digest']);
 /** Base, kind and template of an address to launch at. */
 const LAUNCH = /^(.*\/)(job|workflow_job)_templates\/([^/]+)\/launch\/?$/;
 
@@ -27,6 +29,7 @@ export const awxJobs: JobService = {
         hint: 'its address must end with /launch/, its token may execute the template, and the template must prompt for variables',
       });
     }
+    await refuseIgnorant(job, id, body);
     return id;
   },
 
@@ -48,6 +51,17 @@ export const awxJobs: JobService = {
     return true;
   },
 };
+
+/** A template that does not prompt for variables runs a job that knows nothing of what it is to deploy, and nobody would hear of its end. */
+async function refuseIgnorant(job: JobConfiguration, id: string | number, body: string): Promise<void> {
+  const { ignored_fields: ignored } = parsed(body) as { ignored_fields?: { extra_vars?: unknown } };
+  const names = typeof ignored?.extra_vars === 'object' && ignored.extra_vars !== null ? Object.keys(ignored.extra_vars) : [];
+  if (!names.some((name) => SENT.has(name))) return;
+  const stopped = await awxJobs.cancel(job, id).catch(() => false);
+  throw new Fault('JOB_FAILED', `job ${id} was launched without its variables${stopped ? ' and is cancelled' : '; it may still run'}`, {
+    hint: 'let the template prompt for variables on launch',
+  });
+}
 
 async function addressOf({ launchUrl }: JobConfiguration): Promise<string> {
   return /^(ssm|secret):/.test(launchUrl) ? resolveReference(launchUrl) : launchUrl;

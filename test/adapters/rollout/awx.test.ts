@@ -7,6 +7,8 @@ import { awxJobs } from '../../../adapters/rollout/awx.ts';
 
 let server: Server;
 let answer: [status: number, body: string];
+/** Given before `answer`, one each. */
+let answers: (typeof answer)[] = [];
 let seen: { request: IncomingMessage; body: string };
 let launchUrl: string;
 const { ALLOWED_ORIGINS } = process.env;
@@ -20,7 +22,8 @@ beforeAll(async () => {
     });
     request.on('end', () => {
       seen = { request, body };
-      response.writeHead(answer[0]).end(answer[1]);
+      const [status, text] = answers.shift() ?? answer;
+      response.writeHead(status).end(text);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -109,3 +112,21 @@ it.each([
   answer = [status, '{}'];
   expect(await awxJobs.cancel(job(), 5678)).toBe(taken);
 });
+
+it.each([
+  [202, 'and is cancelled'],
+  [503, 'it may still run'],
+])(
+  'a job that the template launched without its variables is cancelled (AWX answers %i), and its launch has failed',
+  async (status, words) => {
+    const ignored = { job: 5678, ignored_fields: { extra_vars: variables } };
+    answers = [
+      [201, JSON.stringify(ignored)],
+      [status, '{}'],
+    ];
+    await expect(launch()).rejects.toMatchObject({ code: 'JOB_FAILED', message: expect.stringContaining(words) });
+    expect(seen.request.url).toBe('/api/v2/jobs/5678/cancel/');
+    answer = [201, JSON.stringify({ job: 5679, ignored_fields: { limit: 'all' } })];
+    expect(await launch()).toBe(5679);
+  },
+);
