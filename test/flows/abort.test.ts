@@ -80,6 +80,15 @@ it('takes a version back by itself that fails after its rollout has succeeded, a
       .find(({ to }) => to.includes('dev@example.com')),
   );
   expect(mail.text).toContain('/api/health answered 500');
+  const receipt = await cloud.until('its receipt', async () => {
+    const { status, body } = await cloud.api('GET', `/v1/requests/staging/${requestId}/receipt`, { as: 'cpi' });
+    return status === 200 ? body : undefined;
+  });
+  expect(JSON.parse(Buffer.from(receipt.payload, 'base64').toString()).predicate).toMatchObject({
+    requester: { id: 'system' },
+    outcome: 'succeeded',
+    approvals: [],
+  });
   expect((await cloud.mails()).flatMap(({ to }) => to).filter((to) => !to.includes('@'))).toEqual([]);
   expect((await cloud.calls()).filter(({ decision }) => decision !== 'allowed')).toEqual([]);
   await expectDescribed(cloud);

@@ -195,6 +195,23 @@ describe('a promotion whose checks fail twice after its end', () => {
     expect(await looks(3)).toEqual([]);
   });
 
+  it('is taken back by the same request when the process dies before that is stored', async () => {
+    await promoted();
+    health = 500;
+    await looks(1);
+    const { promotions } = world.state;
+    const { commit } = promotions;
+    const tried: string[] = [];
+    promotions.commit = async (change) => {
+      tried.push(change.after.id);
+      throw new Error('killed');
+    };
+    expect(await looks(2)).toEqual([]);
+    promotions.commit = commit;
+    const [id] = await looks(1);
+    expect(tried).toEqual([id, id]);
+  });
+
   it('CAN-11 is taken back to a version past its end of life, which nobody may ask for: it undoes a change and chooses nothing', async () => {
     await promoted();
     health = 500;

@@ -7,6 +7,7 @@ import { Fault } from '../../../core/errors.ts';
 import type { PromotionChange } from '../../../core/promotion/change.ts';
 import { VersionConflict } from '../../../core/promotion/ports.ts';
 import { BACK_SECONDS } from '../../../core/rollout/budget.ts';
+import { routeSplitOf } from '../../../core/rollout/route.ts';
 import type { NextStep } from '../../../functions/kit/task.ts';
 import { rollBack } from '../../../functions/rollout/roll-back.task.ts';
 import { rollOut } from '../../../functions/rollout/roll-out.task.ts';
@@ -28,6 +29,8 @@ interface Case {
   health?: Health;
   weights?: number[];
   luck?: Partial<Luck>;
+  /** A Gateway splits the traffic, and not the number of pods. */
+  gateway?: boolean;
 }
 
 /** Attempts after the first, as `statemachines/promotion.asl.json` has them. */
@@ -45,13 +48,13 @@ interface Run {
 }
 
 /** Drives the two tasks as the state machine does. */
-async function runThrough({ health = 'true', weights = [10, 50, 100], luck = {} }: Case): Promise<Run> {
-  const cluster = new ModelCluster({ ...NO_BAD_LUCK, ...structuredClone(luck) }, imageOf(BEFORE), (image) =>
-    image === imageOf(AFTER) ? health : 'true',
-  );
+async function runThrough({ health = 'true', weights = [10, 50, 100], luck = {}, gateway = false }: Case): Promise<Run> {
+  const healthOf = (image: string) => (image === imageOf(AFTER) ? health : 'true');
+  const cluster = new ModelCluster({ ...NO_BAD_LUCK, ...structuredClone(luck) }, imageOf(BEFORE), healthOf, gateway);
   const plan = makePlan(AFTER, BEFORE, {
     ...{ strategy: 'canary', weights, bakeSeconds: 5, smoke: true },
     ...{ cluster: 'demo', namespace: 'prod', workload: 'payment-api' },
+    ...(gateway ? { traffic: routeSplitOf({ name: 'payment-api' }) } : {}),
   });
   let head = makeHead(plan);
   const commits: PromotionChange[] = [];
@@ -132,6 +135,7 @@ function expectWhole({ end, cluster, commits, phase, backSeconds }: Run, health:
   expect(['finish', 'rolled-back']).toContain(end);
   if (health !== 'true') expect(end).toBe('rolled-back');
   expect(cluster.fewestReady).toBeGreaterThanOrEqual(REPLICAS);
+  expect(cluster.overload).toBeUndefined();
   expect(cluster.deployment('payment-api-canary').replicas).toBe(0);
   const runs = imageOf(end === 'finish' ? AFTER : BEFORE);
   expect(cluster.deployment('payment-api-stable')).toEqual({ image: runs, replicas: REPLICAS, ready: REPLICAS });
@@ -146,14 +150,15 @@ function expectWhole({ end, cluster, commits, phase, backSeconds }: Run, health:
 const HEALTH: Health[] = ['true', 'false', 'after-50', 'crash'];
 
 describe('CAN-05, CRASH-06: kill -9', () => {
-  it.each(HEALTH)(
-    'at every single call of a rollout whose version is "%s", before its effect and after it, changes no end',
-    async (health) => {
-      const { cluster, end } = await runThrough({ health });
+  it.each([...HEALTH.map((health) => [health, false] as const), ['true', true], ['false', true]] as const)(
+    'at every single call of a rollout (version: %s, gateway: %s), before its effect and after it, changes no end',
+    async (health, gateway) => {
+      const weights = [50, 100];
+      const { cluster, end } = await runThrough({ health, gateway, weights });
       expect(cluster.calls).toBeGreaterThan(15);
       for (let call = 1; call <= cluster.calls; call++) {
         for (const when of ['before', 'after'] as const) {
-          const run = await runThrough({ health, luck: { kills: [{ call, when }] } });
+          const run = await runThrough({ health, gateway, weights, luck: { kills: [{ call, when }] } });
           expect(run.end, `killed ${when} call ${call}`).toBe(end);
           expectWhole(run, health);
         }
@@ -178,11 +183,11 @@ describe('CAN-04: refusals, time-outs and lost answers of every fifth call', () 
 
   it('and a kill or two end as succeeded or rolled back, within two minutes of way back, with all of the capacity', async () => {
     await fc.assert(
-      fc.asyncProperty(luck, fc.constantFrom(...HEALTH), weights, async (bad, health, steps) => {
+      fc.asyncProperty(luck, fc.constantFrom(...HEALTH), weights, fc.boolean(), async (bad, health, steps, gateway) => {
         // What breaks from half of the pods on breaks at 100 % at the latest.
-        expectWhole(await runThrough({ health, weights: steps, luck: bad }), health);
+        expectWhole(await runThrough({ health, weights: steps, luck: bad, gateway }), health);
       }),
-      { numRuns: 300 },
+      { numRuns: 250 },
     );
   });
 

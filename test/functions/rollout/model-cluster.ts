@@ -1,9 +1,11 @@
 /**
- * A cluster in memory, for many rollouts with every kind of bad luck: Deployments with a rolling update, pods that take their time, an API that refuses,
- * answers late or loses its answers, and a process that dies at any call. Time is a number that sleeping moves.
+ * A cluster in memory, for many rollouts with every kind of bad luck: Deployments with a rolling update, pods that take their time, a Gateway that does
+ * too, an API that refuses, answers late or loses its answers, and a process that dies at any call. Time is a number that sleeping moves.
  */
 import { Fault } from '../../../core/errors.ts';
 import type { Cluster, SmokeProbe } from '../../../core/rollout/ports.ts';
+import { splitOf } from '../../../core/rollout/replicas.ts';
+import type { HttpRoute, RoutePatch } from '../../../core/rollout/route.ts';
 import type { Deployment, DeploymentPatch, Pod } from '../../../core/rollout/workload.ts';
 import { REPLICAS } from './promotion-of-lab.ts';
 
@@ -52,19 +54,40 @@ interface ModelDeployment {
   ready: number;
 }
 
+/** A Gateway serves what it has accepted, a moment after it was written. */
+interface ModelRoute {
+  canaryWeight: number;
+  generation: number;
+  version: number;
+  annotations: Record<string, string>;
+  accepted: number;
+  acceptsAt: number;
+  servedWeight: number;
+}
+
+const STABLE = 'payment-api-stable';
+const CANARY = 'payment-api-canary';
+
 export class ModelCluster {
   nowMs = 0;
   calls = 0;
+  /** The first moment at which the Gateway sent requests to fewer pods than they need. */
+  overload: string | undefined;
   /** Fewest pods that were ready at once, of all versions. */
   fewestReady = Number.POSITIVE_INFINITY;
   readonly dice: () => number;
   readonly #deployments: Record<string, ModelDeployment>;
   readonly #luck: Luck;
+  readonly #hasGateway: boolean;
+  readonly #route: ModelRoute = {
+    ...{ canaryWeight: 0, generation: 1, version: 1, annotations: {}, accepted: 1, acceptsAt: 0, servedWeight: 0 },
+  };
   readonly #health: (image: string) => Health;
   #born = 0;
 
-  constructor(luck: Luck, image: string, health: (image: string) => Health) {
+  constructor(luck: Luck, image: string, health: (image: string) => Health, hasGateway: boolean) {
     this.#luck = luck;
+    this.#hasGateway = hasGateway;
     this.#health = health;
     this.dice = randomOf(luck.seed);
     const of = (name: string, replicas: number): ModelDeployment => ({
@@ -72,7 +95,7 @@ export class ModelCluster {
       pods: Array.from({ length: replicas }, () => this.#pod(image, 0)),
       ready: replicas,
     });
-    this.#deployments = { 'payment-api-stable': of('payment-api-stable', REPLICAS), 'payment-api-canary': of('payment-api-canary', 0) };
+    this.#deployments = { [STABLE]: of(STABLE, REPLICAS), [CANARY]: of(CANARY, 0) };
   }
 
   /** Time passes, and the controllers do their work: every tenth of a second, and whenever something was written. */
@@ -83,6 +106,7 @@ export class ModelCluster {
       if (this.nowMs % TICK_MS !== 0) continue;
       for (const each of Object.values(this.#deployments)) this.#reconcile(each);
       this.fewestReady = Math.min(this.fewestReady, this.#ready().length);
+      if (this.#hasGateway) this.#serve();
     }
   }
 
@@ -94,12 +118,14 @@ export class ModelCluster {
   readonly api: Cluster = {
     deployment: (_namespace, name) => this.#wire(() => this.#read(name)),
     patchDeployment: (_namespace, name, patch) => this.#wire(() => this.#patch(name, patch)),
+    httpRoute: () => this.#wire(() => this.#readRoute()),
+    patchHttpRoute: (_namespace, _name, patch) => this.#wire(() => this.#patchRoute(patch)),
     pods: (_namespace, labels) => this.#wire(() => this.#deployments[labels['track']!]!.pods.map((pod) => this.#podOf(pod))),
   } as Partial<Cluster> as Cluster;
 
   readonly probe: SmokeProbe = async (_origin, { path }) => {
     this.pass(10);
-    const ready = this.#ready();
+    const ready = this.#hasGateway ? this.#readyOf(this.dice() * 100 < this.#route.servedWeight ? CANARY : STABLE) : this.#ready();
     const met = ready[Math.floor(this.dice() * ready.length)];
     if (!met) return { kind: 'lost', reason: 'no pod' };
     const health = this.#health(met.image);
@@ -199,6 +225,51 @@ export class ModelCluster {
     if (changed) deployment.version++;
   }
 
+  /** A Service behind a route has the pods for its share, or users wait. */
+  #serve(): void {
+    const route = this.#route;
+    if (route.accepted < route.generation && this.nowMs >= route.acceptsAt) {
+      Object.assign(route, { accepted: route.generation, servedWeight: route.canaryWeight, version: route.version + 1 });
+    }
+    const weight = route.servedWeight;
+    const [stable, canary] = [this.#readyOf(STABLE).length, this.#readyOf(CANARY).length];
+    const needed = weight === 0 ? 0 : splitOf(weight, REPLICAS).canary;
+    if (stable < REPLICAS || canary < needed)
+      this.overload ??= `at ${this.nowMs} ms ${weight} % go to ${canary} pods of the canary, the rest to ${stable} of stable`;
+  }
+
+  #readRoute(): HttpRoute {
+    const { canaryWeight, generation, version, annotations, accepted } = this.#route;
+    const backendRefs = [
+      { name: STABLE, port: 80, weight: 100 - canaryWeight },
+      { name: CANARY, port: 80, weight: canaryWeight },
+    ];
+    const conditions = ['Accepted', 'ResolvedRefs'].map((type) => ({ type, status: 'True', observedGeneration: accepted }));
+    return {
+      metadata: { name: 'payment-api', resourceVersion: String(version), generation, annotations: { ...annotations } },
+      spec: { parentRefs: [{ name: 'front' }], rules: [{ backendRefs }] },
+      status: { parents: [{ controllerName: 'front', conditions }] },
+    };
+  }
+
+  /** Undefined is the API's 409. */
+  #patchRoute({ metadata, spec }: RoutePatch): HttpRoute | undefined {
+    const route = this.#route;
+    if (metadata.resourceVersion !== String(route.version)) return undefined;
+    const weight = spec.rules[0]!.backendRefs!.find(({ name }) => name === CANARY)!.weight!;
+    if (weight !== route.canaryWeight) {
+      route.generation++;
+      route.acceptsAt = this.nowMs + this.dice() * 1_500;
+    }
+    Object.assign(route, { canaryWeight: weight, version: route.version + 1 });
+    Object.assign(route.annotations, metadata.annotations);
+    return this.#readRoute();
+  }
+
+  #readyOf(name: string): ModelPod[] {
+    return this.#deployments[name]!.pods.filter((pod) => this.#isReady(pod));
+  }
+
   #pod(image: string, readyAt: number): ModelPod {
     return { name: `pod-${++this.#born}`, image, readyAt };
   }
@@ -208,7 +279,7 @@ export class ModelCluster {
   }
 
   #ready(): ModelPod[] {
-    return Object.values(this.#deployments).flatMap(({ pods }) => pods.filter((pod) => this.#isReady(pod)));
+    return [...this.#readyOf(STABLE), ...this.#readyOf(CANARY)];
   }
 
   #podOf(pod: ModelPod): Pod {
