@@ -1,6 +1,6 @@
 /**
- * What is done to Greenlight itself rather than to a request: credentials for programs, who builds on what, which environments are locked, and whether
- * clusters can be reached.
+ * What is done to Greenlight itself rather than to a request: credentials for programs, who builds on what, which environments are locked, by which
+ * rules, and whether clusters can be reached.
  */
 import { createToken, listTokens, revokeToken } from './access/tokens.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
@@ -16,6 +16,8 @@ export const handler = httpHandler('operate', {
   applyRetention: lazily(async () => (await import('./retention/plans.http.ts')).applyRetention),
   listRetentionPlans: lazily(async () => (await import('./retention/plans.http.ts')).listRetentionPlans),
   showRetentionPlan: lazily(async () => (await import('./retention/plans.http.ts')).showRetentionPlan),
+  proposeConfig: lazily(async () => (await import('./environment/config.http.ts')).proposeConfig),
+  approveConfig: lazily(async () => (await import('./environment/config.http.ts')).approveConfig),
   listConsumers: lazily(async () => (await import('./rollout/consumers.http.ts')).listConsumers),
   putConsumer: lazily(async () => (await import('./rollout/consumers.http.ts')).putConsumer),
   removeConsumer: lazily(async () => (await import('./rollout/consumers.http.ts')).removeConsumer),

@@ -17,6 +17,7 @@ export const handler = httpHandler('read', {
   listReviews: lazily(async () => (await import('./gate/reviews.http.ts')).listReviews),
   listArtifacts: lazily(async () => (await import('./registry/list-artifacts.http.ts')).listArtifacts),
   environmentMetrics: lazily(async () => (await import('./status/metrics.http.ts')).metrics),
+  getConfig: lazily(async () => (await import('./environment/get-config.http.ts')).getConfig),
   listEnvironments: lazily(async () => (await import('./environment/list-environments.http.ts')).listEnvironments),
   getEnvironment: lazily(async () => (await import('./environment/get-environment.http.ts')).getEnvironment),
 });

@@ -6,6 +6,7 @@ import { breakGlass } from './gate/break-glass.http.ts';
 import { closeReview } from './gate/reviews.http.ts';
 import { httpHandler } from './kit/http-handler.ts';
 import { lazily } from './kit/lazily.ts';
+import { configuration } from './kit/state.ts';
 import { abortRequest, cancelRequest, executeRequest, retryRequest } from './promotion/change.http.ts';
 import { create } from './promotion/create.http.ts';
 import { editRequest } from './promotion/edit.http.ts';
@@ -14,7 +15,7 @@ import { preview } from './promotion/preview.http.ts';
 const registries = registryReader();
 const images = imageList();
 const versions = { reader: registries, list: images };
-const gates = gateRunner();
+const gates = gateRunner(configuration);
 
 export const handler = httpHandler('request', {
   preview: preview(registries, gates),

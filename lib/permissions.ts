@@ -17,8 +17,12 @@ const SEARCH_ROWS = { AUDIT: ['get', 'query', 'put'] } as const satisfies TableG
 /** Answers to repeated writes. */
 const IDEMPOTENT = { IDEMPOTENCY: ['get', 'put', 'update', 'delete'] } as const satisfies TableGrants;
 
+/** Which version of the configuration is in force: everybody who decides anything reads it. */
+const RULES = { CONFIG: ['get'] } as const satisfies TableGrants;
+
 export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
   read: {
+    CONFIG: ['get', 'query'],
     ...SIGNED_IN,
     ...APPROVERS,
     DELIVERY: ['get'],
@@ -31,6 +35,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     LIFECYCLE: ['query'],
   },
   request: {
+    ...RULES,
     ...SIGNED_IN,
     ...CHANGE,
     ...PINS,
@@ -48,6 +53,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     LIFECYCLE: ['get', 'query', 'put'],
   },
   decide: {
+    ...RULES,
     ...SIGNED_IN,
     ...CHANGE,
     ...PINS,
@@ -62,6 +68,8 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     LOGIN: ['put'],
   },
   operate: {
+    CONFIG: ['get', 'put'],
+    NOTICE: ['put'],
     ...SIGNED_IN,
     ...IDEMPOTENT,
     OUTBOX: ['put'],
@@ -77,12 +85,22 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     CONSUMER: ['get', 'query', 'put', 'delete'],
     RETENTION: ['get', 'query'],
   },
-  audit: { ...SIGNED_IN, ...IDEMPOTENT, ...SEARCH_ROWS, LOG: ['get'], REQ: ['get', 'query'], EXPORT: ['get', 'put'], OUTBOX: ['put'] },
-  hooks: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'], CALLBACK: ['put'], ...COUNTED },
-  public: { ...SIGNED_IN, SESSION: ['get', 'put', 'delete'], LOGIN: ['get', 'put', 'delete'] },
-  gates: { ...CHANGE, REQ: ['get', 'query', 'put'], TOKEN: ['put'], GATERUN: ['put'], ENV: ['get'] },
-  build: { ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'] },
+  audit: {
+    ...RULES,
+    ...SIGNED_IN,
+    ...IDEMPOTENT,
+    ...SEARCH_ROWS,
+    LOG: ['get'],
+    REQ: ['get', 'query'],
+    EXPORT: ['get', 'put'],
+    OUTBOX: ['put'],
+  },
+  hooks: { ...RULES, ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'], CALLBACK: ['put'], ...COUNTED },
+  public: { ...RULES, ...SIGNED_IN, SESSION: ['get', 'put', 'delete'], LOGIN: ['get', 'put', 'delete'] },
+  gates: { ...RULES, ...CHANGE, REQ: ['get', 'query', 'put'], TOKEN: ['put'], GATERUN: ['put'], ENV: ['get'] },
+  build: { ...RULES, ...CHANGE, REQ: ['get', 'query', 'put'], GATERUN: ['get'] },
   begin: {
+    ...RULES,
     ...CHANGE,
     ...PINS,
     OUTBOX: ['put', 'get'],
@@ -96,6 +114,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     LOCK: ['query'],
   },
   copy: {
+    ...RULES,
     ...CHANGE,
     ...PINS,
     REQ: ['get', 'query', 'put'],
@@ -105,6 +124,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     RECEIPT: ['put'],
   },
   rollout: {
+    ...RULES,
     ...CHANGE,
     ...PINS,
     RECEIPT: ['put'],
@@ -114,6 +134,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
   },
   // It begins the rollback of a promotion that fails after its end, where an environment wants that.
   adopt: {
+    ...RULES,
     ...CHANGE,
     ...PINS,
     ENV: ['get', 'query', 'put'],
@@ -126,6 +147,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
   },
   // A pin is taken from an environment under a condition on that environment's row, which is not written.
   retain: {
+    ...RULES,
     OUTBOX: ['put'],
     NOTICE: ['put'],
     ENV: ['get', 'query', 'check'],
@@ -137,6 +159,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
   },
   wake: { WAKE: ['query', 'delete'], TOKEN: ['get', 'delete'] },
   reconcile: {
+    ...RULES,
     ...CHANGE,
     ...PINS,
     REVIEW: ['query', 'update'],
@@ -147,6 +170,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     NOTICE: ['query', 'put'],
   },
   deliver: {
+    ...RULES,
     ...APPROVERS,
     NOTICE: ['query', 'put', 'delete'],
     REQ: ['get', 'query'],
@@ -160,6 +184,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     UNREACHABLE: ['get', 'put'],
   },
   dispatch: {
+    ...RULES,
     SUBSCRIPTION: ['get', 'put', 'update'],
     POSTED: ['get', 'put'],
     POSTING: ['query', 'put', 'delete'],

@@ -15,6 +15,7 @@ export type KeyKind =
   | 'DELIVERY'
   | 'ENV'
   | 'LOCK'
+  | 'CONFIG'
   | 'PIN'
   | 'PREVIEW'
   | 'PERSON'

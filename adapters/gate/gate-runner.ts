@@ -1,6 +1,6 @@
 /** Runs a gate of any kind. What a gate finds is its outcome; what keeps it from looking is `errored`, which never counts as passed. */
 
-import { artifactOf } from '../../core/environment/configuration.ts';
+import { artifactOf, type Configuration } from '../../core/environment/configuration.ts';
 import { Fault, messageOf, Refusal } from '../../core/errors.ts';
 import { cleanMessage } from '../../core/gate/clean-text.ts';
 import { checkCost } from '../../core/gate/cost.ts';
@@ -8,7 +8,6 @@ import type { CostGate, GateDefinition, PerformanceGate, PolicyGate } from '../.
 import type { GateOutcome } from '../../core/gate/gate.ts';
 import { checkPolicy } from '../../core/gate/policy-rules.ts';
 import type { GateRunner } from '../../core/gate/ports.ts';
-import { bundledConfiguration } from '../environment/bundled-configuration.ts';
 import { registryReader } from '../registry/registry-reader.ts';
 import { openTable } from '../state/table.ts';
 import { runCommandGate } from './command-gate.ts';
@@ -19,9 +18,9 @@ import type { LastGoodOf } from './performance-gate.ts';
 import { runSignatureGate } from './signature-gate.ts';
 import { runVulnerabilityGate } from './vulnerability-gate.ts';
 
-/** The runner over the deployed configuration. Rows of gates that answer later go into the state table; previews need none. */
+/** The runner over the configuration in force. Rows of gates that answer later go into the state table; previews need none. */
 export function gateRunner(
-  configuration = bundledConfiguration,
+  configuration: () => Promise<Configuration>,
   runs: () => GateRunRows = () => gateRunRows(openTable()),
   lastGood?: LastGoodOf,
 ): GateRunner {

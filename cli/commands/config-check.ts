@@ -8,6 +8,7 @@ import { EXIT, usageFailure } from '../failure.ts';
 import { oneLine } from '../output.ts';
 import type { Session } from '../session.ts';
 import { type VerbContext, verb } from '../verb.ts';
+import { configApproveVerb, configDiffVerb, configProposeVerb, configShowVerb } from './config.ts';
 
 interface CheckOptions {
   complete?: boolean;
@@ -20,7 +21,13 @@ export function configVerb(context: VerbContext): Command {
     local: true,
     run: runCheck,
   }).option('--complete', 'demand everything that a deployment needs (default for files with environments, catalog and people)');
-  return new Command('config').description('Works on configuration files').addCommand(check);
+  return new Command('config')
+    .description('Checks configuration files, and shows, proposes and approves versions')
+    .addCommand(check)
+    .addCommand(configShowVerb(context))
+    .addCommand(configDiffVerb(context))
+    .addCommand(configProposeVerb(context))
+    .addCommand(configApproveVerb(context));
 }
 
 async function runCheck({ output, around }: Session, [file]: string[], { complete = false }: CheckOptions): Promise<number> {

@@ -10,6 +10,8 @@ export interface ConfigurationProblem {
   line: number;
   message: string;
   hint?: string;
+  /** It is understood, and forbidden or contradictory. */
+  rule?: true;
 }
 
 export type ConfigurationResult =
@@ -26,7 +28,7 @@ export function readConfiguration(text: string, options: { complete?: boolean } 
   }
   const normalized = normalize(parsed.data, options.complete ?? true);
   if (normalized.problems.length > 0) {
-    const problems = normalized.problems.map(({ path, ...problem }) => ({ line: yaml.lineOf(path), ...problem }));
+    const problems = normalized.problems.map(({ path, ...problem }) => ({ line: yaml.lineOf(path), ...problem, rule: true as const }));
     return { ok: false, problems };
   }
   return { ok: true, configuration: normalized.configuration, warnings: normalized.warnings };

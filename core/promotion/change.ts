@@ -53,6 +53,8 @@ export type EventType =
   | 'environment.failing'
   | 'environment.locked'
   | 'environment.unlocked'
+  | 'config.proposed'
+  | 'config.changed'
   | 'delegation.created'
   | 'delegation.revoked'
   | 'review.closed'
@@ -111,10 +113,10 @@ export type NoticeType =
   | 'gc.planned'
   | 'gc.deleted'
   | 'lifecycle.changed'
-  | 'config.changed'
   | 'subscription.disabled'
   | 'notification.failed'
   | 'environment.alert'
+  | 'config.changed'
   | 'security.alert';
 
 export interface NoticeDraft {

@@ -22,7 +22,7 @@ import { identify } from '../kit/authenticate.ts';
 import type { Caller, HttpAnswer, HttpCall } from '../kit/http.ts';
 import { isFromOwnPage } from '../kit/own-page.ts';
 import { countFailure } from '../kit/sign-in-limit.ts';
-import { clock, people, promotions, table } from '../kit/state.ts';
+import { clock, configuration, people, promotions, table } from '../kit/state.ts';
 import { type KnownRequest, known } from '../promotion/find-request.ts';
 import { linkTo, refusalPage } from './link-page.ts';
 
@@ -54,7 +54,8 @@ export async function visit(call: HttpCall, token: string | undefined): Promise<
     throw error;
   }
   const { id, requestId, approver, planHash } = claims;
-  const [row, aggregate] = await Promise.all([links.get(id), promotions.aggregate(requestId)]);
+  const [row, aggregate, present] = await Promise.all([links.get(id), promotions.aggregate(requestId), configuration()]);
+  call.configuration = present;
   if (!row || row.requestId !== requestId || row.approver !== approver || row.planHash !== planHash || !aggregate) throw badLink();
   const { promotion } = aggregate;
   const [request, plan] = await Promise.all([

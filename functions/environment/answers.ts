@@ -82,7 +82,28 @@ const past = z.strictObject({
   seconds: z.number().optional(),
 });
 
+/** `reason`, `difference` and `warnings` are for who may change it. */
+const configVersion = z
+  .strictObject({
+    version: digest,
+    base: digest,
+    state: z.enum(['proposed', 'previewed', 'in_force', 'replaced', 'stale']),
+    needsReview: z.boolean(),
+    proposedBy: z.string(),
+    proposedAt: instant,
+    approvedBy: z.string().optional(),
+    inForceSince: instant.optional(),
+    reason: z.string().optional(),
+    difference: z.array(z.strictObject({ path: z.string(), before: z.unknown(), after: z.unknown() })).optional(),
+    warnings: z.array(z.string()).optional(),
+  })
+  .meta({ id: 'ConfigVersion' });
+
 export const ENVIRONMENT_ANSWERS = {
+  ConfigVersion: configVersion,
+  Config: z
+    .strictObject({ version: digest, deployed: digest, versions: z.array(configVersion), configuration: z.looseObject({}).optional() })
+    .meta({ id: 'Config' }),
   EnvironmentLock: z.strictObject({ environment: z.string(), locked: z.boolean(), ...heldLock }).meta({ id: 'EnvironmentLock' }),
   EnvironmentList: z
     .strictObject({

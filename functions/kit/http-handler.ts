@@ -4,6 +4,7 @@
  */
 import middy, { type MiddyfiedHandler } from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import { bundledConfiguration } from '../../adapters/environment/bundled-configuration.ts';
 import { requiredVariable } from '../../adapters/state/table.ts';
 import { holdsVerb } from '../../core/access/membership.ts';
 import { refuseRobot } from '../../core/access/robot.ts';
@@ -93,7 +94,8 @@ function refuseUnknownRoute(request: HttpRequest): void {
 }
 
 async function serve(request: HttpRequest, route: Route, handler: RouteHandler, caller: Caller | undefined): Promise<HttpAnswer> {
-  const config = await configuration();
+  // Of who comes by a link nothing is read before the link is verified: `visit` then puts the version in force here.
+  const config = await (route.auth === 'link' ? bundledConfiguration() : configuration());
   const { env } = request.params;
   if (env !== undefined && !Object.hasOwn(config.environments, env)) throw new Refusal('NOT_FOUND', 'there is no such environment');
   const reading = readBody(request, route);

@@ -1,9 +1,9 @@
 /** The state of the product as every function sees it: one client per function instance. */
 import { directory } from '../../adapters/access/directory.ts';
 import { delegationRows } from '../../adapters/approval/delegation-rows.ts';
-import { bundledConfiguration } from '../../adapters/environment/bundled-configuration.ts';
 import { environmentStore } from '../../adapters/environment/environment-store.ts';
 import { lockRows } from '../../adapters/environment/lock-rows.ts';
+import { presentConfiguration } from '../../adapters/environment/present-configuration.ts';
 import { watchRows } from '../../adapters/environment/watch-rows.ts';
 import { reviewRows } from '../../adapters/gate/review-rows.ts';
 import { promotionStore } from '../../adapters/promotion/promotion-store.ts';
@@ -20,8 +20,10 @@ export const locks = lockRows(table);
 export const watches = watchRows(table);
 export const people = directory(table);
 export const wakes = wakeRows(table, clock);
-/** Read anew for every decision: today it is the bundled file, and nobody may rely on that. */
-export const configuration = bundledConfiguration;
+const present = presentConfiguration(table, clock);
+/** Asked for anew for every decision: which version is in force may change at any time. */
+export const configuration = present.now;
+export const forgetConfiguration = present.forget;
 export const delegations = delegationRows(table, clock);
 export const reviews = reviewRows(table);
 

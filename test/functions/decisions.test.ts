@@ -126,6 +126,8 @@ describe('approving', () => {
 describe('the answer to a write', () => {
   /** Answer to a write, which must be what the same person reads afterwards, and the calls of AWS that it took. */
   async function write(as: string, method: string, address: string, body: object) {
+    // Which version of the configuration is in force is read once in a few seconds, not by each call.
+    await world.state.configuration();
     const before = world.awsCalls.length;
     const answer = await world.call(method, address, { as, body });
     const calls = world.awsCalls.slice(before);
@@ -145,6 +147,7 @@ describe('the answer to a write', () => {
       // Who asks, the request, its decisions, who may stand in for whom, whether the two approve each other, the change.
       expect(calls.sort()).toEqual(['GetItem', 'GetItem', 'Query', 'Query', 'Query', 'TransactWriteItems']);
     }
+    await world.state.configuration();
     const before = world.awsCalls.length;
     await world.call('GET', path(id), { as: 'dev' });
     expect(world.awsCalls.slice(before).sort()).toEqual(['GetItem', 'Query', 'Query', 'Query']);

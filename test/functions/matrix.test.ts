@@ -24,6 +24,8 @@ const LENDER = 'lead';
 const ENVIRONMENT = 'staging';
 /** A plan of retention that reaches the finance tenant. */
 const PLAN = 'gc-0123456789abcdef';
+/** A version of the configuration that somebody proposed. */
+const VERSION = `sha256:${'d'.repeat(64)}`;
 /** Names a thing of the finance tenant in every way that a body can, and fits no schema: nothing is ever changed. */
 const BODY = {
   target: { type: 'api', name: 'payment-api', version: '1.1.0' },
@@ -54,9 +56,10 @@ const THINGS = [
   'name',
   'version',
   'planId',
+  'hash',
 ] as const;
 /** Belongs to the tenant, not to a person. */
-const SHARED = { name: 'payment-api', version: '1.1.0', planId: PLAN };
+const SHARED = { name: 'payment-api', version: '1.1.0', planId: PLAN, hash: VERSION };
 type Things = Partial<Record<(typeof THINGS)[number], string>>;
 
 let world: World;
@@ -84,6 +87,17 @@ beforeAll(async () => {
   const plan = { id: PLAN, tenants: ['tenant-finance'], units: 0, chunks: 0, kept: [], warnings: [], unavailable: [] };
   const totals = { artifacts: 0, delete: 0, keep: 0, bytes: 0, bytesFreed: 0 };
   await world.state.table.put({ PK: `RETENTION#${PLAN}`, SK: 'HEAD', body: { ...plan, totals, pricePerGb: 0 } });
+  const proposal = {
+    hash: VERSION,
+    base: VERSION,
+    proposedAt: '2026-01-01T00:00:00Z',
+    reason: 'why',
+    needsReview: true,
+    difference: [],
+    warnings: [],
+  };
+  const proposedBy = { key: identityKey({ issuer: world.issuer, subject: 'nobody' }), email: 'nobody@example.com', kind: 'person' };
+  await world.state.table.put({ PK: 'CONFIG#0', SK: `V#${VERSION}`, body: { ...proposal, proposedBy } });
   foreign = {
     ...SHARED,
     id: await requestOf(await bearerOf(SOMEBODY)),

@@ -17,7 +17,6 @@ const WITH_S3: ReadonlySet<FunctionName> = new Set(['seal', 'audit', 'guard']);
 const MORE_ENTRY: Partial<Record<FunctionName, number>> = {
   read: 315_000,
   request: 460_000,
-  operate: 280_000,
   hooks: 340_000,
   public: 250_000,
 };

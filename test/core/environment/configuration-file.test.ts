@@ -471,7 +471,7 @@ describe('a mistake in the file', () => {
       `  - { subject: ${subject}, email: ${subject}@example.com, name: X, slack: ${slack} }\n`;
     expect(problemsOf(`people:\n${person('a', 'U012AB3CD')}${person('b', 'U012AB3CE')}`)).toEqual([]);
     expect(problemsOf(`people:\n${person('a', 'U012AB3CD')}${person('b', 'U012AB3CD')}`)).toEqual([
-      { line: 3, message: 'U012AB3CD is the Slack member of two people', hint: 'give each person their own member id' },
+      { line: 3, message: 'U012AB3CD is the Slack member of two people', hint: 'give each person their own member id', rule: true },
     ]);
     for (const id of ['u012ab3cd', 'T012AB3CD', '"@lead"', 'U1', '"U012 AB3CD"', '12', '""'])
       expect(problemsOf(`people:\n${person('a', id)}`)[0]?.message, id).toContain('people.0.slack');
