@@ -6,7 +6,10 @@ import { defineConfig } from 'vitest/config';
  */
 export default defineConfig({
   test: {
-    include: ['test/core/{access,approval,audit,gate,promotion,registry,retention}/**/*.test.ts'],
+    include: [
+      'test/core/{access,approval,audit,gate,policy,promotion,registry,retention}/**/*.test.ts',
+      'test/core/environment/configuration-version.test.ts',
+    ],
     exclude: ['test/core/promotion/life.test.ts'],
     testTimeout: 60_000,
     pool: 'forks',
@@ -17,6 +20,8 @@ export default defineConfig({
         'core/access/**',
         'core/approval/**',
         'core/audit/{checkpoint,growing-tree,layout,line,log-files,log-keys,merkle,merkle-proof,next-batch,proof-file,proof-path,prove-line,reconcile,request-chains,tile-check,tiles,verify-log}.ts',
+        'core/policy/{evaluate,promotion-policy}.ts',
+        'core/environment/configuration-version.ts',
         'core/retention/{pin,columns,due,inventory,plan,tag-pattern}.ts',
         'core/gate/{waiver,review,break-glass,skip-canary,record-gate,webhook-signature}.ts',
         'core/registry/{closure-root,copy-comparison,copy-record,target}.ts',

@@ -11,6 +11,7 @@ import { inboxVerb } from './commands/inbox.ts';
 import { lifecycleVerb, quarantineVerb } from './commands/lifecycle.ts';
 import { lockVerb, unlockVerb } from './commands/lock.ts';
 import { muteVerb, unmuteVerb } from './commands/mute.ts';
+import { policyVerb } from './commands/policy.ts';
 import { promoteVerb } from './commands/promote.ts';
 import { publishVerb } from './commands/publish.ts';
 import { receiptVerb, verifyReceiptVerb } from './commands/receipt.ts';
@@ -66,6 +67,7 @@ export function createProgram(context: VerbContext): Command {
     receiptVerb,
     verifyReceiptVerb,
     configVerb,
+    policyVerb,
     clusterVerb,
     subscriptionVerb,
     muteVerb,

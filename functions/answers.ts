@@ -8,6 +8,7 @@ import { GATE_ANSWERS } from './gate/answers.ts';
 import { KIT_ANSWERS } from './kit/answer.ts';
 import { LIFECYCLE_ANSWERS } from './lifecycle/answers.ts';
 import { NOTIFICATION_ANSWERS } from './notification/answers.ts';
+import { POLICY_ANSWERS } from './policy/answers.ts';
 import { PROMOTION_ANSWERS } from './promotion/answers.ts';
 import { REGISTRY_ANSWERS } from './registry/answers.ts';
 import { RETENTION_ANSWERS } from './retention/answers.ts';
@@ -20,6 +21,7 @@ const SHAPES = {
   ...ACCESS_ANSWERS,
   ...PROMOTION_ANSWERS,
   ...ENVIRONMENT_ANSWERS,
+  ...POLICY_ANSWERS,
   ...STATUS_ANSWERS,
   ...ROLLOUT_ANSWERS,
   ...REGISTRY_ANSWERS,

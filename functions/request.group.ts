@@ -33,6 +33,8 @@ export const handler = httpHandler('request', {
   showVersion: lazily(async () => (await import('./lifecycle/versions.http.ts')).showVersion(versions)),
   setLifecycle: lazily(async () => (await import('./lifecycle/versions.http.ts')).setLifecycle(versions)),
   setQuarantine: lazily(async () => (await import('./lifecycle/versions.http.ts')).setQuarantine(versions)),
+  listPolicies: lazily(async () => (await import('./policy/policies.http.ts')).listPolicies(images)),
+  replayPolicy: lazily(async () => (await import('./policy/policies.http.ts')).replayPolicy(images)),
   previewRollback: lazily(async () => (await import('./rollout/rollback.http.ts')).previewRollback(registries, gates)),
   createRollback: lazily(async () => (await import('./rollout/rollback.http.ts')).createRollback(registries)),
 });

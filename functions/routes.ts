@@ -10,6 +10,7 @@ import { GATE_ROUTES } from './gate/routes.ts';
 import type { Route } from './kit/route.ts';
 import { LIFECYCLE_ROUTES } from './lifecycle/routes.ts';
 import { NOTIFICATION_ROUTES } from './notification/routes.ts';
+import { POLICY_ROUTES } from './policy/routes.ts';
 import { PROMOTION_ROUTES } from './promotion/routes.ts';
 import { REGISTRY_ROUTES } from './registry/routes.ts';
 import { RETENTION_ROUTES } from './retention/routes.ts';
@@ -22,6 +23,7 @@ const TABLE = [
   ...ACCESS_ROUTES,
   ...PROMOTION_ROUTES,
   ...ENVIRONMENT_ROUTES,
+  ...POLICY_ROUTES,
   ...ROLLOUT_ROUTES,
   ...REGISTRY_ROUTES,
   ...LIFECYCLE_ROUTES,

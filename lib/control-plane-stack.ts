@@ -93,12 +93,13 @@ export class ControlPlaneStack extends Stack {
     );
 
     // Registries and clusters of greenlight.yaml.
-    for (const name of ['request', 'gates'] as const) groups[name].allow(...readRegistries(this, configuration));
+    for (const name of ['request', 'gates', 'propose'] as const) groups[name].allow(...readRegistries(this, configuration));
     groups.copy.allow(...readRegistries(this, configuration), ...writeRegistries(this, configuration));
     for (const name of ['rollout', 'adopt'] as const) groups[name].allow(...readClusters(this, configuration), secrets.read());
     groups.adopt.allow(...readRegistries(this, configuration), this.readParameters());
     // Addresses of metrics services and jobs may be kept there.
-    groups.rollout.allow(this.readParameters());
+    for (const name of ['rollout', 'propose'] as const) groups[name].allow(this.readParameters());
+    groups.propose.allow(secrets.read());
 
     // Retention: it asks clusters what runs, and is called for who may.
     groups.retain.allow(
@@ -166,6 +167,7 @@ export class ControlPlaneStack extends Stack {
     );
     events.wakeOnInsert(groups);
     events.everyMinute(groups);
+    events.everyFiveMinutes(groups.propose);
 
     api.route({
       read: groups.read,

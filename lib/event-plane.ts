@@ -77,6 +77,14 @@ export class EventPlane extends Construct {
     }
   }
 
+  /** Soak times are hours and days, and each look reads registries. */
+  everyFiveMinutes(group: FunctionGroup): void {
+    new Rule(this, 'ProposeEveryFiveMinutes', {
+      schedule: Schedule.rate(Duration.minutes(5)),
+      targets: [new LambdaFunction(group.lambda, { retryAttempts: 0, deadLetterQueue: this.failures })],
+    });
+  }
+
   /** Who looks at the log from outside the sealer. */
   everyHour(group: FunctionGroup): void {
     new Rule(this, 'GuardEveryHour', {

@@ -60,6 +60,13 @@ export const FUNCTIONS = {
     memory: 1769,
     description: 'Plans and carries out deletions, and reminds of versions that lose their support',
   },
+  propose: {
+    entry: 'functions/policy/propose.job.ts',
+    timeout: 120,
+    memory: 512,
+    description: 'Asks for the promotions whose policy says so',
+    concurrency: 1,
+  },
   wake: { entry: 'functions/promotion/wake.event.ts', timeout: 60, memory: 256, description: 'Starts and wakes runs', concurrency: 1 },
   reconcile: {
     entry: 'functions/promotion/reconcile.job.ts',

@@ -49,6 +49,7 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     REVIEW: ['get', 'query', 'put', 'update'],
     PREVIEW: ['get', 'put'],
     COUNTER: ['update'],
+    POLICY: ['query'],
     CONSUMER: ['get', 'query'],
     LIFECYCLE: ['get', 'query', 'put'],
   },
@@ -157,6 +158,18 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
     LIFECYCLE: ['get', 'query', 'put'],
     RETENTION: ['get', 'query', 'put', 'update', 'delete'],
   },
+  // What it asks for waits for gates and people like every request; it reads no decision and decides nothing.
+  propose: {
+    ...RULES,
+    ...CHANGE,
+    ...PINS,
+    REQ: ['get', 'query', 'put'],
+    ENV: ['get', 'query'],
+    WATCH: ['get'],
+    COUNTER: ['update'],
+    LIFECYCLE: ['query'],
+    POLICY: ['get', 'put'],
+  },
   wake: { WAKE: ['query', 'delete'], TOKEN: ['get', 'delete'] },
   reconcile: {
     ...RULES,
@@ -207,4 +220,4 @@ export const TABLE_GRANTS: Readonly<Record<FunctionName, TableGrants>> = {
 };
 
 /** Functions that list requests through the index. */
-export const LISTING: readonly FunctionName[] = ['read', 'reconcile', 'operate', 'copy', 'adopt', 'retain'];
+export const LISTING: readonly FunctionName[] = ['read', 'request', 'propose', 'reconcile', 'operate', 'copy', 'adopt', 'retain'];

@@ -16,6 +16,7 @@ export type KeyKind =
   | 'ENV'
   | 'LOCK'
   | 'CONFIG'
+  | 'POLICY'
   | 'PIN'
   | 'PREVIEW'
   | 'PERSON'

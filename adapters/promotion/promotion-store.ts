@@ -16,6 +16,7 @@ import type { Clock, OpenQuery, PromotionPage, PromotionQuery, PromotionStore } 
 import type { HistoryEntry, Promotion, PromotionTexts } from '../../core/promotion/promotion.ts';
 import { pinsOf } from '../../core/retention/pin.ts';
 import { environmentWrites } from '../environment/environment-writes.ts';
+import { policyWrite } from '../policy/policy-rows.ts';
 import { deletingRefusal, pinWrite } from '../retention/pin-writes.ts';
 import {
   counterKey,
@@ -210,6 +211,7 @@ export function writesOf(change: PromotionChange, clock: Clock): { writes: Write
       condition: { expression: 'attribute_not_exists(PK)' },
     });
   }
+  if (change.askedBy) writes.push(policyWrite(change.askedBy));
   for (const key of change.withdraw ?? []) {
     writes.push({
       update: { pk: decisionKey(head.id), sk: decisionSort(change.before!.planHash, key) },

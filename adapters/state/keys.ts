@@ -18,6 +18,7 @@
  * | DELIVERY#<id>          | SENT#<notice>#<channel>, FAILED | deliver (TTL)   | what went out, what could not |
  * | ENV#<env>#<artifact>    | HEAD, AT#<iso>#<id>, DIGEST#<digest>, WAITER#<id> | run | what runs there, its past, who waits |
  * | CONFIG#0                | HEAD, V#<hash>, TEXT#<hash> | operate           | which version of the configuration is in force; what was proposed; the versions themselves |
+ * | POLICY#<name>           | <to>#<artifact>#<since>#<digest> | propose (TTL); read by request | a promotion that a policy has asked for, and by what facts |
  * | LOCK#<env>              | <tenant>#<artifact>, `*` for all | operate        | who keeps it from being changed, and why; stays when it is lifted |
  * | WATCH#<env>#<artifact>  | HEAD                        | adopt                 | drift and readiness to go back, as last seen |
  * | WATCH#<env>#<artifact>  | AFTER, BACK#<request id>    | adopt (TTL of BACK)   | failed checks since the last promotion; the one rollback that takes it back |
@@ -84,6 +85,7 @@ export const deliveryKey = (id: string): string => `DELIVERY#${id}`;
 export const environmentKey = (environment: string, artifact: string): string => `ENV#${environment}#${artifact}`;
 export const watchKey = (environment: string, artifact: string): string => `WATCH#${environment}#${artifact}`;
 export const CONFIGURATIONS = 'CONFIG#0';
+export const policyKey = (name: string): string => `POLICY#${name}`;
 export const lockKey = (environment: string): string => `LOCK#${environment}`;
 export const lockSort = (tenant: string, artifact: string): string => `${tenant}#${artifact}`;
 export const historySort = (at: string, id: string): string => `AT#${at}#${id}`;

@@ -251,6 +251,8 @@ const metric = z
   })
   .refine(({ max, min }) => max !== undefined || min !== undefined, 'needs max or min: what is good');
 
+export type FileMetric = z.infer<typeof metric>;
+
 const workload = z.strictObject({
   name: name.optional(),
   container: name.optional(),
@@ -361,7 +363,9 @@ export const fileSchema = z.strictObject({
             enabled: z.boolean().optional(),
             from_env: name,
             to_env: name,
-            conditions: z.array(z.record(z.string().max(64), z.union([z.boolean(), z.number(), z.string()]))).max(20),
+            artifacts: z.array(z.string().min(1).max(128)).min(1).max(100).optional(),
+            prereleases: z.boolean().optional(),
+            conditions: z.array(z.record(z.string().max(64), z.union([z.boolean(), z.number(), z.string(), metric]))).max(20),
             approval: z.enum(['required', 'none']).optional(),
             notification: z.string().max(320).optional(),
           }),

@@ -3,6 +3,7 @@ import type { Role } from '../access/verb.ts';
 import type { ConfiguredStage } from '../approval/stage.ts';
 import type { GateDefinition } from '../gate/definition.ts';
 import type { LifecycleConfiguration } from '../lifecycle/lifecycle.ts';
+import type { PromotionPolicy } from '../policy/promotion-policy.ts';
 import type { TargetType } from '../promotion/promotion.ts';
 import type { VersionScheme } from '../registry/constraint.ts';
 import type { RequiredRegistries } from '../registry/target.ts';
@@ -274,6 +275,8 @@ export interface Configuration {
   people: PersonConfiguration[];
   ci: CiPrincipalConfiguration[];
   automatedApprovers: Record<string, AutomatedApproverConfiguration>;
+  /** What is asked for without a person; absent: nothing. */
+  policies?: PromotionPolicy[];
   /** Absent: nothing is ever deleted. */
   retention?: RetentionConfiguration;
   lifecycle: LifecycleConfiguration;

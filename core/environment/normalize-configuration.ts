@@ -18,6 +18,7 @@ import { normalizeLifecycle, normalizeRetention } from './normalize-artifacts.ts
 import { isAddress, normalizeGates } from './normalize-gates.ts';
 import { normalizeNotifications, noticeSecrets } from './normalize-notifications.ts';
 import { ciOf, peopleOf, teamName } from './normalize-people.ts';
+import { metricOf, normalizePolicies } from './normalize-policies.ts';
 import { normalizeRollback } from './normalize-rollback.ts';
 import { normalizeWindows } from './normalize-windows.ts';
 
@@ -116,17 +117,7 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
     for (const name of Object.keys(environments))
       if (!path.includes(name)) refuse(['environments', name], `environment ${name} is not on the path`);
   }
-  for (const [index, policy] of (file.promotion?.policies ?? []).entries()) {
-    if (environments[policy.to_env]?.tier === 'production' && policy.approval === 'none') {
-      refuse(
-        ['promotion', 'policies', index],
-        `policy ${policy.name} would promote to ${policy.to_env} without approval`,
-        'write approval: required',
-      );
-    }
-    // It is read so that files of seed 001 load; that nothing evaluates it must not be found out by waiting for a promotion that never comes.
-    if (policy.enabled) warnings.push(`promotion.policies: ${policy.name} has no effect: nothing is promoted by itself, request it`);
-  }
+  const policies = normalizePolicies(file, { path, environments, complete }, refuse, warnings);
   noticeSecrets(file.notifications, refuse, warnings);
   const retention = normalizeRetention(file, refuse, warnings);
   const meaning: Omit<Configuration, 'hash'> = {
@@ -143,6 +134,7 @@ export function normalize(file: ConfigurationFile, complete: boolean): Normalize
     people,
     ci,
     automatedApprovers,
+    ...(policies.length > 0 ? { policies } : {}),
     ...(retention ? { retention } : {}),
     lifecycle: normalizeLifecycle(file, refuse, warnings),
     notifications: normalizeNotifications({ file, complete, slack, known: { teams, people, environments }, refuse, warnings }),
@@ -294,17 +286,7 @@ function artifactsOf(file: ConfigurationFile): Record<string, ArtifactConfigurat
                 })),
                 ...(workload.gateway ? { gateway: workload.gateway as Partial<RouteSplit> } : {}),
                 ...(workload.smoke_origin ? { smokeOrigin: workload.smoke_origin } : {}),
-                ...(workload.metrics
-                  ? {
-                      metrics: workload.metrics.map(({ max, min, samples, bearer, ...check }) => ({
-                        ...check,
-                        ...(max === undefined ? {} : { max }),
-                        ...(min === undefined ? {} : { min }),
-                        ...(samples ? { samples: { query: samples.query, atLeast: samples.at_least } } : {}),
-                        ...(bearer ? { bearer } : {}),
-                      })),
-                    }
-                  : {}),
+                ...(workload.metrics ? { metrics: workload.metrics.map(metricOf) } : {}),
               },
             }
           : {}),

@@ -118,6 +118,8 @@ export function servicesToAsk(
 
 /** The engine asks for rollbacks too, and reads no mail: who runs the place hears of those. */
 function requestersOf(configuration: Configuration, { requester, tenant }: Promotion): string[] {
+  // Nor has a policy: who hears of what it asks for stands with it.
+  if (requester.kind === 'policy') return [];
   return requester.kind === 'system' ? administratorsOf(configuration, tenant) : [mailAddressOf(requester)];
 }
 

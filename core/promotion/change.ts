@@ -8,6 +8,7 @@ import type { EnvironmentChange } from '../environment/environment.ts';
 import { Fault } from '../errors.ts';
 import type { GateResult } from '../gate/gate.ts';
 import type { Review } from '../gate/review.ts';
+import type { PolicyRecord } from '../policy/replay.ts';
 import type { Phase } from './phase.ts';
 import { isFinal, mayBecome } from './phase.ts';
 import type { Plan } from './plan.ts';
@@ -164,6 +165,8 @@ export interface PromotionChange {
   useLink?: string;
   /** Review to open with a waiver. */
   review?: Review;
+  /** By what a policy has asked for it. */
+  askedBy?: PolicyRecord;
   /** Link to mark as revoked, by id; fails the whole change when it is revoked already. */
   revokeLink?: string;
 }

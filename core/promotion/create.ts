@@ -2,6 +2,7 @@
 import type { Actor, AuthMethod, Channel } from '../access/identity.ts';
 import type { Hold } from '../environment/hold.ts';
 import { Refusal } from '../errors.ts';
+import type { PolicyRecord } from '../policy/replay.ts';
 import { type NoticeDraft, type PromotionChange, withPhase } from './change.ts';
 import { isFinal } from './phase.ts';
 import { type Plan, planHashOf } from './plan.ts';
@@ -26,6 +27,8 @@ export interface CreateInput extends Acting {
   project?: string;
   /** What is told besides that it was requested. */
   notices?: NoticeDraft[];
+  /** By what a policy asks for it. */
+  askedBy?: Omit<PolicyRecord, 'requestId'>;
 }
 
 export function create(input: CreateInput): PromotionChange {
@@ -74,9 +77,16 @@ export function create(input: CreateInput): PromotionChange {
       data: { kind: plan.kind, version: plan.version, impact: promotion.impact, text: plan.textHash, policy: plan.policyHash },
       history: { action: 'created' },
     },
-    notices: [{ type: 'promotion.requested', data: {} }, ...(input.notices ?? [])],
+    notices: [requestedNotice(input), ...(input.notices ?? [])],
+    ...(input.askedBy ? { askedBy: { ...input.askedBy, requestId: promotion.id } } : {}),
     wake: { kind: 'start', requestId: promotion.id, attempt: 1 },
   };
+}
+
+function requestedNotice({ askedBy }: CreateInput): NoticeDraft {
+  if (!askedBy) return { type: 'promotion.requested', data: {} };
+  const { name, notify } = askedBy.policy;
+  return { type: 'promotion.requested', data: { policy: name }, to: notify };
 }
 
 /** The deadline counts from the later of now and the scheduled date; the wait timer that follows the last approval takes nothing from it. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isSignedMessage } from '../../core/gate/webhook-signature.ts';
@@ -187,4 +187,44 @@ it('needed no permission that was missing, and was answered as described', async
   expect((await cloud.calls()).filter(({ decision }) => decision !== 'allowed')).toEqual([]);
   expect((await cloud.calls()).some(({ service, resource }) => service === 'dynamodb' && /:table\//.test(resource))).toBe(true);
   await expectDescribed(cloud);
+});
+
+describe('a policy of promotion', () => {
+  const operate = (as: string, ...words: string[]) =>
+    greenlight([...words, '--data', cloud.data, '--as', `${as}@example.com`], { cwd: cloud.folder });
+
+  it('is brought into force by two people without a deployment, asks in its own name, and is replayed', { timeout: 240_000 }, async () => {
+    const file = join(cloud.folder, 'next.yaml');
+    const present = readFileSync('greenlight.yaml', 'utf8');
+    const policy =
+      '[{ name: to-staging, enabled: true, from_env: dev, to_env: staging, artifacts: [ledger], conditions: [{ soak: 1h }, { no_regressions: true }], approval: required }]';
+    writeFileSync(file, present.replace('promotion:\n', `promotion:\n  policies: ${policy}\n`));
+    const proposed = await operate('admin', 'config', 'propose', file, '--reason', 'faster feedback', '--json');
+    expect(proposed.exitCode, proposed.stderr).toBe(0);
+    const { version, needsReview } = JSON.parse(proposed.stdout);
+    expect(needsReview).toBe(true);
+    expect((await operate('admin', 'config', 'approve', version)).exitCode).toBe(3);
+    expect((await operate('policy', 'config', 'approve', version)).exitCode).toBe(0);
+    expect((await operate('viewer', 'config', 'show')).stdout).toContain(`In force: ${version}`);
+    await push(cloud, '2.0.0', 'true', { name });
+    await cloud.advance('PT50M');
+    const listed = await operate('viewer', 'policy', 'list');
+    expect(listed.stdout).toMatch(/to-staging {2}dev → staging\n {2}ledger 2\.0\.0 waits: it has to be in dev/);
+    await cloud.advance('PT20M');
+    const found = await cloud.until('what the policy asks for', async () => {
+      const { items } = (await cloud.api('GET', '/v1/requests/staging?artifact=ledger&state=pending', { as: 'cpi' })).body;
+      return items.find((item: { metadata: { createdBy: string } }) => item.metadata.createdBy.startsWith('policy:to-staging@'));
+    });
+    const own = `/v1/requests/staging/${found.metadata.id}`;
+    // Whoever sees only what is their own does not see it: it is nobody's.
+    expectProblem(await cloud.api('GET', own, { as: 'dev' }), 403, 'FORBIDDEN');
+    const phase = (wanted: string) =>
+      cloud.until(wanted, async () => (await cloud.api('GET', own, { as: 'cpi' })).body.status.phase === wanted || undefined);
+    await phase('pending_approval');
+    await approve(cloud, own, 'cpi');
+    await phase('succeeded');
+    const replayed = await operate('viewer', 'policy', 'replay', 'to-staging');
+    expect(replayed.stdout).toContain('Decisions that it made and makes again: 1 of 1');
+    expect(replayed.stdout).toMatch(/ledger 2\.0\.0 {2}promote/);
+  });
 });

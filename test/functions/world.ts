@@ -79,6 +79,7 @@ export interface World {
   };
   /** Reads it, for functions without a route. */
   reader: RegistryReader;
+  images: ImageList;
   gates: { status: 'passed' | 'failed'; delayMs: number };
   /** Runs the sealer, which moves what is pending into the log. */
   seal(): Promise<{ sealed: number; size: number }>;
@@ -217,6 +218,7 @@ export async function startWorld(
     awsCalls,
     registry,
     reader: readerOf(registry),
+    images: imagesOf(registry),
     gates,
     seal: async () => (await import('../../functions/audit/seal.job.ts')).handler(),
     token,
@@ -313,19 +315,23 @@ function readerOf(registry: World['registry']): RegistryReader {
   };
 }
 
-async function loadHandlers(registry: World['registry'], gates: World['gates']): Promise<Record<string, Handler>> {
-  const reader = readerOf(registry);
+/** What it lists. */
+function imagesOf(registry: World['registry']): ImageList {
   const images = async () =>
     [...new Set(Object.values(registry.tags))].map((digest) => ({
       digest,
       tags: Object.keys(registry.tags).filter((tag) => registry.tags[tag] === digest),
       ...(registry.pushedAt[digest] === undefined ? {} : { pushedAt: registry.pushedAt[digest] }),
     }));
-  const list: ImageList = {
+  return {
     images,
     image: async (_registry, _repository, digest) => (await images()).find((image) => image.digest === digest),
     tagRule: async () => registry.rule,
   };
+}
+
+async function loadHandlers(registry: World['registry'], gates: World['gates']): Promise<Record<string, Handler>> {
+  const [reader, list] = [readerOf(registry), imagesOf(registry)];
   const runner: GateRunner = {
     run: async () => {
       if (gates.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, gates.delayMs));
@@ -345,6 +351,7 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
   const { listUpdates } = await import('../../functions/registry/updates.http.ts');
   const { showVersion, setLifecycle, setQuarantine } = await import('../../functions/lifecycle/versions.http.ts');
   const versions = { reader, list };
+  const { listPolicies, replayPolicy } = await import('../../functions/policy/policies.http.ts');
   const load = async (group: string) => ((await import(`../../functions/${group}.group.ts`)) as { handler: Handler }).handler;
   return {
     read: await load('read'),
@@ -361,6 +368,8 @@ async function loadHandlers(registry: World['registry'], gates: World['gates']):
       breakGlass,
       closeReview,
       verifyCopy: verifyCopy(reader),
+      listPolicies: listPolicies(list),
+      replayPolicy: replayPolicy(list),
       previewRollback: previewRollback(reader, runner),
       createRollback: createRollback(reader),
       environmentTags: environmentTags(reader, list),

@@ -119,7 +119,7 @@ const NETWORK: Readonly<Record<string, string>> = {
 const AWS_VARIABLES = new Set(['LAMBDA_TASK_ROOT', 'AWS_REGION', 'AWS_LAMBDA_FUNCTION_NAME']);
 
 const FEATURES = new Set(
-  'access approval audit environment gate lifecycle notification promotion registry retention rollout status'.split(' '),
+  'access approval audit environment gate lifecycle notification policy promotion registry retention rollout status'.split(' '),
 );
 /** Folders beside the features. */
 const BESIDE: Readonly<Record<string, readonly string[]>> = {

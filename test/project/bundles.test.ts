@@ -18,7 +18,6 @@ const MORE_ENTRY: Partial<Record<FunctionName, number>> = {
   read: 315_000,
   request: 460_000,
   hooks: 340_000,
-  public: 250_000,
 };
 const MORE_LOADED: Partial<Record<FunctionName, number>> = { request: 650_000 };
 

@@ -49,6 +49,7 @@ describe('proofs from spans', () => {
     expect(inclusionSpans(123_456, 1_000_000)).toHaveLength(20);
     expect(inclusionSpans(0, Number.MAX_SAFE_INTEGER).length).toBeLessThanOrEqual(53);
     expect(consistencySpans(999_999, 1_000_000).length).toBeLessThanOrEqual(21);
+    expect(consistencySpans(0, 5)).toEqual([]);
   });
 
   it.each([

@@ -529,12 +529,37 @@ describe('a mistake in the file', () => {
       expect(wait(timer, valid)).toEqual([expect.stringContaining('too old before the wait timer is over')]);
   });
 
-  it('says of automation that it has no effect', () => {
-    const text = readFileSync(join(root, 'greenlight.yaml'), 'utf8').replace(
-      'promotion:\n',
-      'promotion:\n  policies: [{ name: auto, enabled: true, from_env: dev, to_env: staging, conditions: [] }]\n',
+  it('policies of promotion that go where nobody can, ask for nothing that exists, or take approvals away', () => {
+    const withPolicy = (policy: string) =>
+      readFileSync(join(root, 'greenlight.yaml'), 'utf8').replace('promotion:\n', `promotion:\n  policies: [${policy}]\n`);
+    const policy = (more: string) => withPolicy(`{ name: auto, enabled: true, from_env: staging, to_env: prod, ${more} }`);
+    const first = (text: string) => problemsOf(text, true)[0]!;
+    expect(load(policy('conditions: []')).warnings.join()).toContain('auto has no conditions');
+    expect(load(policy('conditions: [{ days_in_staging: 7 }, { soak: 36h }, { no_regressions: true }]')).configuration.policies).toEqual([
+      expect.objectContaining({ soakSeconds: 7 * 86_400, noRegressions: true, allTestsPass: false, prereleases: false, notify: [] }),
+    ]);
+    expect(first(policy('conditions: [{ all_test_pass: true }]'))).toMatchObject({ hint: 'did you mean "all_tests_pass"?' });
+    expect(first(policy('conditions: [{ days_in_dev: 7 }]')).message).toContain('no condition days_in_dev');
+    expect(first(policy('conditions: [{ soak: soon }]')).hint).toContain('36h');
+    expect(first(policy('conditions: [{ days_in_staging: 400 }]')).message).toContain('366 days');
+    expect(first(policy('conditions: [{ all_tests_pass: "yes" }]')).message).toContain('true or false');
+    expect(first(policy('conditions: [], notification: "everybody"')).message).toContain('mail address');
+    expect(first(policy('conditions: [], artifacts: ["pay ment"]')).message).toContain('stands for anything');
+    const metric = '{ metric: { name: errors, prometheus: "https://p.example", query: errors, max: 1 } }';
+    expect(load(policy(`conditions: [${metric}]`)).configuration.policies![0]!.metrics).toHaveLength(1);
+    expect(first(policy(`conditions: [${metric}, ${metric}]`)).message).toContain('the same name');
+    expect(first(withPolicy('{ name: auto, from_env: dev, to_env: prod, conditions: [] }')).message).toContain('one step');
+    expect(first(withPolicy('{ name: auto, from_env: dev, to_env: stagin, conditions: [] }')).hint).toBe('did you mean "staging"?');
+    expect(first(withPolicy('{ name: auto, from_env: dev, to_env: staging, conditions: [], approval: none }')).message).toContain(
+      'cannot take them',
     );
-    expect(load(text).warnings.filter((warning) => warning.includes('auto has no effect'))).toHaveLength(1);
+    const twice = '{ name: auto, from_env: dev, to_env: staging, conditions: [] }';
+    expect(first(withPolicy(`${twice}, ${twice}`)).message).toContain('two policies');
+    const free = withPolicy('{ name: auto, from_env: dev, to_env: staging, conditions: [], approval: required }').replace(
+      /approvals:\n\s+- \{ name: review.*\n/,
+      'approvals: []\n',
+    );
+    expect(first(free).message).toContain('demands no approvals');
   });
 
   it('SELF-12: automation that would promote to production without approval', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { membershipOfKey } from '../../../core/access/membership.ts';
+import type { PolicyRecord } from '../../../core/policy/replay.ts';
 import { withPhase } from '../../../core/promotion/change.ts';
 import { cancel, create, edit, execute, refusePastDate, refuseUneditable, retry } from '../../../core/promotion/create.ts';
 import { type RequestChange, refuseChange } from '../../../core/promotion/may-change.ts';
@@ -53,6 +54,15 @@ describe('creating', () => {
     const { after } = create({ ...acting('dev'), id: 'PR-2026-0008', plan, spec: urgent, requestedVersion: '1.1.0', now: NOW, ...more });
     expect(after).toMatchObject({ priority: 'urgent', ...more });
     for (const name of ['priority', 'project', 'previewRef', 'retryOf']) expect(created().after).not.toHaveProperty(name);
+  });
+
+  it('of a policy keeps by what it was asked for, and tells whom the policy names', () => {
+    const policy = { name: 'auto', notify: ['teams@acme.example'] } as PolicyRecord['policy'];
+    const askedBy = { policy, facts: {} as PolicyRecord['facts'], at: NOW.toISOString() };
+    const change = create({ ...acting('dev'), id: 'PR-2026-0009', plan, spec, requestedVersion: '1.1.0', now: NOW, askedBy });
+    expect(change.askedBy).toEqual({ ...askedBy, requestId: 'PR-2026-0009' });
+    expect(change.notices).toEqual([{ type: 'promotion.requested', data: { policy: 'auto' }, to: ['teams@acme.example'] }]);
+    expect(created()).not.toHaveProperty('askedBy');
   });
 
   it('does not begin in the past, but for what clocks differ by', () => {

@@ -96,6 +96,9 @@ describe('what retention keeps', () => {
     ];
     expect(why([artifact(images)])).toMatchObject({ unknown: ['0.1.0'], age: ['0.2.0'] });
     const far = new Date('2126-06-15T12:00:00Z');
+    // In whatever order they are listed: the newest are kept, and no other.
+    const mixed = ['1.0.0', '1.4.0', '1.2.0', '1.3.0', '1.6.0', '1.1.0', '1.7.0', '1.5.0'];
+    expect(going([artifact(versions(...mixed))], { keepLast: 5 }).sort()).toEqual(['1.0.0', '1.1.0', '1.2.0']);
     const all = plan([artifact(versions('1.0.0', '1.1.0', '1.2.0', '1.3.0'))], { keepLast: 0 }, far);
     expect([all.totals.delete, all.stop]).toEqual([4, expect.stringMatching(/4 of 4 artifacts \(100 %\)/)]);
     expect(plan([artifact(versions('1.0.0', '1.1.0', '1.2.0', '1.3.0'))], {}, far).stop).toBeUndefined();
