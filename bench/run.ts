@@ -1,6 +1,7 @@
 /**
  * `npm run bench [-- NAME] [--json]`: runs the benchmarks that exist. `--clients` and `--promotions` make the load of `approvals` smaller,
- * `--rounds`, `--layer-mib` and `--tiny` that of `copy`, `--ways` that of `rollback`, `--events` the log of `audit`.
+ * `--rounds`, `--layer-mib` and `--tiny` that of `copy`, `--ways` that of `rollback`, `--events` the log of `audit`, `--manifests` the columns of
+ * `retention`.
  * Exit codes: 0 every target is met, 1 one is missed, 2 unknown name or option.
  */
 import { parseArgs } from 'node:util';
@@ -10,9 +11,10 @@ import { COPY, type CopySize, copy } from './copy.ts';
 import { cost } from './cost.ts';
 import type { Benchmark, Figure } from './figure.ts';
 import type { LoadSize } from './load-run.ts';
+import { RETENTION, type RetentionSize, retention } from './retention.ts';
 import { ROLLBACK, type RollbackSize, rollback } from './rollback.ts';
 
-type Sizes = LoadSize & CopySize & RollbackSize & LogSize;
+type Sizes = LoadSize & CopySize & RollbackSize & LogSize & RetentionSize;
 
 const BENCHMARKS: Readonly<Record<string, (load: Sizes) => Promise<Benchmark>>> = {
   cost,
@@ -20,8 +22,9 @@ const BENCHMARKS: Readonly<Record<string, (load: Sizes) => Promise<Benchmark>>> 
   copy,
   rollback,
   audit,
+  retention,
 };
-const USAGE = `usage: npm run bench [-- NAME] [--json] [--clients ${LOAD.clients}] [--promotions ${LOAD.promotions}] [--rounds ${COPY.rounds}] [--layer-mib ${COPY.layerMiB}] [--tiny ${COPY.tiny}] [--ways ${ROLLBACK.ways}] [--events ${LOG.events}]\nbenchmarks: ${Object.keys(BENCHMARKS).join(', ')}`;
+const USAGE = `usage: npm run bench [-- NAME] [--json] [--clients ${LOAD.clients}] [--promotions ${LOAD.promotions}] [--rounds ${COPY.rounds}] [--layer-mib ${COPY.layerMiB}] [--tiny ${COPY.tiny}] [--ways ${ROLLBACK.ways}] [--events ${LOG.events}] [--manifests ${RETENTION.manifests}]\nbenchmarks: ${Object.keys(BENCHMARKS).join(', ')}`;
 
 const SIZES = {
   clients: { type: 'string' },
@@ -31,6 +34,7 @@ const SIZES = {
   tiny: { type: 'string' },
   ways: { type: 'string' },
   events: { type: 'string' },
+  manifests: { type: 'string' },
 } as const;
 
 function readArguments(): { names: string[]; json: boolean; load: Sizes } {
@@ -47,6 +51,7 @@ function readArguments(): { names: string[]; json: boolean; load: Sizes } {
       tiny: count(values.tiny, COPY.tiny),
       ways: count(values.ways, ROLLBACK.ways),
       events: count(values.events, LOG.events),
+      manifests: count(values.manifests, RETENTION.manifests),
     };
     const unknown = positionals.filter((name) => !Object.hasOwn(BENCHMARKS, name));
     if (unknown.length > 0) throw new Error(`no benchmark is called ${unknown.join(', ')}`);
