@@ -83,7 +83,10 @@ describe('a policy of promotion', () => {
     ]);
     const lines = (await world.state.table.all({ pk: 'OUTBOX#0' })).map(({ line }) => JSON.parse(line as string));
     expect(lines.filter(({ rid }) => rid === ids[0])).toEqual([
-      expect.objectContaining({ type: 'promotion.requested', actor: { id: expect.stringMatching(/^policy:to-staging@/), auth: 'engine', channel: 'schedule' } }),
+      expect.objectContaining({
+        type: 'promotion.requested',
+        actor: { id: expect.stringMatching(/^policy:to-staging@/), auth: 'engine', channel: 'schedule' },
+      }),
     ]);
     expect((await policies())[0].now[0]).toMatchObject({ outcome: 'none', because: `${ids[0]} asks for 1.1.0 already` });
   });
