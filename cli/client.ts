@@ -115,8 +115,14 @@ export class ApiClient {
   }
 }
 
+/** What the server says of a path that it has no route for. */
+const NO_ROUTE = 'there is nothing here';
+
 function failureOf(status: number, text: string): CommandFailure {
   const problem = readProblem(text);
+  // Every route of this program exists on a server of its own version.
+  if (problem.detail === NO_ROUTE || status === 405)
+    problem.hint = 'the server may be older than this program: compare greenlight --version with what /openapi.json says';
   const message = problem.detail ?? problem.message ?? problem.title ?? `the API answered ${status}`;
   return new CommandFailure(exitCodeOf(status), message, {
     status,

@@ -33,7 +33,7 @@ export async function run(argv: readonly string[], around: Surroundings): Promis
 
 /** One sentence and one hint on stderr; with `--json` an object on stdout. */
 function report(error: unknown, json: boolean, { stdout, stderr }: Surroundings): number {
-  const failure = error instanceof CommandFailure ? error : new CommandFailure(EXIT.no, unexpected(error), { code: 'UNEXPECTED' });
+  const failure = error instanceof CommandFailure ? error : unexpected(error);
   const { hint, errors = [], ...details } = failure.details;
   const told = { ...failure.details, message: failure.message, exitCode: failure.exitCode };
   if (json) stdout.write(withoutTokens(`${JSON.stringify({ error: told }, null, 2)}\n`));
@@ -46,8 +46,14 @@ function report(error: unknown, json: boolean, { stdout, stderr }: Surroundings)
   return failure.exitCode;
 }
 
-function unexpected(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** An answer that lacks what is read from it comes from a server of another version, most of the time. */
+function unexpected(error: unknown): CommandFailure {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof TypeError)) return new CommandFailure(EXIT.no, message, { code: 'UNEXPECTED' });
+  return new CommandFailure(EXIT.unavailable, `this program does not understand the answer (${message})`, {
+    code: 'BAD_ANSWER',
+    hint: 'the server may be of another version: compare greenlight --version with what /openapi.json says',
+  });
 }
 
 /** The answer of the person at the terminal; empty when it is not given. The question goes where talk goes. */

@@ -55,4 +55,5 @@ present = {os.path.relpath(os.path.join(at, name), folder) for at, _, names in o
 unexpected = sorted(name for name in present ^ seen if not name.startswith("tile/"))  # tiles are derived from the lines and prove nothing
 assert not unexpected, f"unexpected objects: {unexpected[:3]}"
 tail = "an anchor covers the end" if size in kept else "whether more was cut off, these files cannot tell"
-print(f"valid: complete up to {size} at {newest}; {tail}" if size else "valid: the log is empty")
+assert size, "there is no log in this folder: nothing was verified"
+print(f"valid: complete up to {size} at {newest}; {tail}")

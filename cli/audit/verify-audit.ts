@@ -44,6 +44,8 @@ export async function verifyAudit(options: VerifyAuditOptions): Promise<VerifyAu
     const files = await openLog(options.place);
     const now = options.now ?? new Date();
     const found = await verifyLog(files, { key, anchors, now, ...(maxAgeMs === undefined ? {} : { maxAgeMs }) });
+    // A folder that is wrong, or was emptied, looks like a log that has not begun: nothing was verified, so that is no "valid".
+    if (found.valid && found.size === 0) throw new WrongUse(`${options.place} holds no audit log: nothing was verified`);
     const verdict = options.locked === undefined ? found : withLocks(found, options.locked);
     print(options.json ? `${JSON.stringify(verdict)}\n` : summary(verdict));
     return { exitCode: verdict.valid ? 0 : 1, verdict };

@@ -70,6 +70,7 @@ async function previewNow(call: PreviewCall, registries: RegistryReader, runner:
         isRunning: environment?.current?.digest === plan.digest,
         isLocked: environment?.holder !== undefined,
         rolledBackAt: heldVersion(environment, plan.digest)?.at,
+        now: clock.now(),
       }),
       ...lifecycleWarnings(plan.artifact, plan.version, standing),
       ...returnWarnings(plan, environment, currentStanding),

@@ -29,7 +29,7 @@ test.each([
     ],
   ],
   ['no address', []],
-])('a public name that resolves to %s is refused', async (_name, addresses) => {
+])('HOOK-07 a public name that resolves to %s is refused', async (_name, addresses) => {
   answers.push(addresses);
   await expect(egress.request({ url: 'https://gate.example.com/' })).rejects.toMatchObject({ code: 'EGRESS_REFUSED' });
   // Asked once: what was checked is what would have been connected to.

@@ -19,7 +19,7 @@ describe('answers of the server', () => {
     [429, 6],
     [500, 6],
     [503, 6],
-  ])('turns %i into exit %i, one line for people and an object for programs', async (status, exitCode) => {
+  ])('CLI-03 turns %i into exit %i, one line for people and an object for programs', async (status, exitCode) => {
     api = await scriptApi(() => ({ status, body: { code: 'SOME_CODE', detail: 'no, because', hint: 'do this', requestId: 'r-1' } }));
     const people = await greenlight(['status'], { env: api.env });
     expect(people).toEqual({ exitCode, stdout: '', stderr: 'greenlight: no, because [SOME_CODE]\n  do this\n' });
@@ -42,7 +42,7 @@ describe('answers of the server', () => {
     expect((await greenlight(['status'], { env: api.env })).stderr).toBe('greenlight: Service Unavailable [503]\n');
   });
 
-  it('ends with 6 where nothing listens, and where something else does', async () => {
+  it('CLI-03 ends with 6 where nothing listens, and where something else does', async () => {
     const server = createServer();
     const port = await new Promise<number>((resolve) =>
       server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)),

@@ -167,7 +167,7 @@ prod
     expect((await greenlight(['status', 'moon'], { env: api!.env })).exitCode).toBe(1);
   });
 
-  it('is coloured on a terminal only, and never with NO_COLOR', async () => {
+  it('CLI-05 is coloured on a terminal only, and never with NO_COLOR', async () => {
     await scriptEnvironments();
     const coloured = async (tty: boolean, env: object) =>
       (await greenlight(['status'], { tty, env: { ...api!.env, ...env } })).stdout.includes('\u001b[');

@@ -87,7 +87,7 @@ describe('promote', () => {
     expect(body.registries).toEqual(['a', 'b']);
   });
 
-  it('takes versions literally', async () => {
+  it('CLI-02 takes versions literally', async () => {
     await script({ ...NOTHING_OPEN, 'POST /v1/requests/prod': [{ status: 400, problem: { code: 'INVALID_REF', detail: 'no version' } }] });
     expect((await promote('1.0; $(rm -rf "/")', 'prod')).exitCode).toBe(2);
     expect((created()!.body as { target: { version: string } }).target.version).toBe('1.0; $(rm -rf "/")');
@@ -157,7 +157,7 @@ describe('promote', () => {
     expect(stderr).toContain('greenlight promote 1.1.0 prod --artifact payment-api --wait');
   });
 
-  it('ends with 130 after Ctrl-C, and says that the promotion goes on', async () => {
+  it('CLI-06 ends with 130 after Ctrl-C, and says that the promotion goes on', async () => {
     await script({
       ...NOTHING_OPEN,
       'POST /v1/requests/prod': [requestOf('pending_approval')],
@@ -182,7 +182,7 @@ describe('promote', () => {
     expect((await promote('1.1.0', 'prod', '--wait')).exitCode).toBe(0);
   });
 
-  it('continues the request that is open instead of making another', async () => {
+  it('CLI-06 continues the request that is open instead of making another', async () => {
     await script({
       ...NOTHING_OPEN,
       'GET /v1/requests/prod': [{ items: [requestOf('succeeded', {}, 'PR-2026-0007'), requestOf('pending_approval')] }],
@@ -246,7 +246,7 @@ describe('promote', () => {
     expect(await promote('1.1.0', 'prod')).toMatchObject({ exitCode: 0, stdout: '  ✓ it is in prod already\n' });
   });
 
-  it('stores nothing in a dry run, and ends with 1 where a gate would stop it', async () => {
+  it('CLI-07 stores nothing in a dry run, and ends with 1 where a gate would stop it', async () => {
     const plan = {
       artifact: { name: 'payment-api', version: '1.1.0', digest: 'sha256:x' },
       from: 'staging',

@@ -204,7 +204,7 @@ describe('the example of REQ-332', () => {
     expect(sent('rollback')).toBeUndefined();
   });
 
-  it('only shows it where nobody can be asked, and goes on with --yes', async () => {
+  it('CLI-07 only shows it where nobody can be asked, and goes on with --yes', async () => {
     await script({ preview: PREVIEW, created: rollbackOf('requested'), read: [rollbackOf('pending_approval', { approvals })] });
     const { stdout, stderr } = await analyze();
     expect([stdout, stderr]).toEqual([REPORT, expect.stringContaining('--yes')]);

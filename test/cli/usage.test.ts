@@ -67,12 +67,12 @@ describe('usage', () => {
     expect(stderr).not.toMatch(/\n\s+at /);
   });
 
-  it('lists what exists when a command does not', async () => {
+  it('CLI-01 lists what exists when a command does not', async () => {
     const { stderr } = await greenlight(['frobnicate']);
     for (const verb of VERBS) expect(stderr).toContain(verb.split(' ')[0]);
   });
 
-  it('shows help on stdout wherever it is asked for', async () => {
+  it('CLI-01 shows help on stdout wherever it is asked for', async () => {
     for (const argv of [['-h'], ['--help'], ['promote', '1.0', '--help'], ['platform', 'promote', '-h'], ['deny', '-h']]) {
       const { exitCode, stdout, stderr } = await greenlight(argv);
       expect([exitCode, stderr], argv.join(' ')).toEqual([0, '']);

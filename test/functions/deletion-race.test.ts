@@ -42,9 +42,13 @@ interface Release {
 }
 
 let count = 0;
-async function publish(): Promise<Release> {
+async function publish(layers?: string[]): Promise<Release> {
   const version = `1.0.${++count}`;
-  const { digest, manifests } = await pushImage({ origin: places.dev.origin, repository: NAME, tag: version, labels: {} });
+  const labels = layers ? { version } : {};
+  const { digest, manifests } = await pushImage({
+    ...{ origin: places.dev.origin, repository: NAME, tag: version, labels },
+    ...(layers ? { layers } : {}),
+  });
   world.registry.tags[version] = digest;
   return { version, digest, digests: [digest, ...manifests] };
 }
@@ -176,6 +180,31 @@ it('RACE-04: a request that holds no pin, because it is older than pins, fails a
   const { name, message } = refusal as Error;
   await fail({ ...event, step: 'begin', failure: { Error: name, Cause: JSON.stringify({ errorType: name, errorMessage: message }) } });
   expect(await world.state.promotions.head(id)).toMatchObject({ phase: 'failed', failure: { code: 'ARTIFACT_DELETING', step: 'begin' } });
+});
+
+/** What a client meets that pulls every image of a release: the status of each manifest and blob. */
+async function pull({ digest }: Release): Promise<number[]> {
+  const read = async (path: string) => places.dev.registry.call('GET', `/v2/${NAME}/${path}`);
+  const index = await read(`manifests/${digest}`);
+  const found = [index.status];
+  for (const child of JSON.parse(index.text).manifests as { digest: string }[]) {
+    const manifest = await read(`manifests/${child.digest}`);
+    found.push(manifest.status);
+    const { config, layers } = JSON.parse(manifest.text) as { config: { digest: string }; layers: { digest: string }[] };
+    for (const blob of [config, ...layers]) found.push((await read(`blobs/${blob.digest}`)).status);
+  }
+  return found;
+}
+
+it(`GC-05: what is pushed while older versions with the same layers are deleted is whole, ${ROUNDS} times`, PATIENCE, async () => {
+  const layers = ['#!/bin/sh\necho the same in every version\n'];
+  let old = await publish(layers);
+  for (let round = 0; round < ROUNDS; round++) {
+    const [next, deleted] = await Promise.all([publish(layers), collect(old, `gc-soak-${round}`)]);
+    expect(deleted).toBe(true);
+    expect(new Set(await pull(next))).toEqual(new Set([200]));
+    old = next;
+  }
 });
 
 it('RACE-04: the races were races: both ways happened', () => {

@@ -408,4 +408,13 @@ describe('the decision of an automated approver', () => {
   });
 });
 
+it('HOOK-14: there is no address at which anybody could report a bounce: SES tells the bus', async () => {
+  const forged = { Type: 'Notification', SigningCertURL: 'https://evil.example/cert.pem', SubscribeURL: 'https://evil.example/subscribe' };
+  for (const address of ['/v1/hooks/sns', '/v1/hooks/ses', '/v1/webhooks/ses', '/v1/hooks'])
+    expect(
+      [await world.call('POST', address, { body: forged }), await world.call('POST', address, { as: 'admin', body: forged })].map(outcome),
+      address,
+    ).toEqual(['401 UNAUTHENTICATED', '404 NOT_FOUND']);
+});
+
 it('answers as the description says', () => expectDescribed(world));

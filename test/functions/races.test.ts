@@ -2,9 +2,12 @@
  * The catalogue's races between people, over the real rows: each pair of commands is sent at the same time, again and again. `RACE_ROUNDS` says how
  * often; a few rounds find what is broken for good, the 500 of `npm run test:races` what is broken seldom.
  */
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { WakeDraft } from '../../core/promotion/change.ts';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { lineHash } from '../../core/audit/line.ts';
+import type { PromotionChange, WakeDraft } from '../../core/promotion/change.ts';
 import { create } from '../../core/promotion/create.ts';
+import { engineChange } from '../../core/promotion/engine-change.ts';
+import type { Promotion } from '../../core/promotion/promotion.ts';
 import { openApproval, outcome } from './requests.ts';
 import { type Answer, startWorld, type World } from './world.ts';
 
@@ -196,6 +199,50 @@ it(`RACE-03: an approval never counts for the plan that an edit makes meanwhile,
     expect(wakes).toEqual(expect.arrayContaining(['resume 1', 'start 2']));
     note('edit', answers.join());
   }
+});
+
+it('RACE-13: a clock that jumps back and forth leaves the order of events, the log and the deadline as they are', async () => {
+  const id = await openRequest();
+  const { promotions, table } = world.state;
+  const real = Date.now();
+  const at = async (shift: number, change: (head: Promotion) => PromotionChange) => {
+    vi.useFakeTimers({ toFake: ['Date'], now: real + shift });
+    await promotions.commit(change((await promotions.head(id))!));
+  };
+  const { handler: reconcile } = await import('../../functions/promotion/reconcile.job.ts');
+  const note = (name: string) => (head: Promotion) => engineChange(head, head, { type: 'promotion.waiting', action: name });
+  try {
+    await at(3_600_000, note('an hour ahead'));
+    await at(-3_600_000, note('an hour behind'));
+    await at(0, note('in between'));
+    const { history, promotion } = (await promotions.aggregate(id))!;
+    expect(history.map(({ seq, action }) => [seq, action])).toEqual([
+      [1, 'created'],
+      [2, 'an hour ahead'],
+      [3, 'an hour behind'],
+      [4, 'in between'],
+    ]);
+    const lines = (await table.all({ pk: 'OUTBOX#0' }))
+      .filter(({ rid }) => rid === id)
+      .sort((one, other) => Number(one['seq']) - Number(other['seq']));
+    const chain = lines.map(({ line }) => line as string);
+    expect(chain.map((line) => JSON.parse(line).prev)).toEqual(['', ...chain.slice(0, -1).map(lineHash)]);
+    // Whatever the clock said in between, the request ends at its deadline and not before.
+    const deadline = Date.parse(promotion.expiresAt);
+    for (const [now, phase] of [
+      [deadline - 1, 'pending_approval'],
+      [deadline, 'expired'],
+    ] as const) {
+      vi.setSystemTime(now);
+      await reconcile();
+      expect((await promotions.head(id))!.phase).toBe(phase);
+    }
+  } finally {
+    vi.useRealTimers();
+  }
+  const before = await table.get('LOG#head', 'HEAD');
+  const { size } = await world.seal();
+  expect(size).toBeGreaterThan(Number(before?.['size'] ?? 0));
 });
 
 it('the races were races: not all of them ended in one way only', () => {

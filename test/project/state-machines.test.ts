@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { promotionScript } from '../../bench/cost.ts';
 import { type Script, walkPromotion } from '../../bench/walk-promotion.ts';
+import { LONGEST_AHEAD_DAYS } from '../../core/promotion/plan-warnings.ts';
 import { ROOT } from './sources.ts';
 import { validate } from './validate-machine.ts';
 
@@ -52,6 +53,17 @@ describe.each(machines)('$file', ({ text, definition }) => {
   it('says what it is for, in JSONata', () => {
     expect(definition.QueryLanguage).toBe('JSONata');
     expect(definition.Comment?.length).toBeGreaterThan(20);
+  });
+
+  it('RACE-16: waits so long at a time that the longest wait stays far below the 25,000 events of a run', () => {
+    const loop = ['Wait for its turn', 'Begin rollout', 'Choose next step'];
+    // AWS writes at most six events for a task (entered, scheduled, started, submitted, ended, exited), two for a choice.
+    const events = loop.reduce((sum, name) => sum + (definition.States[name]!.Type === 'Task' ? 6 : 2), 0);
+    const longest = Number(/\$min\(\[(\d+),/.exec(String(definition.States['Wait for its turn']!.TimeoutSeconds))![1]);
+    expect(longest).toBe(86_400);
+    // Until the date, a look a day; then, approved and locked for as long as a request may be open, a look an hour.
+    const [scheduled, locked] = [LONGEST_AHEAD_DAYS, 30 * 24];
+    expect((scheduled + locked) * events).toBeLessThan(20_000);
   });
 
   it('has tasks that call functions only, each with a time-out', () => {

@@ -84,7 +84,7 @@ describe('an answer from outside', () => {
     expect(gateCallbackSchema.safeParse({ status: 'passed', extra: 1 }).success).toBe(false);
   });
 
-  test('is stripped, redacted and shortened', () => {
+  test('HOOK-12 is stripped, redacted and shortened', () => {
     const text = `\u001b[31mred\u001b[0m AKIAABCDEFGHIJKLMNOP \u202e-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY----- done`;
     expect(outcomeOf({ status: 'failed', message: text })).toMatchObject({ message: 'red [redacted] [redacted] done' });
     expect(cleanMessage('x'.repeat(1_000_000)).length).toBeLessThan(1_100);

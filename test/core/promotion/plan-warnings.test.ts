@@ -4,7 +4,8 @@ import { warningsOf } from '../../../core/promotion/plan-warnings.ts';
 import { prodPlan } from './fixture.ts';
 
 const { plan, spec } = prodPlan();
-const facts = { isRunning: false, isLocked: false, rolledBackAt: undefined };
+const now = new Date('2026-06-01T00:00:00Z');
+const facts = { isRunning: false, isLocked: false, rolledBackAt: undefined, now };
 const weights = (replicas: number, its: Plan = plan) =>
   warningsOf(its, spec, { ...facts, replicas }).filter((warning) => warning.includes('not reachable'));
 
@@ -24,4 +25,11 @@ it('CAN-16: a plan says what whole pods make of its weights, as the rollout roun
 it('and nothing of the kind where a route carries the weights', () => {
   const traffic = { route: 'x', stable: 'x-stable', canary: 'x-canary' };
   expect(weights(3, { ...plan, rollout: { ...plan.rollout, traffic } })).toEqual([]);
+});
+
+it('says what is scheduled so far ahead that its run may end before', () => {
+  const about = (scheduledDate: string | null) =>
+    warningsOf({ ...plan, scheduledDate }, spec, { ...facts, replicas: 10 }).filter((warning) => warning.includes('a run lives'));
+  expect([about(null), about('2027-03-01T00:00:00Z')]).toEqual([[], []]);
+  expect(about('2030-01-01T00:00:00Z')).toHaveLength(1);
 });
