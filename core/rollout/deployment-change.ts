@@ -41,7 +41,7 @@ export function decideDeployment(deployment: Deployment, wanted: WantedSpec, hol
     });
   }
   const isSo = image === wanted.image && wantedReplicas(deployment) === wanted.replicas;
-  const annotations = notesOf(deployment, isSo, holder, back);
+  const annotations = notesOf(deployment, { isSo, counts: true }, holder, back);
   if (annotations === undefined) return { kind: 'is-so' };
   const before = isOurs(deployment, holder) ? metadata.annotations?.[BEFORE] : image;
   return {
@@ -59,11 +59,18 @@ export interface Written {
   metadata: ObjectMeta;
 }
 
-/**
- * Annotations that a write of the object carries; undefined when it is as wanted and ours already. `isSo`: its spec is as wanted, so a write does not
- * count up its generation. Throws as `decideDeployment` does.
- */
-export function notesOf(object: Written, isSo: boolean, holder: Holder, back: boolean): Record<string, string> | undefined {
+export interface Standing {
+  /** Its spec is as wanted. */
+  isSo: boolean;
+  /**
+   * Whether a write counts up its generation. The API server counts those that change the spec; of a Deployment also those that change annotations, as it
+   * hands them on to ReplicaSets. Every write of ours does.
+   */
+  counts: boolean;
+}
+
+/** Annotations that a write of the object carries; undefined when it is as wanted and ours already. Throws as `decideDeployment` does. */
+export function notesOf(object: Written, { isSo, counts }: Standing, holder: Holder, back: boolean): Record<string, string> | undefined {
   const { metadata } = object;
   checkFence(object, holder);
   const ours = isOurs(object, holder);
@@ -74,7 +81,7 @@ export function notesOf(object: Written, isSo: boolean, holder: Holder, back: bo
   return {
     [FENCE]: String(holder.fence),
     [REQUEST]: holder.requestId,
-    [GENERATION]: String((metadata.generation ?? 0) + (isSo ? 0 : 1)),
+    [GENERATION]: String((metadata.generation ?? 0) + (counts ? 1 : 0)),
     [WAY]: back ? 'back' : 'forward',
   };
 }

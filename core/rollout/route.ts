@@ -79,7 +79,7 @@ export function decideRoute(route: HttpRoute, split: RouteSplit, canaryWeight: n
     splitting.has(rule) ? { ...rule, backendRefs: rule.backendRefs!.map((ref) => ({ ...ref, weight: weights[ref.name] ?? 0 })) } : rule,
   );
   const isSo = canaryShare(route, split) === canaryWeight;
-  const annotations = notesOf(named, isSo, holder, back);
+  const annotations = notesOf(named, { isSo, counts: !isSo }, holder, back);
   if (annotations === undefined) return { kind: 'is-so' };
   return {
     kind: 'patch',

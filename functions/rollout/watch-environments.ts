@@ -149,7 +149,9 @@ async function lookAtDrift(
       .flatMap((pod) => pod.status?.containerStatuses ?? [])
       .flatMap(({ name, imageID }) => (name === workload.container ? [runningDigest(imageID)] : []))
       .filter((digest): digest is string => digest !== undefined);
-    const canary = await api.deployment(environment.namespace, `${workload.name}-canary`).then(wantedReplicas, () => 0);
+    // Without canaries there need be no such Deployment, nor the right to read it. Where there is one, not to see it is not to know.
+    const reading = api.deployment(environment.namespace, `${workload.name}-canary`).then(wantedReplicas);
+    const canary = await (environment.rollout.strategy === 'canary' ? reading : reading.catch(() => 0));
     const digests = [...new Set([...(wanted === undefined ? [] : [wanted]), ...running])];
     // A route that still sends to the canary is a canary that no promotion owns, whether pods are behind it or not.
     const split = environment.rollout.provider === 'gateway' ? routeSplitOf(workload) : undefined;

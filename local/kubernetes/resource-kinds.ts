@@ -12,6 +12,8 @@ export interface ResourceKind {
   subresources: ('status' | 'scale')[];
   /** True where the API counts `metadata.generation` on changes of the spec. */
   generation: boolean;
+  /** True where it counts changes of annotations too: a Deployment hands them on to its ReplicaSets. */
+  countsAnnotations: boolean;
   /** A custom resource: it takes no strategic merge patch, and wrong types in it are 422 instead of 400. */
   custom: boolean;
   /** False for review kinds, which are answered and not kept. */
@@ -34,6 +36,7 @@ function kind(group: string, version: string, name: string, plural: string, opti
     shortNames: [],
     subresources: [],
     generation: false,
+    countsAnnotations: false,
     custom: false,
     stored: true,
     inAll: false,
@@ -82,6 +85,7 @@ export const RESOURCE_QUOTAS = kind('', 'v1', 'ResourceQuota', 'resourcequotas',
 export const DEPLOYMENTS = kind('apps', 'v1', 'Deployment', 'deployments', {
   ...APPS,
   subresources: [...APPS.subresources],
+  countsAnnotations: true,
   shortNames: ['deploy'],
 });
 export const REPLICA_SETS = kind('apps', 'v1', 'ReplicaSet', 'replicasets', {

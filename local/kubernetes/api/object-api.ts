@@ -94,13 +94,13 @@ export class ObjectApi {
         `Precondition failed: UID in precondition: ${sent.metadata.uid}, UID in object meta: ${before.metadata.uid}`,
       );
     }
-    const object = options.subresource === 'status' ? withStatusOf(before, sent) : withoutStatusOf(kind, before, sent);
+    const object = options.subresource === 'status' ? withStatusOf(kind, before, sent) : withoutStatusOf(kind, before, sent);
     keepSystemMetadata(object, before);
     if (!options.ownersSettled) object.metadata.managedFields = before.metadata.managedFields ?? [];
     if (options.subresource !== 'status') {
       inheritAllocated(object, before);
       setDefaults(object);
-      if (kind.generation && !sameJson(object.spec, before.spec)) object.metadata.generation = (before.metadata.generation ?? 1) + 1;
+      if (isCounted(kind, object, before)) object.metadata.generation = (before.metadata.generation ?? 1) + 1;
       validateObject(kind, object, before);
       allocateService(this.#addresses, object);
     }
@@ -192,8 +192,19 @@ function gracePeriod(kind: ResourceKind, object: KubeObject, asked: number | und
   return Math.max(0, asked ?? object.spec.terminationGracePeriodSeconds ?? 30);
 }
 
-function withStatusOf(before: KubeObject, sent: KubeObject): KubeObject {
-  return { ...structuredClone(before), ...(sent.status === undefined ? {} : { status: structuredClone(sent.status) }) };
+/** Does the change count up `metadata.generation`? */
+function isCounted(kind: ResourceKind, object: KubeObject, before: KubeObject): boolean {
+  if (!kind.generation) return false;
+  return !sameJson(object.spec, before.spec) || (kind.countsAnnotations && !sameJson(annotationsOf(object), annotationsOf(before)));
+}
+
+const annotationsOf = ({ metadata }: KubeObject) => metadata.annotations ?? {};
+
+/** The annotations come along: so a controller notes what it saw without counting up the generation. Custom resources keep theirs. */
+function withStatusOf(kind: ResourceKind, before: KubeObject, sent: KubeObject): KubeObject {
+  const object = { ...structuredClone(before), ...(sent.status === undefined ? {} : { status: structuredClone(sent.status) }) };
+  if (!kind.custom && sent.metadata.annotations) object.metadata.annotations = structuredClone(sent.metadata.annotations);
+  return object;
 }
 
 function withoutStatusOf(kind: ResourceKind, before: KubeObject, sent: KubeObject): KubeObject {

@@ -98,6 +98,8 @@ export class DeploymentController {
         DEPLOYMENTS,
         deployment,
         (copy) => (copy.metadata.annotations = { ...copy.metadata.annotations, [REVISION]: String(revision) }),
+        // As a part of the status: the generation is counted for what people change.
+        'status',
       );
     }
     return set;

@@ -33,9 +33,9 @@ describe('a write', () => {
     expect(decideDeployment(deployment(ours, wanted.image), wanted, holder)).toEqual({ kind: 'is-so' });
   });
 
-  it('that takes over a spec which is right already counts no generation', () => {
+  it('that takes over a spec which is right already counts a generation too: it changes annotations', () => {
     const decision = decideDeployment(deployment({}, wanted.image), wanted, holder);
-    expect(decision).toMatchObject({ patch: { metadata: { annotations: { [GENERATION]: '7' } } } });
+    expect(decision).toMatchObject({ patch: { metadata: { annotations: { [GENERATION]: '8' } } } });
   });
 
   it.each([

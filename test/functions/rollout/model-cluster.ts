@@ -190,7 +190,9 @@ export class ModelCluster {
     const deployment = this.#deployments[name]!;
     if (metadata.resourceVersion !== String(deployment.version)) return undefined;
     const { image } = spec.template.spec.containers[0]!;
-    if (image !== deployment.image || spec.replicas !== deployment.replicas) deployment.generation++;
+    // A Deployment counts its annotations too.
+    const annotated = Object.entries(metadata.annotations).some(([key, value]) => deployment.annotations[key] !== value);
+    if (annotated || image !== deployment.image || spec.replicas !== deployment.replicas) deployment.generation++;
     Object.assign(deployment, { image, replicas: spec.replicas, version: deployment.version + 1 });
     Object.assign(deployment.annotations, metadata.annotations);
     return this.#read(name);

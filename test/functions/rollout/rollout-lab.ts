@@ -1,20 +1,11 @@
 /** A promotion in front of a real (local) cluster with the demo's workload: state in memory, everything else as it runs. */
 import { type AddressInfo, createServer } from 'node:net';
-import { expect, vi } from 'vitest';
 import { clusterAt } from '../../../adapters/rollout/cluster.ts';
-import { smokeProbe } from '../../../adapters/rollout/smoke-probe.ts';
-import type { Configuration, MetricCheck, WorkloadConfiguration } from '../../../core/environment/configuration.ts';
-import { type EnvironmentRecord, holderOf } from '../../../core/environment/environment.ts';
-import type { PromotionChange } from '../../../core/promotion/change.ts';
-import { VersionConflict } from '../../../core/promotion/ports.ts';
-import type { Promotion } from '../../../core/promotion/promotion.ts';
+import type { MetricCheck, WorkloadConfiguration } from '../../../core/environment/configuration.ts';
+import type { Plan } from '../../../core/promotion/plan.ts';
 import type { MetricAnswer } from '../../../core/rollout/metric.ts';
 import type { Cluster } from '../../../core/rollout/ports.ts';
 import { routeSplitOf } from '../../../core/rollout/route.ts';
-import type { NextStep } from '../../../functions/kit/task.ts';
-import { rollBack } from '../../../functions/rollout/roll-back.task.ts';
-import { rollOut } from '../../../functions/rollout/roll-out.task.ts';
-import type { RolloutWorld } from '../../../functions/rollout/rollout-world.ts';
 import type { Fields } from '../../../local/kubernetes/kube-object.ts';
 import {
   DEPLOYMENTS,
@@ -29,12 +20,8 @@ import {
   type TestRegistry,
   until,
 } from '../../local/kubernetes/test-cluster.ts';
-import { makeHead, makePlan, REPLICAS, REQUEST } from './promotion-of-lab.ts';
-
-// The task that fails runs shares a file with its reader of failures, which opens the table when it is loaded; nothing here uses it.
-vi.hoisted(() => {
-  process.env['TABLE_NAME'] = 'unused';
-});
+import { REPLICAS } from './promotion-of-lab.ts';
+import { openRun, type Run } from './rollout-run.ts';
 
 export { REPLICAS };
 
@@ -55,22 +42,10 @@ export interface LabOptions {
   measured?: (query: string) => MetricAnswer;
 }
 
-export interface Lab {
+export interface Lab extends Run {
   cluster: TestCluster;
-  world: RolloutWorld;
   api: Cluster;
   images: { before: string; after: string };
-  commits: PromotionChange[];
-  head(): Promotion;
-  /** Changes the head or the environment behind the back of the task. */
-  environment: EnvironmentRecord;
-  woken: string[];
-  rollOut(): Promise<NextStep>;
-  rollBack(failure?: { Error: string; Cause: string }): Promise<NextStep>;
-  /** Calls the tasks as the state machine does, bakes included, until the run ends; answers the tasks' answers. */
-  run(): Promise<string[]>;
-  /** Moves stored time. */
-  pass(seconds: number): void;
   /** Image and replicas that the Deployments ask for. */
   workload(): Promise<Record<'stable' | 'canary', { image: string; replicas: number; ready: number }>>;
   editByHand(name: string, spec: Fields): Promise<void>;
@@ -98,7 +73,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   const digest = after.slice(after.indexOf('sha256:'));
   const weights = options.weights ?? [10, 50, 100];
   const running = before.slice(before.indexOf('sha256:'));
-  const plan = makePlan(digest, options.rollbackTarget === undefined ? running : options.rollbackTarget, {
+  const rollout: Plan['rollout'] = {
     strategy: options.strategy ?? 'canary',
     weights,
     bakeSeconds: options.bakeSeconds ?? 5,
@@ -107,21 +82,8 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     namespace: 'prod',
     workload: 'payment-api',
     ...(options.gateway ? { traffic: routeSplitOf({ name: 'payment-api' }) } : {}),
-  });
-  const front = options.gateway ? await setUpGateway(cluster, options.editRoute) : undefined;
-  let head = makeHead(plan);
-  let seconds = 0;
-  const commits: PromotionChange[] = [];
-  const woken: string[] = [];
-  const environment: EnvironmentRecord = {
-    environment: 'prod',
-    artifact: 'payment-api',
-    tenant: 'tenant-finance',
-    health: 'healthy',
-    holder: holderOf(REQUEST, 1),
-    fence: 3,
-    revision: 1,
   };
+  const front = options.gateway ? await setUpGateway(cluster, options.editRoute) : undefined;
   const api = clusterAt({ server: cluster.eks.kubernetesOrigin, ca: cluster.ca, token: () => cluster.eks.adminToken });
   const workload: WorkloadConfiguration = {
     name: 'payment-api',
@@ -130,32 +92,15 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     smoke: SMOKE,
     ...(options.metrics ? { metrics: options.metrics } : {}),
   };
-  const world: RolloutWorld = {
-    promotions: {
-      head: async (id) => (id === REQUEST ? head : undefined),
-      plan: async () => plan,
-      async commit(change) {
-        if (change.before?.version !== head.version) throw new VersionConflict('somebody was faster');
-        commits.push(change);
-        head = { ...change.after, version: head.version + 1 };
-        if (change.environment?.kind === 'release') delete environment.holder;
-        return head;
-      },
-    },
-    environments: { get: async () => environment, wakeWaiters: async (name, artifact) => void woken.push(`${name}/${artifact}`) },
-    configuration: async () =>
-      ({
-        clusters: { demo: { name: 'demo', kind: 'platform_managed' } },
-        artifacts: { 'payment-api': { name: 'payment-api', tenant: 'tenant-finance', workload } },
-      }) as unknown as Configuration,
-    clock: { now: () => new Date(Date.UTC(2026, 0, 1) + seconds * 1000) },
+  const run = openRun({
+    digest,
+    rollbackTarget: options.rollbackTarget === undefined ? running : options.rollbackTarget,
+    rollout,
+    workload,
+    cluster: { name: 'demo', kind: 'platform_managed' },
     connect: async () => api,
-    probe: smokeProbe,
-    metrics: async (_check, query) => options.measured?.(query) ?? { kind: 'none', reason: 'nobody measures here' },
-    jobs: async () => expect.unreachable('no job moves this workload'),
-    halting: async () => undefined,
-    stopwatch: { nowMs: () => performance.now(), sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 30))) },
-  };
+    measured: options.measured,
+  });
   const origin = front ?? (await until(async () => cluster.eks.apps()['prod/payment-api']));
   process.env['ALLOWED_ORIGINS'] = origin;
 
@@ -170,29 +115,10 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   }, 15);
 
   const lab: Lab = {
+    ...run,
     cluster,
-    world,
     api,
     images: { before, after },
-    commits,
-    head: () => head,
-    environment,
-    woken,
-    rollOut: () => rollOut(world)({ task: 'roll-out', requestId: REQUEST, attempt: 1 }),
-    rollBack: (failure) => rollBack(world)({ task: 'roll-back', requestId: REQUEST, attempt: 1, ...(failure ? { failure } : {}) }),
-    async run() {
-      const answers: string[] = [];
-      for (let next = 'roll-out'; next === 'roll-out' || next === 'roll-back'; ) {
-        const answer = next === 'roll-out' ? await lab.rollOut() : await lab.rollBack();
-        answers.push(answer.next);
-        if (answer.next === 'bake') lab.pass(answer.bakeSeconds);
-        next = answer.next === 'bake' ? 'roll-out' : answer.next;
-      }
-      return answers;
-    },
-    pass(more) {
-      seconds += more;
-    },
     async workload() {
       const read = async (name: string) => {
         const { body } = await cluster.call('GET', `${DEPLOYMENTS}/${name}`);

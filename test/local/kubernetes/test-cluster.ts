@@ -10,11 +10,18 @@ import { createEks, type Eks, type EksOptions } from '../../../local/eks/eks.ts'
 import type { Fields } from '../../../local/kubernetes/kube-object.ts';
 import { makeContext, type TestContext } from '../context.ts';
 
-export interface TestCluster {
+/** An API server, ours or a real one, as its administrator calls it. */
+export interface Caller {
+  origin: string;
+  ca: string;
+  /** The administrator's. */
+  token: string;
+  call(method: string, path: string, body?: unknown, options?: CallOptions): Promise<Answer>;
+}
+
+export interface TestCluster extends Caller {
   context: TestContext;
   eks: Eks;
-  ca: string;
-  call(method: string, path: string, body?: unknown, options?: CallOptions): Promise<Answer>;
   stop(): Promise<void>;
   dispose(): Promise<void>;
 }
@@ -53,9 +60,7 @@ export async function startCluster(overrides: Partial<EksOptions> & { data?: str
   return {
     context,
     eks,
-    ca: authority.certificate,
-    call: (method, path, body, callOptions = {}) =>
-      call(eks.kubernetesOrigin, authority.certificate, { token: eks.adminToken, ...callOptions }, method, path, body),
+    ...callerOf(eks.kubernetesOrigin, authority.certificate, eks.adminToken),
     stop,
     async dispose() {
       await stop();
@@ -64,7 +69,25 @@ export async function startCluster(overrides: Partial<EksOptions> & { data?: str
   };
 }
 
-function call(origin: string, ca: string, options: CallOptions, method: string, path: string, body: unknown): Promise<Answer> {
+/** Calls of an API server as somebody, each on a connection of its own unless an agent keeps them. */
+export function callerOf(origin: string, ca: string, token: string, agent?: Agent): Caller {
+  return {
+    origin,
+    ca,
+    token,
+    call: (method, path, body, options = {}) => call(origin, ca, { token, ...options }, method, path, body, agent),
+  };
+}
+
+function call(
+  origin: string,
+  ca: string,
+  options: CallOptions,
+  method: string,
+  path: string,
+  body: unknown,
+  agent: Agent | false = false,
+): Promise<Answer> {
   const sent = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const headers = {
@@ -74,7 +97,7 @@ function call(origin: string, ca: string, options: CallOptions, method: string, 
       'user-agent': 'test/1',
       ...(options.token ? { authorization: `Bearer ${options.token}` } : {}),
     };
-    const request = httpsRequest(new URL(path, origin), { method, ca, headers, agent: false as unknown as Agent }, (response) => {
+    const request = httpsRequest(new URL(path, origin), { method, ca, headers, agent }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () => {
