@@ -28,7 +28,7 @@ export class KubeError extends Error {
       metadata: {},
       status: 'Failure',
       message: this.message,
-      reason: this.reason,
+      ...(this.reason ? { reason: this.reason } : {}),
       ...(this.details ? { details: this.details } : {}),
       code: this.code,
     };
@@ -47,7 +47,10 @@ export function qualified(kind: ResourceKind): string {
 export const unauthorized = () => new KubeError(401, 'Unauthorized', 'Unauthorized');
 export const badRequest = (message: string) => new KubeError(400, 'BadRequest', message);
 export const expired = (message: string) => new KubeError(410, 'Expired', message);
-export const notSupported = () => new KubeError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
+export const notSupported = () =>
+  new KubeError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+/** A failure that the real server has no reason for. */
+export const unexplained = (message: string) => new KubeError(500, '', message);
 export const unknownPath = () => new KubeError(404, 'NotFound', 'the server could not find the requested resource', {});
 
 export function notFound(kind: ResourceKind, name: string): KubeError {
@@ -66,6 +69,22 @@ export const OBJECT_MODIFIED = 'the object has been modified; please apply your 
 
 export function forbidden(kind: ResourceKind, name: string, message: string): KubeError {
   return new KubeError(403, 'Forbidden', `${qualified(kind)}${name ? ` "${name}"` : ''} is forbidden: ${message}`, about(kind, name));
+}
+
+/** 422 for a parameter of the request; `options` names their kind, such as `PatchOptions`. */
+export function invalidOption(options: string, field: string, cause: Omit<StatusCause, 'field'>): KubeError {
+  const details = { group: 'meta.k8s.io', kind: options, causes: [{ ...cause, field }] };
+  return new KubeError(422, 'Invalid', `${options}.meta.k8s.io "" is invalid: ${field}: ${cause.message}`, details);
+}
+
+/** 422 for a patch after which the object cannot be read. */
+export function invalidPatch(patch: unknown, message: string): KubeError {
+  const cause = {
+    reason: 'FieldValueInvalid',
+    message: `Invalid value: ${JSON.stringify(JSON.stringify(patch))}: ${message}`,
+    field: 'patch',
+  };
+  return new KubeError(422, 'Invalid', ` "" is invalid: patch: ${cause.message}`, { causes: [cause] });
 }
 
 /** 422 with one cause per field, spelled as `spec.replicas: Invalid value: -1: must be greater than or equal to 0`. */

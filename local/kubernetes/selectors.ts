@@ -62,7 +62,11 @@ export function parseFieldSelector(kind: ResourceKind, text: string): (object: K
       if (!parts) throw badRequest(`invalid field selector: "${term}"; can't understand it`);
       const [, field, operator, value] = parts;
       if (field !== 'metadata.name' && field !== 'metadata.namespace' && !kind.selectable.includes(field!)) {
-        throw badRequest(`field label not supported: ${field}`);
+        const words =
+          kind.selectable.length > 0
+            ? `field label not supported: ${field}`
+            : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`;
+        throw badRequest(words);
       }
       return { path: field!.split('.'), equal: operator !== '!=', value: value! };
     });

@@ -91,8 +91,12 @@ export class ApiServer {
     const path = url.pathname.replace(/\/$/, '');
     const found =
       path === '/openapi/v3' ? openApiIndex() : path.startsWith('/openapi/v3/') ? openApiDocument(path.slice(12)) : discover(path);
-    if (found === undefined) throw unknownPath();
-    send(response, 200, found);
+    // Nobody serves the group: the answer is no Status.
+    const [root, group = '', version] = path.split('/').filter(Boolean);
+    const isGroupless = root === 'apis' && version !== undefined && discover(`/apis/${group}`) === undefined;
+    if (found === undefined && isGroupless) text(response, '404 page not found\n', 404);
+    else if (found === undefined) throw unknownPath();
+    else send(response, 200, found);
   }
 
   async #resource(request: IncomingMessage, response: ServerResponse, url: URL, info: ResourceRequestInfo, user: User): Promise<void> {
@@ -150,8 +154,8 @@ function namespaceOf({ resource, namespace, name }: ResourceRequestInfo): string
   return qualified(resource) === 'namespaces' ? name : namespace;
 }
 
-function text(response: ServerResponse, body: string): void {
-  response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
+function text(response: ServerResponse, body: string, status = 200): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' });
   response.end(body);
 }
 

@@ -3,12 +3,14 @@ import { badRequest, invalid } from '../kube-error.ts';
 import type { Fields, KubeObject } from '../kube-object.ts';
 import { type FieldType, fieldsOf } from '../object-schema.ts';
 import { groupVersion, type ResourceKind } from '../resource-kinds.ts';
+import { UNCHECKED } from './field-problems.ts';
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
 
 interface Walk {
   kind: ResourceKind;
   unknown: string[];
+  name: string;
 }
 
 /** A copy of `value` with known fields only, plus the warnings to send. Throws 400 for wrong types, and for unknown fields under `Strict`. */
@@ -24,7 +26,10 @@ export function decodeObject(kind: ResourceKind, value: unknown, validation: Fie
   if (sent.kind !== undefined && sent.kind !== kind.kind) {
     throw badRequest(`${sent.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}`);
   }
-  const walk: Walk = { kind, unknown: [] };
+  if (kind.custom && sent.kind === undefined) {
+    throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): Object 'Kind' is missing`);
+  }
+  const walk: Walk = { kind, unknown: [], name: String(sent.metadata?.name ?? '') };
   const object = decodeModel(walk, kind.schema, sent, '') as KubeObject;
   object.apiVersion = wanted;
   object.kind = kind.kind;
@@ -101,7 +106,7 @@ function wrongType(walk: Walk, value: unknown, path: string, model: string, want
   if (kind.custom) {
     const type = { list: 'array', map: 'object', bool: 'boolean', int32: 'integer', int64: 'integer' }[wanted] ?? wanted;
     const message = `Invalid value: "${typeof value}": ${path} in body must be of type ${/^[A-Z]/.test(type) ? 'object' : type}: "${typeof value}"`;
-    return invalid(kind, '', [{ reason: 'FieldValueTypeInvalid', message, field: path }]);
+    return invalid(kind, walk.name, [{ reason: 'FieldValueTypeInvalid', message, field: path }, UNCHECKED]);
   }
   const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
   const field = `${model.replace(/^(Core)?V\d(alpha\d|beta\d)?/, '')}.${path}`;

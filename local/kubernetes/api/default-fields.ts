@@ -87,7 +87,7 @@ function defaultDeployment(spec: Fields): void {
 function defaultTemplate(spec: Fields): void {
   spec.template ??= {};
   const { template } = spec;
-  template.metadata = { creationTimestamp: null, ...template.metadata };
+  template.metadata ??= {};
   template.spec ??= {};
   defaultPodSpec(template.spec);
 }

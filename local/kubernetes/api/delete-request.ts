@@ -1,7 +1,7 @@
 /** DELETE of one object or of a collection, with its options from the body or the query. */
-import { badRequest } from '../kube-error.ts';
+import { badRequest, invalidOption } from '../kube-error.ts';
 import type { Fields, KubeObject } from '../kube-object.ts';
-import { NAMESPACES, PODS, type ResourceKind } from '../resource-kinds.ts';
+import { NAMESPACES, PODS, type ResourceKind, SERVICES } from '../resource-kinds.ts';
 import type { DeleteOptions, ObjectApi } from './object-api.ts';
 
 export function deleteOne(
@@ -13,8 +13,8 @@ export function deleteOne(
   body: unknown,
 ): { status: number; body: unknown } {
   const { object, gone } = api.delete(kind, namespace, name, readOptions(query, body));
-  // Pods and namespaces answer with themselves, as they go slowly; others with a Status.
-  if (!gone || kind === PODS || kind === NAMESPACES) return { status: 200, body: object };
+  // Pods and namespaces answer with themselves, as they go slowly, and so do Services; others with a Status.
+  if (!gone || kind === PODS || kind === NAMESPACES || kind === SERVICES) return { status: 200, body: object };
   const details = { name, ...(kind.group ? { group: kind.group } : {}), kind: kind.plural, uid: object.metadata.uid };
   return { status: 200, body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details } };
 }
@@ -41,7 +41,8 @@ function readOptions(query: URLSearchParams, body: unknown): DeleteOptions {
   if (grace !== undefined && !(Number(grace) >= 0)) throw badRequest(`invalid gracePeriodSeconds: ${grace}`);
   const propagationPolicy = sent.propagationPolicy ?? query.get('propagationPolicy') ?? (sent.orphanDependents ? 'Orphan' : undefined);
   if (propagationPolicy && !['Background', 'Foreground', 'Orphan'].includes(propagationPolicy)) {
-    throw badRequest(`invalid propagationPolicy: ${propagationPolicy}`);
+    const message = `Unsupported value: "${propagationPolicy}": supported values: "Foreground", "Background", "Orphan", "nil"`;
+    throw invalidOption('DeleteOptions', 'propagationPolicy', { reason: 'FieldValueNotSupported', message });
   }
   return {
     dryRun: (sent.dryRun ?? query.getAll('dryRun')).includes('All'),

@@ -1,9 +1,9 @@
 /** What the cluster serves: `/api`, `/apis`, `/apis/<group>`, `/apis/<group>/<version>`, `/version`. */
 import { groupVersion, RESOURCE_KINDS, type ResourceKind } from '../resource-kinds.ts';
 
-const MINOR = '32';
+const MINOR = '34';
 export const CLUSTER_VERSION = `1.${MINOR}`;
-export const GIT_VERSION = `v1.${MINOR}.9-eks-local`;
+export const GIT_VERSION = `v1.${MINOR}.4-eks-local`;
 
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 

@@ -24,7 +24,10 @@ export function listPage(
   namespace: string | undefined,
   query: URLSearchParams,
 ): { items: KubeObject[]; metadata: ListMeta } {
-  const limit = wholeNumber(query, 'limit');
+  // A limit below one is none.
+  const limit = Number(query.get('limit')?.replace(/^-\d+$/, '0') || 0);
+  if (!Number.isInteger(limit)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(query.get('limit'))}: invalid syntax`);
+  wholeNumber(query, 'resourceVersion');
   const token = query.get('continue');
   const from = token ? readToken(token) : undefined;
   // A token outlives neither the history nor a restart, as one of a real server outlives compaction.

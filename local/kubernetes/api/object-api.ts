@@ -1,10 +1,10 @@
 /** Create, read, update and delete with what the API server adds to each: defaults, validation, versions, generations, graceful deletion. */
 import { randomInt, randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import { alreadyExists, conflict, forbidden, KubeError, notFound, OBJECT_MODIFIED } from '../kube-error.ts';
-import { type KubeObject, kubeTime, sameJson } from '../kube-object.ts';
+import { alreadyExists, conflict, forbidden, type KubeError, notFound, OBJECT_MODIFIED, unexplained } from '../kube-error.ts';
+import { type Fields, type KubeObject, kubeTime, sameJson } from '../kube-object.ts';
 import type { ObjectStore } from '../object-store.ts';
-import { NAMESPACES, PODS, type ResourceKind } from '../resource-kinds.ts';
+import { NAMESPACES, PODS, type ResourceKind, SERVICES } from '../resource-kinds.ts';
 import { setDefaults } from './default-fields.ts';
 import { recordOwnership } from './field-ownership.ts';
 import { allocateService, type ServiceAddresses } from './service-addresses.ts';
@@ -63,7 +63,7 @@ export class ObjectApi {
         throw forbidden(kind, metadata.name, `unable to create new content in namespace ${namespace} because it is being terminated`);
       }
     } else delete metadata.namespace;
-    if (metadata.resourceVersion) throw new KubeError(400, 'BadRequest', 'resourceVersion should not be set on objects to be created');
+    if (metadata.resourceVersion) throw unexplained('resourceVersion should not be set on objects to be created');
     delete metadata.deletionTimestamp;
     delete metadata.deletionGracePeriodSeconds;
     if (!options.ownersSettled) delete metadata.managedFields;
@@ -73,12 +73,17 @@ export class ObjectApi {
     if (kind.generation) metadata.generation = 1;
     else delete metadata.generation;
     if (kind.subresources.includes('status')) object.status = INITIAL_STATUS[kind.kind]?.() ?? {};
+    // The schema of a custom resource has a status to begin with, or none.
+    if (kind.custom && !INITIAL_STATUS[kind.kind]) delete object.status;
     setDefaults(object);
     validateObject(kind, object);
     if (this.store.get(kind, namespace, metadata.name)) throw alreadyExists(kind, metadata.name);
     allocateService(this.#addresses, object);
     if (options.manager && !options.ownersSettled) recordOwnership(kind, object, undefined, options, this.clock.now());
-    if (options.dryRun) return object;
+    if (options.dryRun) {
+      const { resourceVersion: _, ...unversioned } = metadata;
+      return { ...object, metadata: unversioned as KubeObject['metadata'] };
+    }
     return this.store.write(kind, object);
   }
 
@@ -130,14 +135,12 @@ export class ObjectApi {
     const before = this.get(kind, namespace, name);
     const { uid, resourceVersion } = options.preconditions ?? {};
     if (uid && uid !== before.metadata.uid) {
-      throw conflict(kind, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${before.metadata.uid}`);
+      const found = `the UID in the precondition (${uid}) does not match the UID in record (${before.metadata.uid})`;
+      throw deletionConflict(kind, name, `${found}. The object might have been deleted and then recreated`);
     }
     if (resourceVersion && resourceVersion !== before.metadata.resourceVersion) {
-      throw conflict(
-        kind,
-        name,
-        `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${before.metadata.resourceVersion}`,
-      );
+      const found = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record`;
+      throw deletionConflict(kind, name, `${found} (${before.metadata.resourceVersion}). The object might have been modified`);
     }
     if (options.dryRun) return { object: before, gone: true };
     const object = structuredClone(before);
@@ -178,13 +181,27 @@ export class ObjectApi {
   }
 }
 
+const pending = (type: string) => ({
+  type,
+  status: 'Unknown',
+  reason: 'Pending',
+  message: 'Waiting for controller',
+  lastTransitionTime: '1970-01-01T00:00:00Z',
+});
+
 const INITIAL_STATUS: Record<string, () => Record<string, unknown>> = {
   Namespace: () => ({ phase: 'Active' }),
   Pod: () => ({ phase: 'Pending', qosClass: 'BestEffort' }),
   Service: () => ({ loadBalancer: {} }),
   Ingress: () => ({ loadBalancer: {} }),
   ReplicaSet: () => ({ replicas: 0 }),
+  Gateway: () => ({ conditions: ['Accepted', 'Programmed'].map(pending) }),
 };
+
+/** Named by its kind, where other conflicts name the resource. */
+function deletionConflict(kind: ResourceKind, name: string, message: string): KubeError {
+  return conflict({ ...kind, plural: kind.kind }, name, message);
+}
 
 function gracePeriod(kind: ResourceKind, object: KubeObject, asked: number | undefined): number {
   // A pod that no node has taken has nothing to end gracefully.
@@ -203,6 +220,8 @@ const annotationsOf = ({ metadata }: KubeObject) => metadata.annotations ?? {};
 /** The annotations come along: so a controller notes what it saw without counting up the generation. Custom resources keep theirs. */
 function withStatusOf(kind: ResourceKind, before: KubeObject, sent: KubeObject): KubeObject {
   const object = { ...structuredClone(before), ...(sent.status === undefined ? {} : { status: structuredClone(sent.status) }) };
+  for (const ingress of (kind === SERVICES ? (object.status?.['loadBalancer']?.ingress ?? []) : []) as Fields[])
+    if (ingress['ip']) ingress['ipMode'] ??= 'VIP';
   if (!kind.custom && sent.metadata.annotations) object.metadata.annotations = structuredClone(sent.metadata.annotations);
   return object;
 }

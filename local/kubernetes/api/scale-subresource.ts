@@ -24,7 +24,9 @@ export function withScale(kind: ResourceKind, object: KubeObject, scale: unknown
   const replicas = spec?.replicas ?? 0;
   if (!Number.isInteger(replicas) || replicas < 0) {
     const message = `Invalid value: ${JSON.stringify(replicas)}: must be greater than or equal to 0`;
-    throw invalid(kind, object.metadata.name, [{ reason: 'FieldValueInvalid', message, field: 'spec.replicas' }]);
+    throw invalid({ ...kind, group: 'autoscaling', kind: 'Scale' }, object.metadata.name, [
+      { reason: 'FieldValueInvalid', message, field: 'spec.replicas' },
+    ]);
   }
   const result = structuredClone(object);
   result.spec = { ...result.spec, replicas };

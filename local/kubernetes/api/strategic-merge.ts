@@ -1,10 +1,10 @@
 /** Strategic merge patch: lists merge by the schema's keys; directives `$patch`, `$retainKeys`, `$deleteFromPrimitiveList/…`, `$setElementOrder/…`. */
-import { badRequest } from '../kube-error.ts';
+import { unexplained } from '../kube-error.ts';
 import { type FieldType, fieldsOf, keyValue, mergeKeys } from '../object-schema.ts';
 
 type Values = Record<string, unknown>;
 
-/** The document of the model with the patch applied; neither argument is changed. Throws 400 for list items without their merge key. */
+/** The document of the model with the patch applied; neither argument is changed. Throws 500 for list items without their merge key, as the real server does. */
 export function applyStrategicMerge(model: string, document: Values, patch: Values): Values {
   return mergeModel(model, document, patch);
 }
@@ -43,14 +43,32 @@ function mergeList(model: string | undefined, current: Values[], patch: Values[]
   for (const item of patch) {
     if (item.$patch === 'replace') continue;
     const value = keyValue(item, key);
-    if (value === undefined) throw badRequest(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
+    if (value === undefined) throw unexplained(`map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
     const index = result.findIndex((other) => keyValue(other, key) === value);
     if (item.$patch === 'delete') {
       if (index >= 0) result.splice(index, 1);
     } else if (index >= 0) result[index] = mergeModel(model, result[index]!, item);
     else result.push(mergeModel(model, {}, item));
   }
-  return result;
+  return inOrder(result, current, patch, key);
+}
+
+/**
+ * What the patch names comes in its order, what only the object has is put in before the first item that stood after it. So an item that is new and named
+ * first comes before all others.
+ */
+function inOrder(merged: Values[], current: Values[], patch: Values[], key: string): Values[] {
+  const identity = (item: Values) => keyValue(item, key);
+  const named = patch.filter((item) => item.$patch === undefined).map(identity);
+  const placed = named.map((value) => merged.find((item) => identity(item) === value)!);
+  const others = merged.filter((item) => !named.includes(identity(item)));
+  const place = (item: Values) => current.findIndex((other) => identity(other) === identity(item));
+  const result: Values[] = [];
+  for (const item of placed) {
+    while (others.length > 0 && place(item) >= 0 && place(others[0]!) < place(item)) result.push(others.shift()!);
+    result.push(item);
+  }
+  return [...result, ...others];
 }
 
 function applyListDirective(result: Map<string, unknown>, model: string | undefined, name: string, value: unknown): void {

@@ -12,7 +12,6 @@ export function validateRoute(problems: Problems, { spec = {} }: KubeObject): vo
   atMost(problems, 'spec.parentRefs', spec.parentRefs, 32);
   atMost(problems, 'spec.hostnames', spec.hostnames, 16);
   atMost(problems, 'spec.rules', rules, 16);
-  if (rules.length === 0) problems.invalid('spec.rules', 0, 'spec.rules in body should have at least 1 items');
   for (const [index, parent] of ((spec.parentRefs ?? []) as Fields[]).entries()) {
     if (!parent.name) problems.required(`spec.parentRefs[${index}].name`);
     port(problems, `spec.parentRefs[${index}].port`, parent.port);
@@ -61,7 +60,7 @@ function validateFilters(problems: Problems, at: string, filters: Fields[] = [])
 export function validateGateway(problems: Problems, { spec = {} }: KubeObject): void {
   const listeners = (spec.listeners ?? []) as Fields[];
   if (!spec.gatewayClassName) problems.required('spec.gatewayClassName');
-  if (listeners.length === 0) problems.required('spec.listeners');
+  if (listeners.length === 0) problems.invalid('spec.listeners', 0, 'spec.listeners in body should have at least 1 items');
   atMost(problems, 'spec.listeners', listeners, 64);
   for (const [index, listener] of listeners.entries()) {
     const at = `spec.listeners[${index}]`;

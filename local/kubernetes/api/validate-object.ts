@@ -3,7 +3,7 @@ import { invalid } from '../kube-error.ts';
 import { type Fields, type KubeObject, sameJson } from '../kube-object.ts';
 import type { ResourceKind } from '../resource-kinds.ts';
 import { matchLabelSelector } from '../selectors.ts';
-import { LABEL, LABEL_MESSAGE, Problems } from './field-problems.ts';
+import { LABEL, LABEL_MESSAGE, Problems, UNCHECKED } from './field-problems.ts';
 import { validateGateway, validateRoute } from './validate-gateway.ts';
 import { validatePodSpec, validatePodUpdate } from './validate-pod-spec.ts';
 
@@ -30,6 +30,8 @@ export function validateObject(kind: ResourceKind, object: KubeObject, before?: 
   if (before && object.metadata.uid && object.metadata.uid !== before.metadata.uid) {
     problems.invalid('metadata.uid', object.metadata.uid, 'field is immutable');
   }
+  // The rules of a schema (CEL) are asked only of what has all members.
+  if (kind.custom && problems.causes.some(({ reason }) => reason === 'FieldValueRequired')) problems.causes.push(UNCHECKED);
   if (problems.causes.length > 0) throw invalid(kind, object.metadata.name, problems.causes);
 }
 
@@ -101,7 +103,7 @@ function validateWorkload(problems: Problems, object: KubeObject, before?: KubeO
   validateLabels(problems, 'spec.selector.matchLabels', selector?.matchLabels);
   const labels = spec.template?.metadata?.labels as Record<string, string> | undefined;
   validateLabels(problems, 'spec.template.metadata.labels', labels);
-  if (selector && !empty && !matchLabelSelector(selector)(labels)) {
+  if ((!selector || !empty) && !matchLabelSelector(selector)(labels)) {
     problems.invalid('spec.template.metadata.labels', labels ?? {}, '`selector` does not match template `labels`');
   }
   if (before && !sameJson(before.spec?.selector, selector)) problems.invalid('spec.selector', selector, 'field is immutable');
@@ -122,7 +124,7 @@ function validateStrategy(problems: Problems, spec: Fields): void {
     return;
   }
   if (type !== 'RollingUpdate') {
-    problems.unsupported('spec.strategy.type', type, ['Recreate', 'RollingUpdate']);
+    problems.unsupported('spec.strategy', { Type: type, RollingUpdate: rollingUpdate ?? null }, ['Recreate', 'RollingUpdate']);
     return;
   }
   for (const field of ['maxSurge', 'maxUnavailable']) {
@@ -150,6 +152,8 @@ function validateService(problems: Problems, object: KubeObject, before?: KubeOb
   for (const [index, port] of ports.entries()) {
     const at = `spec.ports[${index}]`;
     if (!(port.port >= 1 && port.port <= 65535)) problems.invalid(`${at}.port`, port.port ?? 0, 'must be between 1 and 65535, inclusive');
+    if (typeof port.targetPort === 'number' && !(port.targetPort >= 1 && port.targetPort <= 65535))
+      problems.invalid(`${at}.targetPort`, port.targetPort, 'must be between 1 and 65535, inclusive');
     if (ports.length > 1 && !port.name) problems.required(`${at}.name`);
     if (ports.findIndex((other) => other.port === port.port && other.protocol === port.protocol) < index) problems.duplicate(at, port);
     if (!['TCP', 'UDP', 'SCTP'].includes(port.protocol)) problems.unsupported(`${at}.protocol`, port.protocol, ['SCTP', 'TCP', 'UDP']);

@@ -1,7 +1,7 @@
 /** Watches: a stream of JSON lines `{type, object}` that starts at a resourceVersion, with bookmarks, selectors and an end. */
 import type { ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../../clock.ts';
-import { expired, KubeError } from '../kube-error.ts';
+import { expired, invalidOption } from '../kube-error.ts';
 import type { KubeObject } from '../kube-object.ts';
 import type { Change, ObjectStore } from '../object-store.ts';
 import { groupVersion, type ResourceKind } from '../resource-kinds.ts';
@@ -29,15 +29,16 @@ export interface WatchRequest {
 /** Starts the stream and answers at once; it ends by itself. Throws 400 and 422 before anything is sent. */
 export function startWatch(request: WatchRequest): void {
   const { store, kind, namespace, query, response } = request;
-  if (query.get('sendInitialEvents')) {
-    const message = 'sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled';
-    throw new KubeError(422, 'Invalid', `ListOptions.meta.k8s.io "" is invalid: ${message}`, { kind: 'ListOptions', group: 'meta.k8s.io' });
+  const listed = query.get('sendInitialEvents') === 'true';
+  if (query.has('sendInitialEvents') && query.get('resourceVersionMatch') !== 'NotOlderThan') {
+    const message = 'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan';
+    throw invalidOption('ListOptions', 'resourceVersionMatch', { reason: 'FieldValueForbidden', message });
   }
   const admits = filterOf(kind, query, request.name);
   const inScope = (object: KubeObject) => namespace === undefined || object.metadata.namespace === namespace;
   const wanted = wholeNumber(query, 'resourceVersion');
   const seconds = Math.min(wholeNumber(query, 'timeoutSeconds') || DEFAULT_TIMEOUT_SECONDS, LONGEST_TIMEOUT_SECONDS);
-  const missed = wanted === 0 ? [] : wanted > store.version ? undefined : store.since(kind, wanted);
+  const missed = wanted === 0 || listed ? [] : store.since(kind, wanted);
 
   response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-cache, private' });
   response.flushHeaders();
@@ -54,13 +55,16 @@ export function startWatch(request: WatchRequest): void {
     return;
   }
   const forward = (change: Change) => {
-    if (change.kind !== kind || !inScope(change.object)) return;
+    // A version that is still to come: what happens until then is known there.
+    if (change.kind !== kind || !inScope(change.object) || change.version <= wanted) return;
     const was = change.before !== undefined && admits(change.before);
     const is = change.type !== 'DELETED' && admits(change.object);
     if (is) send(was ? 'MODIFIED' : 'ADDED', change.object);
     else if (was) send('DELETED', change.type === 'DELETED' ? change.object : leaving(change));
   };
-  if (wanted === 0) for (const object of store.list(kind, namespace).filter(admits)) send('ADDED', object);
+  const initial = query.has('sendInitialEvents') ? listed : wanted === 0;
+  if (initial) for (const object of store.list(kind, namespace).filter(admits)) send('ADDED', object);
+  if (listed && query.get('allowWatchBookmarks') === 'true') sendBookmark(request, { 'k8s.io/initial-events-end': 'true' });
   for (const change of missed) forward(change);
   const stop = store.onChange(forward);
   end(request, seconds, stop, query.get('allowWatchBookmarks') === 'true');
@@ -71,15 +75,15 @@ function leaving({ before, version }: Change): KubeObject {
   return { ...before!, metadata: { ...before!.metadata, resourceVersion: String(version) } };
 }
 
-function end({ response, clock, store, kind }: WatchRequest, seconds: number, stop: () => void, bookmarks: boolean): void {
-  const bookmark = () => {
-    const object = {
-      kind: kind.kind,
-      apiVersion: groupVersion(kind),
-      metadata: { resourceVersion: String(store.version), creationTimestamp: null },
-    };
-    if (!response.writableEnded) response.write(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
-  };
+function sendBookmark({ response, store, kind }: WatchRequest, annotations?: Record<string, string>): void {
+  const metadata = { resourceVersion: String(store.version), ...(annotations ? { annotations } : {}) };
+  const object = { kind: kind.kind, apiVersion: groupVersion(kind), metadata };
+  if (!response.writableEnded) response.write(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
+}
+
+function end(request: WatchRequest, seconds: number, stop: () => void, bookmarks: boolean): void {
+  const { response, clock } = request;
+  const bookmark = () => sendBookmark(request);
   let timer: Timer | undefined;
   const arm = () => {
     timer = clock.after(BOOKMARK_EVERY_MS, () => {

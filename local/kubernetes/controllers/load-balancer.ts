@@ -86,7 +86,10 @@ export class LoadBalancers {
     const ports = ((service.spec?.ports ?? []) as Fields[])
       .map((port) => this.#open.get(listenerName(service, port)))
       .filter((each) => each !== undefined);
-    const ingress = ports.length > 0 ? { ingress: [{ ip: '127.0.0.1', ports: ports.map(({ port }) => ({ port, protocol: 'TCP' })) }] } : {};
+    const ingress =
+      ports.length > 0
+        ? { ingress: [{ ip: '127.0.0.1', ipMode: 'VIP', ports: ports.map(({ port }) => ({ port, protocol: 'TCP' })) }] }
+        : {};
     this.#options.api.change(SERVICES, service, (copy) => (copy.status = { ...copy.status, loadBalancer: ingress }), 'status');
   }
 

@@ -33,7 +33,7 @@ export function probeHandler(
   const request = new IncomingMessage(new Socket());
   request.method = 'GET';
   request.url = path.startsWith('/') ? path : `/${path}`;
-  request.headers = { host: '127.0.0.1', 'user-agent': 'kube-probe/1.32', ...headers };
+  request.headers = { host: '127.0.0.1', 'user-agent': 'kube-probe/1.34', ...headers };
   request.push(null);
   const response = new ServerResponse(request);
   response.assignSocket(new Writable({ write: (_chunk, _encoding, done) => done() }) as unknown as Socket);

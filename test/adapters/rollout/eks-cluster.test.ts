@@ -15,6 +15,7 @@ import { type DataFolder, openDataFolder } from '../../../local/data-folder.ts';
 import { runSampleApp } from '../../../local/demo/sample-app.ts';
 import { createEks, type Eks } from '../../../local/eks/eks.ts';
 import { Kernel } from '../../../local/kernel.ts';
+import type { Fields } from '../../../local/kubernetes/kube-object.ts';
 import { createSts } from '../../../local/sts/sts.ts';
 
 const FILES = [
@@ -169,4 +170,18 @@ it('a cluster that the role may not describe is refused', async () => {
   await expect(connectCluster({ name: 'x', kind: 'platform_managed', eksName: 'other' })).rejects.toMatchObject({
     name: 'CLUSTER_REFUSED',
   });
+});
+
+it('leaves room in the quota of the manifests for what comes, what runs and what ends, and for the largest canary below 100 %', () => {
+  const named = (kind: string, name: string) =>
+    manifests.find((each) => (each as Fields)['kind'] === kind && (each as Fields)['metadata'].name === name) as Fields;
+  const { replicas, template } = named('Deployment', 'payment-api-stable')['spec'];
+  const { hard } = named('ResourceQuota', 'payment-api')['spec'];
+  const pods = 3 * replicas + replicas / 2;
+  const { requests, limits } = template.spec.containers[0].resources;
+  const number = (quantity: string) => Number.parseFloat(quantity) * (/Gi$/.test(quantity) ? 1024 : /^\d+$/.test(quantity) ? 1000 : 1);
+  expect(Number(hard.pods)).toBeGreaterThanOrEqual(pods);
+  expect(number(hard['requests.cpu'])).toBeGreaterThanOrEqual(pods * number(requests.cpu));
+  expect(number(hard['requests.memory'])).toBeGreaterThanOrEqual(pods * number(requests.memory));
+  expect(number(hard['limits.memory'])).toBeGreaterThanOrEqual(pods * number(limits.memory));
 });

@@ -89,7 +89,7 @@ describe('clusters', () => {
     };
     const args = ['eks', 'describe-cluster', '--name', 'demo', '--endpoint-url', endpoint, '--region', 'eu-central-1', '--output', 'json'];
     const { stdout } = await promisify(execFile)('aws', args, { env });
-    expect(JSON.parse(stdout).cluster).toMatchObject({ name: 'demo', status: 'ACTIVE', version: '1.32' });
+    expect(JSON.parse(stdout).cluster).toMatchObject({ name: 'demo', status: 'ACTIVE', version: '1.34' });
   });
 
   it('cannot be created or deleted, and say so', async () => {

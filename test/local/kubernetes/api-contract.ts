@@ -46,6 +46,8 @@ export function describeApi(open: () => Promise<Caller>): void {
   describe('routes of the Gateway API', () => {
     const ROUTES = '/apis/gateway.networking.k8s.io/v1/namespaces/prod/httproutes';
     const route = (name: string, refs: Fields[], more: Fields = {}) => ({
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'HTTPRoute',
       metadata: { name },
       spec: { parentRefs: [{ name: 'front' }], rules: [{ backendRefs: refs }], ...more },
     });
@@ -87,7 +89,7 @@ export function describeApi(open: () => Promise<Caller>): void {
       ['a weight above a million', route('x', [{ name: 'a', port: 80, weight: 1_000_001 }]), 422, 'less than or equal to 1000000'],
       ['a weight in words', route('x', [{ name: 'a', port: 80, weight: 'half' }]), 422, 'must be of type integer'],
       ['a Service without its port', route('x', [{ name: 'a' }]), 422, 'Must have port for Service reference'],
-      ['no rules', route('x', [], { rules: [] }), 422, 'at least 1 items'],
+      ['an object that does not name its kind', { metadata: { name: 'x' }, spec: {} }, 400, "Object 'Kind' is missing"],
       ['an unknown field, when asked to be strict', route('x', [], { weights: 1 }), 400, 'unknown field "spec.weights"'],
     ])('refuse %s', async (_what, body, status, message) => {
       const answer = await cluster.call('POST', `${ROUTES}?fieldValidation=Strict`, body);
@@ -208,7 +210,7 @@ export function describeApi(open: () => Promise<Caller>): void {
       const merged = (await cluster.call('PATCH', at, { spec: { template: { spec: { containers: [container] } } } }, STRATEGIC)).body;
       const [app] = merged.spec.template.spec.containers;
       expect(app).toMatchObject({ image: IMAGE, env: [{ name: 'A', value: '1' }] });
-      expect(app.ports.map((port: Fields) => port.containerPort)).toEqual([8080, 9090]);
+      expect(app.ports.map((port: Fields) => port.containerPort)).toEqual([9090, 8080]);
       const gone = { name: 'app', ports: [{ containerPort: 9090, $patch: 'delete' }], env: null };
       const after = (await cluster.call('PATCH', at, { spec: { template: { spec: { containers: [gone] } } } }, STRATEGIC)).body;
       expect(after.spec.template.spec.containers[0].ports).toHaveLength(1);
@@ -278,7 +280,9 @@ export function describeApi(open: () => Promise<Caller>): void {
       expect(await names('labelSelector=list%3Dyes,tier+in+(l1,l3)')).toEqual(['l1', 'l3']);
       expect(await names('labelSelector=list,tier!%3Dl1')).toEqual(['l2', 'l3']);
       expect(await names('fieldSelector=metadata.name%3Dl2')).toEqual(['l2']);
-      expect((await cluster.call('GET', `${CONFIG_MAPS}?fieldSelector=data.x%3D1`)).body.message).toBe('field label not supported: data.x');
+      expect((await cluster.call('GET', `${CONFIG_MAPS}?fieldSelector=data.x%3D1`)).body.message).toBe(
+        '"data.x" is not a known field selector: only "metadata.name", "metadata.namespace"',
+      );
       const first = (await cluster.call('GET', `${CONFIG_MAPS}?labelSelector=list&limit=2`)).body;
       expect(first.items).toHaveLength(2);
       const next = await cluster.call('GET', `${CONFIG_MAPS}?labelSelector=list&limit=2&continue=${first.metadata.continue}`);
@@ -309,7 +313,7 @@ export function describeApi(open: () => Promise<Caller>): void {
 
     it('does not delete Services through an unknown policy', async () => {
       await cluster.call('POST', '/api/v1/namespaces/prod/services', SERVICE);
-      expect((await cluster.call('DELETE', '/api/v1/namespaces/prod/services/payment-api?propagationPolicy=Perhaps')).status).toBe(400);
+      expect((await cluster.call('DELETE', '/api/v1/namespaces/prod/services/payment-api?propagationPolicy=Perhaps')).status).toBe(422);
       expect(await exists('/api/v1/namespaces/prod/services/payment-api')).toBe(true);
     });
   });

@@ -64,10 +64,32 @@ export function describeWatches(open: () => Promise<Caller>): void {
       stream.close();
     });
 
-    it('answers a version that the cluster does not know with an ERROR event of code 410', async () => {
-      const stream = await watch('resourceVersion=999999999');
-      await until(async () => stream.ended);
-      expect(stream.events[0]).toMatchObject({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } });
+    it('that names a version still to come tells what happens after it', async () => {
+      const { body } = await create('f1');
+      const ahead = Number(body.metadata.resourceVersion) + 1;
+      const stream = await watch(`resourceVersion=${ahead}&fieldSelector=metadata.name%3Df1`);
+      for (const value of ['1', '2', '3']) await cluster.call('PATCH', `${CONFIG_MAPS}/f1`, { data: { value } }, MERGE);
+      await until(async () => stream.events.at(-1)?.object.data?.value === '3');
+      expect(stream.events.every(({ type, object }) => type === 'MODIFIED' && Number(object.metadata.resourceVersion) > ahead)).toBe(true);
+      stream.close();
+    });
+
+    it('lists first when it is asked to, and says when that is done', async () => {
+      await create('i1', { initial: 'yes' });
+      const selection = 'labelSelector=initial&sendInitialEvents=true&allowWatchBookmarks=true';
+      const stream = await watch(`${selection}&resourceVersionMatch=NotOlderThan`);
+      await until(async () => stream.events.length === 2);
+      await create('i2', { initial: 'yes' });
+      await until(async () => stream.events.length === 3);
+      expect(stream.events.map(({ type, object }) => [type, object.metadata.name])).toEqual([
+        ['ADDED', 'i1'],
+        ['BOOKMARK', undefined],
+        ['ADDED', 'i2'],
+      ]);
+      expect(stream.events[1]!.object.metadata.annotations).toEqual({ 'k8s.io/initial-events-end': 'true' });
+      stream.close();
+      const refused = await cluster.call('GET', `${CONFIG_MAPS}?watch=true&${selection}`);
+      expect(refused.body).toMatchObject({ code: 422, reason: 'Invalid', details: { kind: 'ListOptions' } });
     });
 
     it('sends bookmarks, and ends after timeoutSeconds', async () => {
