@@ -29,6 +29,8 @@ export interface ApiAnswer {
 export interface CallLimits {
   /** All attempts of one call. */
   attempts: number;
+  /** Attempts that may be answered with 403: an API server that has just started refuses everybody until it has read its roles. */
+  forbidden: number;
   attemptMs: number;
   /** No attempt begins later. */
   totalMs: number;
@@ -38,9 +40,10 @@ export interface CallLimits {
  * The API server itself ends most requests after a minute; ours read or change one object. With one request in five failing, nine attempts all fail
  * once in two million calls.
  */
-const OF_A_ROLLOUT: CallLimits = { attempts: 9, attemptMs: 5_000, totalMs: 30_000 };
+const OF_A_ROLLOUT: CallLimits = { attempts: 9, forbidden: 5, attemptMs: 5_000, totalMs: 30_000 };
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
+const ROLES_PAUSE_MS = 400;
 /** A list of 1,000 pods is about 10 MB. */
 const MAX_BYTES = 16 * 1024 * 1024;
 const MESSAGE_LENGTH = 300;
@@ -63,10 +66,10 @@ export function apiCaller(server: ApiServer, limits = OF_A_ROLLOUT): (call: ApiC
       let waitMs = 0;
       try {
         const answer = await send(server, agent, call, limits.attemptMs);
-        if (!mayPass(answer.status, attempt)) return answer;
+        if (!mayPass(answer.status, attempt, limits)) return answer;
         reason = messageOfStatus(answer);
         cause = { status: answer.status };
-        waitMs = answer.retryAfterMs;
+        waitMs = answer.status === 403 ? ROLES_PAUSE_MS : answer.retryAfterMs;
       } catch (error) {
         // A certificate that the pinned authority did not issue stays wrong; the code is chosen by Node, never by the server.
         const { code = 'connection failed' } = error as { code?: string };
@@ -83,7 +86,8 @@ export function apiCaller(server: ApiServer, limits = OF_A_ROLLOUT): (call: ApiC
 }
 
 /** A second try with a fresh token helps where the first was refused as expired. */
-function mayPass(status: number, attempt: number): boolean {
+function mayPass(status: number, attempt: number, { forbidden }: CallLimits): boolean {
+  if (status === 403) return attempt < forbidden;
   return status === 429 || status >= 500 || status === 408 || (status === 401 && attempt <= 2);
 }
 

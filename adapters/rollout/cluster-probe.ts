@@ -7,7 +7,7 @@ import { type ApiCall, type ApiServer, apiCaller } from './api-call.ts';
 import { accessTo } from './cluster.ts';
 
 /** Somebody waits for the answer: short attempts, and few of them. */
-const LIMITS = { attempts: 3, attemptMs: 4_000, totalMs: 8_000 };
+const LIMITS = { attempts: 3, forbidden: 1, attemptMs: 4_000, totalMs: 8_000 };
 
 /** Throws as connecting does: the cluster cannot be described, or its kubeconfig cannot be used. */
 export async function probeCluster(configuration: ClusterConfiguration): Promise<ClusterProbe> {

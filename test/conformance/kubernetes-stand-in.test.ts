@@ -1,7 +1,4 @@
-/**
- * Our Kubernetes stand-in beside a real kube-apiserver: the same contract, and the same requests with their whole answers compared. What differs is either
- * mended in local/kubernetes or listed here with its reason.
- */
+/** Our Kubernetes stand-in beside a real kube-apiserver: the same contract, and the same requests with their answers compared. `compare.ts` says what is left out. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeApi } from '../local/kubernetes/api-contract.ts';
 import { NAMESPACE, startCluster, type TestCluster } from '../local/kubernetes/test-cluster.ts';
@@ -25,7 +22,7 @@ describe.skipIf(!programs)(`kube-apiserver ${VERSIONS.kubernetes}`, () => {
   describeApi(async () => plane);
   describeWatches(async () => plane);
 
-  describe('every word of the answers', () => {
+  describe('the answers', () => {
     let ours: TestCluster;
     beforeAll(async () => {
       ours = await startCluster({ clusters: [{ name: 'demo', accessEntries: [], manifests: [NAMESPACE] }] });

@@ -2,29 +2,31 @@
  * Rollouts against a real kube-apiserver and the real controllers of Deployments, ReplicaSets and quotas, with the manifests of kubernetes/production and
  * no other right than theirs. Only the node is played: no container runs.
  */
-import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connectCluster } from '../../adapters/rollout/cluster.ts';
 import { probeCluster } from '../../adapters/rollout/cluster-probe.ts';
-import type {
-  ClusterConfiguration,
-  Configuration,
-  EnvironmentConfiguration,
-  WorkloadConfiguration,
-} from '../../core/environment/configuration.ts';
+import type { Configuration, EnvironmentConfiguration } from '../../core/environment/configuration.ts';
 import type { EnvironmentRecord } from '../../core/environment/environment.ts';
 import type { Watch } from '../../core/environment/watch.ts';
-import type { Plan } from '../../core/promotion/plan.ts';
 import type { Cluster } from '../../core/rollout/ports.ts';
-import { routeSplitOf } from '../../core/rollout/route.ts';
 import { adoptAll } from '../../functions/rollout/adopt-workloads.ts';
 import { testConnection } from '../../functions/rollout/test-connection.task.ts';
 import { watchAll } from '../../functions/rollout/watch-environments.ts';
 import type { Fields } from '../../local/kubernetes/kube-object.ts';
-import { openRun, type Run } from '../functions/rollout/rollout-run.ts';
-import { type ControlPlane, collectionOf, installGatewayApi, startControlPlane } from './control-plane/control-plane.ts';
-import { type NodeAgent, startNodeAgent } from './control-plane/node-agent.ts';
+import type { Run } from '../functions/rollout/rollout-run.ts';
+import type { ControlPlane } from './control-plane/control-plane.ts';
+import type { NodeAgent } from './control-plane/node-agent.ts';
+import {
+  ADOPTING,
+  DEPLOYMENTS,
+  digestOf,
+  MAIN,
+  NAME,
+  openProduction,
+  type Production,
+  REPLICAS,
+  WORKLOAD,
+} from './control-plane/production.ts';
 import { findPrograms, VERSIONS } from './control-plane/programs.ts';
 
 /** What the secrets hold that the configuration refers to. */
@@ -32,71 +34,20 @@ const secrets = vi.hoisted(() => new Map<string, string>());
 vi.mock('../../adapters/references.ts', () => ({ resolveReference: async (name: string) => secrets.get(name) }));
 
 const programs = findPrograms();
-const MANIFESTS = join(import.meta.dirname, '..', '..', 'kubernetes', 'production');
-const DEPLOYMENTS = '/apis/apps/v1/namespaces/prod/deployments';
-const ROUTE = '/apis/gateway.networking.k8s.io/v1/namespaces/prod/httproutes/payment-api';
-const MERGE = { contentType: 'application/merge-patch+json' };
-const REPLICAS = 10;
-const NAME = 'payment-api';
-const WORKLOAD: WorkloadConfiguration = {
-  name: NAME,
-  container: NAME,
-  replicas: REPLICAS,
-  smoke: [{ name: 'health', path: '/api/health', status: 200, json: { status: 'ok' } }],
-};
-const MAIN: ClusterConfiguration = { name: 'main', kind: 'external_managed', kubeconfig: 'secret:kubeconfig' as never };
-
-/** As the function `adopt` is let in. */
-const ADOPTING: ClusterConfiguration = { ...MAIN, kubeconfig: 'secret:kubeconfig-of-adopt' as never };
-const ADOPT_ACCOUNT: Fields[] = [
-  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'adopt', namespace: 'prod' } },
-  {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'RoleBinding',
-    metadata: { name: 'adopt', namespace: 'prod' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'greenlight-adopt' },
-    subjects: [{ kind: 'ServiceAccount', name: 'adopt', namespace: 'prod' }],
-  },
-];
-
-const digestOf = (version: string) => `sha256:${createHash('sha256').update(version).digest('hex')}`;
 
 describe.skipIf(!programs)(`a real control plane (Kubernetes ${VERSIONS.kubernetes}, Gateway API ${VERSIONS.gatewayApi})`, () => {
+  let prod: Production;
   let plane: ControlPlane;
   let node: NodeAgent;
   let api: Cluster;
-  let fence = 0;
-  /** Digest that the stable Deployment runs; none while it has the tag that it was applied with. */
-  let running: string | null = null;
 
   beforeAll(async () => {
-    plane = await startControlPlane(programs!);
-    await installGatewayApi(plane, programs!);
-    const files = [
-      'namespace',
-      'resource-quota',
-      'access-role',
-      'service-account',
-      'service',
-      'stable-deployment',
-      'canary-deployment',
-      'ingress',
-      'gateway',
-      'http-route',
-    ];
-    await plane.apply(...files.map((name) => join(MANIFESTS, `${name}.yaml`)));
-    node = await startNodeAgent(plane, 'prod', NAME);
-    secrets.set('secret:kubeconfig', plane.kubeconfig(await plane.tokenOf('prod', 'greenlight')));
-    for (const object of ADOPT_ACCOUNT) expect((await plane.call('POST', collectionOf(object), object)).status).toBe(201);
-    secrets.set('secret:kubeconfig-of-adopt', plane.kubeconfig(await plane.tokenOf('prod', 'adopt')));
+    prod = await openProduction(programs!, secrets);
+    ({ plane, node } = prod);
     vi.stubEnv('ALLOWED_ORIGINS', `${plane.origin},${node.origin},${node.gatewayOrigin}`);
     api = await connectCluster(MAIN);
-    await settled(`${NAME}-stable`);
   }, 240_000);
-  afterAll(async () => {
-    await node?.stop();
-    await plane?.stop();
-  });
+  afterAll(() => prod?.stop());
   beforeEach(() => {
     node.fewest = Number.POSITIVE_INFINITY;
   });
@@ -104,60 +55,7 @@ describe.skipIf(!programs)(`a real control plane (Kubernetes ${VERSIONS.kubernet
     expect(node.problems.splice(0)).toEqual([]);
   });
 
-  interface Wish {
-    provider?: 'gateway';
-    weights?: number[];
-    strategy?: 'direct' | 'canary';
-    connect?: typeof connectCluster;
-  }
-
-  /** A promotion to a version that nobody has promoted before. */
-  function promote(version: string, { provider, weights = [10, 50, 100], strategy = 'canary', connect = connectCluster }: Wish = {}): Run {
-    const rollout: Plan['rollout'] = {
-      ...{ strategy, weights, bakeSeconds: 0, smoke: true, cluster: 'main', namespace: 'prod', workload: NAME },
-      ...(provider ? { traffic: routeSplitOf(WORKLOAD) } : {}),
-    };
-    const workload = provider ? { ...WORKLOAD, smokeOrigin: node.gatewayOrigin } : WORKLOAD;
-    fence++;
-    const requestId = `PR-2026-${String(fence).padStart(4, '0')}`;
-    return openRun({
-      requestId,
-      fence,
-      digest: digestOf(version),
-      rollbackTarget: running,
-      rollout,
-      workload,
-      cluster: MAIN,
-      connect,
-      pauseMs: 150,
-    });
-  }
-
-  async function settled(name: string): Promise<Fields> {
-    return vi.waitFor(
-      async () => {
-        const { body } = await plane.call('GET', `${DEPLOYMENTS}/${name}`);
-        const { spec, status, metadata } = body;
-        const counts = [status.replicas, status.updatedReplicas, status.readyReplicas].map((count) => count ?? 0);
-        expect([status.observedGeneration, ...counts]).toEqual([metadata.generation, spec.replicas, spec.replicas, spec.replicas]);
-        return body;
-      },
-      { timeout: 60_000, interval: 200 },
-    );
-  }
-
-  const imageOf = (deployment: Fields) => deployment['spec'].template.spec.containers[0].image as string;
-  const weights = async () =>
-    (await plane.call('GET', ROUTE)).body.spec.rules[0].backendRefs.map(({ weight }: { weight: number }) => weight) as number[];
-  const editByHand = (name: string, replicas: number) => plane.call('PATCH', `${DEPLOYMENTS}/${name}`, { spec: { replicas } }, MERGE);
   const measured = ({ head }: Run) => head().rollout!.map(({ step, status, achievedWeight }) => [step, status, achievedWeight]);
-
-  /** Stable runs this at its full strength, and the canary nothing. */
-  async function expectRunning(digest: string | null): Promise<void> {
-    const image = digest === null ? `registry.example.com/${NAME}:1.0.0` : `registry.example.com/${NAME}@${digest}`;
-    expect(imageOf(await settled(`${NAME}-stable`))).toBe(image);
-    expect((await settled(`${NAME}-canary`))['spec'].replicas).toBe(0);
-  }
 
   describe('the connection test', () => {
     const environment = (provider?: 'gateway') => {
@@ -300,35 +198,32 @@ describe.skipIf(!programs)(`a real control plane (Kubernetes ${VERSIONS.kubernet
       expect(await drift(promoted)).toEqual({ status: 'none' });
       expect(await drift(promoted, 'gateway')).toEqual({ status: 'none' });
       expect(await drift(digestOf('other'))).toMatchObject({ status: 'drifted', running: [promoted] });
-      await editByHand(`${NAME}-canary`, 1);
-      await settled(`${NAME}-canary`);
+      await prod.editByHand(`${NAME}-canary`, 1);
+      await prod.settled(`${NAME}-canary`);
       expect(await drift(promoted)).toMatchObject({ status: 'drifted' });
-      await editByHand(`${NAME}-canary`, 0);
-      await settled(`${NAME}-canary`);
-      const { rules } = (await plane.call('GET', ROUTE)).body.spec;
-      rules[0].backendRefs[1].weight = 5;
-      await plane.call('PATCH', ROUTE, { spec: { rules } }, MERGE);
+      await prod.editByHand(`${NAME}-canary`, 0);
+      await prod.settled(`${NAME}-canary`);
+      await prod.weighByHand('canary', 5);
       expect(await drift(promoted, 'gateway')).toMatchObject({ status: 'drifted' });
-      rules[0].backendRefs[1].weight = 0;
-      await plane.call('PATCH', ROUTE, { spec: { rules } }, MERGE);
+      await prod.weighByHand('canary', 0);
     });
   });
 
   describe('a canary by pods', () => {
     it('goes 10, 50, 100 within the quota, and capacity never falls', { timeout: 180_000 }, async () => {
-      const run = promote('2.0.0');
+      const run = prod.promote('2.0.0');
       expect(await run.run()).toEqual(['roll-out', 'roll-out', 'finish']);
-      running = digestOf('2.0.0');
+      prod.running = digestOf('2.0.0');
       expect(measured(run)).toEqual([
         ['canary:10', 'done', 10],
         ['canary:50', 'done', 50],
         ['canary:100', 'done', 100],
       ]);
-      await expectRunning(running);
+      await prod.expectRunning(prod.running);
       expect(node.fewest).toBeGreaterThanOrEqual(REPLICAS);
       const { metadata } = (await plane.call('GET', `${DEPLOYMENTS}/${NAME}-stable`)).body;
       expect(metadata.annotations).toMatchObject({
-        'greenlight.dev/fence': String(fence),
+        'greenlight.dev/fence': String(prod.fence),
         'greenlight.dev/generation': String(metadata.generation),
       });
       const ours = metadata.managedFields.filter(({ manager }: Fields) => manager === 'greenlight');
@@ -343,48 +238,48 @@ describe.skipIf(!programs)(`a real control plane (Kubernetes ${VERSIONS.kubernet
     ])('that %s goes back to what ran', { timeout: 180_000 }, async (what, fate, code) => {
       const version = `3.0.0 ${what}`;
       node.fates.set(digestOf(version), fate);
-      const run = promote(version);
+      const run = prod.promote(version);
       expect(await run.run()).toEqual(['roll-back', 'rolled-back']);
       expect(run.head()).toMatchObject({ phase: 'rolled_back', failure: { code, step: 'canary:10' } });
-      await expectRunning(running);
+      await prod.expectRunning(prod.running);
       expect(node.fewest).toBeGreaterThanOrEqual(REPLICAS);
     });
 
     it('that fails at 100 % gives the stable pods their image back', { timeout: 180_000 }, async () => {
-      const run = promote('3.1.0', { weights: [50, 100] });
+      const run = prod.promote('3.1.0', { weights: [50, 100] });
       expect(await run.rollOut()).toEqual({ next: 'roll-out' });
       node.fates.set(digestOf('3.1.0'), { health: 503 });
       expect(await run.run()).toEqual(['roll-back', 'rolled-back']);
       expect(run.head().failure).toMatchObject({ code: 'SMOKE_FAILED', step: 'canary:100' });
-      await expectRunning(running);
+      await prod.expectRunning(prod.running);
       expect(node.fewest).toBeGreaterThanOrEqual(REPLICAS);
     });
 
     it('CAN-10: that somebody edits by hand stops, and nothing is overwritten', { timeout: 180_000 }, async () => {
-      const run = promote('3.2.0');
+      const run = prod.promote('3.2.0');
       expect(await run.rollOut()).toEqual({ next: 'roll-out' });
-      await editByHand(`${NAME}-canary`, 2);
+      await prod.editByHand(`${NAME}-canary`, 2);
       await expect(run.rollOut()).rejects.toMatchObject({ code: 'CLUSTER_CONFLICT' });
-      expect((await settled(`${NAME}-canary`))['spec'].replicas).toBe(2);
-      await expect(promoteUnder(fence - 1)).rejects.toMatchObject({ code: 'LOCK_LOST' });
+      expect((await prod.settled(`${NAME}-canary`))['spec'].replicas).toBe(2);
+      await expect(promoteUnder(prod.fence - 1)).rejects.toMatchObject({ code: 'LOCK_LOST' });
       // Somebody looks, restores, and promotes again.
-      const next = promote('4.0.0');
+      const next = prod.promote('4.0.0');
       expect(await next.run()).toEqual(['roll-out', 'roll-out', 'finish']);
-      running = digestOf('4.0.0');
-      await expectRunning(running);
+      prod.running = digestOf('4.0.0');
+      await prod.expectRunning(prod.running);
     });
 
     /** A run whose fence is not above the last one's. */
     function promoteUnder(old: number): Promise<unknown> {
-      const kept = fence;
-      fence = old - 1;
-      const run = promote('late');
-      fence = kept;
+      const kept = prod.fence;
+      prod.fence = old - 1;
+      const run = prod.promote('late');
+      prod.fence = kept;
       return run.rollOut();
     }
 
     it('survives that the API server is killed in the middle of it', { timeout: 240_000 }, async () => {
-      const run = promote('5.0.0', { weights: [50, 100] });
+      const run = prod.promote('5.0.0', { weights: [50, 100] });
       const first = run.rollOut();
       await vi.waitFor(async () => expect((await plane.call('GET', `${DEPLOYMENTS}/${NAME}-canary`)).body.spec.replicas).toBe(5), {
         timeout: 30_000,
@@ -393,45 +288,44 @@ describe.skipIf(!programs)(`a real control plane (Kubernetes ${VERSIONS.kubernet
       node.problems.splice(0);
       // The state machine tries a step again that found the API away for too long.
       const answer = await first.catch((error: { code: string }) => error.code);
-      expect(answer === 'UNAVAILABLE' ? await run.rollOut() : answer).toEqual({ next: 'roll-out' });
+      const then = answer === 'UNAVAILABLE' ? await run.rollOut() : answer;
+      expect([then, run.head().failure]).toEqual([{ next: 'roll-out' }, undefined]);
       expect(await run.run()).toEqual(['finish']);
-      running = digestOf('5.0.0');
-      await expectRunning(running);
+      prod.running = digestOf('5.0.0');
+      await prod.expectRunning(prod.running);
       node.problems.splice(0);
     });
   });
 
   describe('a canary by the weights of an HTTPRoute', () => {
     it('goes by weights, and stable keeps its full strength', { timeout: 180_000 }, async () => {
-      const run = promote('6.0.0', { provider: 'gateway' });
+      const run = prod.promote('6.0.0', { provider: 'gateway' });
       expect(await run.rollOut()).toEqual({ next: 'roll-out' });
-      expect(await weights()).toEqual([90, 10]);
+      expect(await prod.weights()).toEqual([90, 10]);
       expect(await run.run()).toEqual(['roll-out', 'finish']);
       expect(measured(run)).toMatchObject([
         ['canary:10', 'done', 10],
         ['canary:50', 'done', 50],
         ['canary:100', 'done', 100],
       ]);
-      expect(await weights()).toEqual([100, 0]);
-      running = digestOf('6.0.0');
-      await expectRunning(running);
+      expect(await prod.weights()).toEqual([100, 0]);
+      prod.running = digestOf('6.0.0');
+      await prod.expectRunning(prod.running);
       expect(node.fewest).toBeGreaterThanOrEqual(REPLICAS);
     });
 
     it('goes back by weights first when the version fails, and stops when somebody edits the route', { timeout: 180_000 }, async () => {
       node.fates.set(digestOf('6.1.0'), { health: 500 });
-      const failing = promote('6.1.0', { provider: 'gateway' });
+      const failing = prod.promote('6.1.0', { provider: 'gateway' });
       expect(await failing.run()).toEqual(['roll-back', 'rolled-back']);
-      expect(await weights()).toEqual([100, 0]);
-      await expectRunning(running);
+      expect(await prod.weights()).toEqual([100, 0]);
+      await prod.expectRunning(prod.running);
 
-      const edited = promote('6.2.0', { provider: 'gateway' });
+      const edited = prod.promote('6.2.0', { provider: 'gateway' });
       expect(await edited.rollOut()).toEqual({ next: 'roll-out' });
-      const { rules } = (await plane.call('GET', ROUTE)).body.spec;
-      rules[0].backendRefs[0].weight = 7;
-      await plane.call('PATCH', ROUTE, { spec: { rules } }, MERGE);
+      await prod.weighByHand('stable', 7);
       await expect(edited.rollOut()).rejects.toMatchObject({ code: 'CLUSTER_CONFLICT', message: expect.stringContaining('HTTPRoute') });
-      expect((await weights())[0]).toBe(7);
+      expect((await prod.weights())[0]).toBe(7);
     });
   });
 });

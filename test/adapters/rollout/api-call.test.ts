@@ -54,6 +54,7 @@ describe('a call', () => {
     ['503', answer(503, '<html>')],
     ['a closed connection', (request: IncomingMessage) => void request.socket.destroy()],
     ['401 for an expired token', answer(401)],
+    ['403 of a server that has not read its roles yet', answer(403)],
   ])('is made again after %s, with another token', async (_name, first) => {
     handlers = [first, found];
     expect(await cluster().deployment('prod', 'x')).toEqual({ metadata: { name: 'x' } });
@@ -85,6 +86,7 @@ describe('a call', () => {
     expect(error).toMatchObject({ name: 'CLUSTER_REFUSED' });
     expect(error.message.length).toBeLessThan(400);
     expect(error.message).toMatch(/^[\x20-\x7e]+$/);
+    expect(seen).toHaveLength({ 403: 5, 401: 3 }[status] ?? 1);
   });
 
   it('to a server whose certificate another authority issued is refused at once', async () => {

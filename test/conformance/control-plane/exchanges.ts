@@ -1,4 +1,4 @@
-/** Requests that both API servers answer, in this order, in an empty namespace `prod`. Every word of the answers is compared. */
+/** Requests that both API servers answer, in this order, in an empty namespace `prod`. `compare.ts` compares the answers. */
 import type { Fields } from '../../../local/kubernetes/kube-object.ts';
 import { DEPLOYMENTS, deployment, SERVICE } from '../../local/kubernetes/test-cluster.ts';
 import type { Exchange } from './compare.ts';
