@@ -63,10 +63,10 @@ it('asks again while the service is away, and gives up as inconclusive', async (
   expect(await askPrometheus(check, 'q')).toEqual({ kind: 'value', value: 3 });
   answers = [{ status: 503, body: '' }];
   asked = [];
-  expect(await askPrometheus(check, 'q')).toEqual({ kind: 'none', reason: 'the metrics service answered 503' });
+  expect(await askPrometheus(check, 'q')).toEqual({ kind: 'none', reason: 'the metrics service answered 503', unreached: true });
   expect(asked).toHaveLength(3);
   answers = [{ status: 400, body: '' }];
   asked = [];
-  expect(await askPrometheus(check, 'q')).toEqual({ kind: 'none', reason: 'the metrics service answered 400' });
+  expect(await askPrometheus(check, 'q')).toEqual({ kind: 'none', reason: 'the metrics service answered 400', unreached: true });
   expect(asked).toHaveLength(1);
 });
