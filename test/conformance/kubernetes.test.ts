@@ -21,6 +21,7 @@ import {
   DEPLOYMENTS,
   digestOf,
   MAIN,
+  MERGE,
   NAME,
   openProduction,
   type Production,
@@ -243,6 +244,19 @@ describe.skipIf(!programs)(`a real control plane (Kubernetes ${VERSIONS.kubernet
       expect(run.head()).toMatchObject({ phase: 'rolled_back', failure: { code, step: 'canary:10' } });
       await prod.expectRunning(prod.running);
       expect(node.fewest).toBeGreaterThanOrEqual(REPLICAS);
+    });
+
+    it('that the quota has no room for ends when its time is over, with the words of the quota', { timeout: 120_000 }, async () => {
+      const quota = '/api/v1/namespaces/prod/resourcequotas/payment-api';
+      const allow = (pods: string) => plane.call('PATCH', quota, { spec: { hard: { pods } } }, MERGE);
+      await allow(String(REPLICAS));
+      const run = prod.promote('3.0.1');
+      const { stopwatch } = run.world;
+      run.world.stopwatch = { ...stopwatch, nowMs: () => performance.now() * 30 };
+      expect(await run.run()).toEqual(['roll-back', 'rolled-back']);
+      expect(run.head().failure).toMatchObject({ code: 'ROLLOUT_TIMEOUT', message: expect.stringContaining('exceeded quota') });
+      await allow('35');
+      await prod.expectRunning(prod.running);
     });
 
     it('that fails at 100 % gives the stable pods their image back', { timeout: 180_000 }, async () => {
