@@ -18,7 +18,6 @@ export interface WarningFacts {
 /** A run of the state machine lives a year; the rest is for the approval and the rollout. */
 export const LONGEST_AHEAD_DAYS = 300;
 
-
 export function warningsOf(plan: Plan, spec: PromotionSpec, facts: WarningFacts): string[] {
   const { preChecks } = spec;
   const falseClaims = [
@@ -36,7 +35,9 @@ export function warningsOf(plan: Plan, spec: PromotionSpec, facts: WarningFacts)
       ? [`nothing runs in ${plan.to} yet: there is nothing to roll back to`]
       : []),
     ...(plan.scheduledDate !== null && Date.parse(plan.scheduledDate) > facts.now.getTime() + LONGEST_AHEAD_DAYS * 86_400_000
-      ? [`a run lives for a year: what is scheduled more than ${LONGEST_AHEAD_DAYS} days ahead may expire instead; request it nearer to its date`]
+      ? [
+          `a run lives for a year: what is scheduled more than ${LONGEST_AHEAD_DAYS} days ahead may expire instead; request it nearer to its date`,
+        ]
       : []),
     ...(plan.approvals.length === 0 ? [`${plan.to} asks nobody for approval`] : []),
   ];
