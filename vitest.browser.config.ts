@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config';
 /** The pages in a real browser, against the whole stack. */
 export default defineConfig({
   test: {
-    include: ['test/browser/**/*.test.ts'],
+    // With PICTURES it takes pictures for the documentation and tries nothing.
+    include: [process.env['PICTURES'] === undefined ? 'test/browser/**/*.test.ts' : 'test/browser/pictures.ts'],
     testTimeout: 90_000,
     hookTimeout: 240_000,
     pool: 'forks',

@@ -22,7 +22,7 @@ export default defineConfig({
         'core/audit/{checkpoint,growing-tree,layout,line,log-files,log-keys,merkle,merkle-proof,next-batch,proof-file,proof-path,prove-line,reconcile,request-chains,tile-check,tiles,verify-log}.ts',
         'core/policy/{evaluate,promotion-policy}.ts',
         'core/environment/configuration-version.ts',
-        'core/retention/{pin,columns,due,inventory,plan,tag-pattern}.ts',
+        'core/retention/{pin,columns,due,inventory,may-apply,plan,tag-pattern}.ts',
         'core/gate/{waiver,review,break-glass,skip-canary,record-gate,webhook-signature}.ts',
         'core/registry/{closure-root,copy-comparison,copy-record,target}.ts',
         'core/promotion/{allowed-actions,begin,change,copy-change,create,may-change,phase,plan,plan-changes,settle-gates}.ts',

@@ -7,7 +7,7 @@ import { Board } from './environment/board.tsx';
 import { EnvironmentPage } from './environment/environment-page.tsx';
 import { listenForKeys } from './kit/keys.ts';
 import { forgetAll, useLive } from './kit/live.ts';
-import { holds, MeContext, useMe } from './kit/me.ts';
+import { holds, type Me, MeContext, useMe } from './kit/me.ts';
 import { Empty } from './kit/notice.tsx';
 import { Link, type Place, pathTo, usePlace } from './kit/router.tsx';
 import { Head, Shell } from './kit/shell.tsx';
@@ -16,6 +16,9 @@ import { themeNow, useTheme } from './kit/theme.ts';
 import { NewRequestPage } from './promotion/new-request-page.tsx';
 import { RequestPage } from './promotion/request-page.tsx';
 import { RequestsPage } from './promotion/requests-page.tsx';
+import { PlanPage } from './retention/plan-page.tsx';
+import { RetentionPage } from './retention/retention-page.tsx';
+import { InsightsPage } from './status/insights-page.tsx';
 
 const root = document.getElementById('console')!;
 /** The page came to a browser without a session: asking who that is would only fail. */
@@ -40,21 +43,35 @@ function Console() {
   );
 }
 
+const LOG_ONLY = 'greenlight-log-only';
+
+/** Auditors read the log and nothing else. Kept, so that the board need not wait for who it is: whom it is not for is asked once. */
+function readsLogOnly(me: Me | undefined): boolean {
+  if (!me) return localStorage.getItem(LOG_ONLY) !== null;
+  const isLogOnly = !holds(me, 'read') && holds(me, 'audit.read');
+  if (isLogOnly) localStorage.setItem(LOG_ONLY, 'yes');
+  else localStorage.removeItem(LOG_ONLY);
+  return isLogOnly;
+}
+
 function View({ parts }: Place) {
   const me = useMe();
   const [section, environment, id] = parts;
   switch (section) {
     case undefined:
-      // Auditors read the log and nothing else.
-      return me && !holds(me, 'read') && holds(me, 'audit.read') ? <AuditPage /> : <Board />;
+      return readsLogOnly(me) ? <AuditPage /> : <Board />;
     case 'audit':
       return <AuditPage />;
     case 'environments':
       return environment === undefined ? <Nowhere /> : <EnvironmentPage name={environment} />;
     case 'new':
       return <NewRequestPage />;
+    case 'insights':
+      return <InsightsPage />;
     case 'inbox':
       return <InboxPage />;
+    case 'retention':
+      return environment === undefined ? <RetentionPage /> : <PlanPage id={environment} />;
     case 'requests':
       return environment !== undefined && id !== undefined ? <RequestPage environment={environment} id={id} /> : <RequestsPage />;
     default:

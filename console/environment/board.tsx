@@ -9,7 +9,7 @@ import { Head } from '../kit/shell.tsx';
 import { Bar, Foreign, When } from '../kit/text.tsx';
 import { StateBadge } from '../promotion/state-badge.tsx';
 import { shareOf } from '../promotion/state-words.ts';
-import { type EnvironmentList, type Lane, lanesOf, needsAttention, type Place, summaryOf } from './lanes.ts';
+import { type EnvironmentList, isNewer, type Lane, lanesOf, needsAttention, type Place, summaryOf } from './lanes.ts';
 import { PlaceFlags, Runs } from './place-parts.tsx';
 
 /** Requests that a place shows; the rest stands behind one link. */
@@ -98,7 +98,10 @@ function LaneRow({ lane: { artifact, tenant, places } }: { lane: Lane }) {
 function PlaceCell({ place, from }: { place: Place; from: Place | undefined }) {
   const me = useMe();
   const { environment, artifact, current, pending } = place;
-  const mayPromote = from?.current && place.flags.out_of_date && pending.length === 0 && holds(me, 'request', environment);
+  // An older version is brought by who asks for it, not offered.
+  const before = from?.current;
+  const isStep = before && place.flags.out_of_date && (!current || isNewer(before.version, current.version));
+  const offered = isStep && pending.length === 0 && holds(me, 'request', environment) ? before.version : undefined;
   return (
     <div class="place">
       <h3>
@@ -114,9 +117,9 @@ function PlaceCell({ place, from }: { place: Place; from: Place | undefined }) {
           {`and ${pending.length - SHOWN} more`}
         </Link>
       )}
-      {mayPromote && (
-        <Link to={pathTo(['new'], { environment, artifact, version: from.current!.version })} class="button tiny">
-          {`Promote ${from.current!.version} from ${from.environment}`}
+      {offered !== undefined && (
+        <Link to={pathTo(['new'], { environment, artifact, version: offered })} class="button tiny">
+          {`Promote ${offered} from ${from!.environment}`}
         </Link>
       )}
     </div>

@@ -118,7 +118,7 @@ function ArtifactCard({ environment: { environment, tier }, artifact }: { enviro
       </div>
       {artifact.history.length > 0 && (
         <div class="wide">
-          <table>
+          <table class="folds">
             <caption class="hidden">What ran here</caption>
             <thead>
               <tr>
@@ -137,27 +137,33 @@ function ArtifactCard({ environment: { environment, tier }, artifact }: { enviro
                 seen.add(past.digest);
                 return (
                   <tr key={past.requestId + past.at}>
-                    <td>
-                      <strong>
-                        <Foreign text={past.version} />
-                      </strong>
-                      <br />
-                      <Digest digest={past.digest} short />
+                    <td data-head="Version">
+                      <div>
+                        <strong>
+                          <Foreign text={past.version} />
+                        </strong>
+                        <br />
+                        <Digest digest={past.digest} short />
+                      </div>
                     </td>
-                    <td>
-                      <Badge
-                        tone={OUTCOMES[past.outcome]}
-                        text={`${past.kind === undefined ? '' : `${past.kind} `}${words(past.outcome)}`}
-                      />
+                    <td data-head="Outcome">
+                      <div>
+                        <Badge
+                          tone={OUTCOMES[past.outcome]}
+                          text={`${past.kind === undefined ? '' : `${past.kind} `}${words(past.outcome)}`}
+                        />
+                      </div>
                     </td>
-                    <td class="small">
-                      <When at={past.at} />
-                      {past.seconds !== undefined && <span class="soft"> in {lengthOf(past.seconds)}</span>}
+                    <td class="small" data-head="When">
+                      <div>
+                        <When at={past.at} />
+                        {past.seconds !== undefined && <span class="soft"> in {lengthOf(past.seconds)}</span>}
+                      </div>
                     </td>
-                    <td class="small">
+                    <td class="small" data-head="Request">
                       {/^PR-/.test(past.requestId) ? <Link to={pathOfRequest(environment, past.requestId)}>{past.requestId}</Link> : '–'}
                     </td>
-                    <td>
+                    <td class="act">
                       {mayRollBack && isNew && (past.outcome === 'succeeded' || past.outcome === 'adopted') && (
                         <button type="button" class="button tiny" onClick={() => setTo(past.version)}>
                           {`Back to ${past.version}`}

@@ -38,6 +38,11 @@ export function needsAttention({ places }: Lane): boolean {
   );
 }
 
+/** Whether a version is newer than another by its numbers: 1.10.0 than 1.9.0. Names without numbers are compared as words. */
+export function isNewer(version: string, than: string): boolean {
+  return version.localeCompare(than, 'en', { numeric: true }) > 0;
+}
+
 /** The whole board in a sentence. */
 export function summaryOf(lanes: readonly Lane[]): string {
   const places = lanes.flatMap((lane) => lane.places);

@@ -9,6 +9,7 @@ const KEYS: readonly (readonly [keys: string, does: string])[] = [
   ['g r', 'requests'],
   ['g i', 'the inbox'],
   ['g e', 'the first environment'],
+  ['g s', 'insights'],
   ['n', 'a new request'],
   ['/', 'search on this page'],
   ['j  k', 'next and previous in a list; Enter opens'],

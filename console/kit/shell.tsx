@@ -1,6 +1,7 @@
 /** The frame around every view: who is signed in, where one can go, and what goes wrong with both. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { withHiddenShown } from '../../core/notification/foreign-text.ts';
 import { useKeys } from './keys.ts';
 import { KeysDialog } from './keys-dialog.tsx';
 import { useLive } from './live.ts';
@@ -22,6 +23,8 @@ const SECTIONS: readonly Section[] = [
   { name: 'Board', part: '', isFor: reads },
   { name: 'Requests', part: 'requests', isFor: reads },
   { name: 'Inbox', part: 'inbox', isFor: reads },
+  { name: 'Insights', part: 'insights', isFor: reads },
+  { name: 'Retention', part: 'retention', isFor: (me) => holds(me, 'request') || holds(me, 'gc.apply') },
   { name: 'Audit log', part: 'audit', isFor: (me) => holds(me, 'audit.read') },
 ];
 
@@ -29,12 +32,15 @@ export function Shell({ children }: { children: ComponentChildren }) {
   const me = useMe();
   const { parts } = usePlace();
   const [isAsking, setAsking] = useState(false);
+  // On a phone the sections scroll sideways: where one is can be seen.
+  useEffect(() => document.querySelector('.nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }), [parts[0], me]);
   useKeys({
     '?': () => setAsking(true),
     'g b': () => goTo(pathTo([])),
     'g r': () => goTo(pathTo(['requests'])),
     'g i': () => goTo(pathTo(['inbox'])),
     'g e': () => goTo(pathTo(['environments', me?.environments[0]?.name ?? ''])),
+    'g s': () => goTo(pathTo(['insights'])),
     n: () => goTo(pathTo(['new'])),
     '/': () => document.querySelector<HTMLElement>('input[type=search]')?.focus(),
     j: () => step(1),
@@ -59,7 +65,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
               </Link>
             ))}
           </nav>
-          <button type="button" class="button quiet tiny" aria-label="Keys" title="Keys (?)" onClick={() => setAsking(true)}>
+          <button type="button" class="button quiet tiny keys" aria-label="Keys" title="Keys (?)" onClick={() => setAsking(true)}>
             ?
           </button>
           <ThemeButton />
@@ -118,7 +124,7 @@ function ThemeButton() {
 function Account({ me }: { me: Me }) {
   return (
     <form method="post" action="/v1/logout" class="row tight account">
-      <span class="small soft" title={me.email}>
+      <span class="small soft who" title={me.email}>
         <Foreign text={me.name || me.email} />
       </span>
       <button type="submit" class="button quiet tiny">
@@ -147,13 +153,13 @@ interface HeadProps {
   children?: ComponentChildren;
 }
 
-/** Title of a view: the window has it, and whoever comes here by a link hears it first. */
+/** Title of a view, which an address may have named: the window has it, and whoever comes here by a link hears it first. */
 export function Head({ title, kicker, heading, below, children }: HeadProps) {
   const element = useRef<HTMLHeadingElement>(null);
   const { parts } = usePlace();
   const place = parts.join('/');
   useEffect(() => {
-    document.title = `${title} · Greenlight`;
+    document.title = `${withHiddenShown(title)} · Greenlight`;
   }, [title]);
   // Once for each place.
   useEffect(() => {
@@ -164,7 +170,7 @@ export function Head({ title, kicker, heading, below, children }: HeadProps) {
       <div>
         {kicker !== undefined && <p class="kicker">{kicker}</p>}
         <h1 ref={element} tabIndex={-1}>
-          {heading ?? title}
+          {heading ?? <Foreign text={title} />}
         </h1>
         {below}
       </div>

@@ -1,39 +1,43 @@
 /** What exactly will change: what runs there, what would come, by their digests. */
 import { useLive } from '../kit/live.ts';
 import { Copy, Digest, Foreign, When } from '../kit/text.tsx';
+import { changeOf } from './change.ts';
 import type { PromotionRequest } from './request-page.tsx';
+import { isOver } from './state-words.ts';
 
-export function ChangeCard({ request: { spec, status } }: { request: PromotionRequest }) {
+export function ChangeCard({ request: { metadata, spec, status } }: { request: PromotionRequest }) {
   const { name, version, targetEnvironment } = spec.target;
   const { data } = useLive('getEnvironment', { params: { env: targetEnvironment } });
-  const place = data?.artifacts.find(({ artifact }) => artifact === name);
-  const current = place?.current ?? undefined;
-  const isThere = current?.digest === status.digest;
+  const asked = { id: metadata.id, environment: targetEnvironment, digest: status.digest, isOver: isOver(status.state) };
+  const { title, before, brings, isThere } = changeOf(
+    asked,
+    data?.artifacts.find(({ artifact }) => artifact === name),
+  );
   return (
     <section class="card">
-      <h2>{isThere ? 'What runs' : 'What will change'}</h2>
+      <h2>{title}</h2>
       <div class="move">
         <div class="side">
-          <p class="small soft">Runs in {targetEnvironment}</p>
-          {current ? (
-            <>
-              <p class="version">
-                <Foreign text={current.version} />
-              </p>
-              <Digest digest={current.digest} />
-              <p class="small soft">
-                since <When at={current.at} />
-              </p>
-            </>
+          <p class="small soft">{before.label}</p>
+          {before.version === undefined ? (
+            <p class="soft">{data ? 'Nothing' : '…'}</p>
           ) : (
-            <p>{data ? 'Nothing' : '…'}</p>
+            <p class="version">
+              <Foreign text={before.version} />
+            </p>
+          )}
+          {before.digest !== undefined && <Digest digest={before.digest} />}
+          {before.since !== undefined && (
+            <p class="small soft">
+              since <When at={before.since} />
+            </p>
           )}
         </div>
         <span class="arrow" aria-hidden="true">
           →
         </span>
         <div class="side new">
-          <p class="small soft">{isThere ? 'This request brought' : 'This request brings'}</p>
+          <p class="small soft">{brings}</p>
           <p class="version">
             <Foreign text={version} />
           </p>

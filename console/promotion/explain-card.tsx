@@ -8,6 +8,7 @@ export function ExplainCard({ environment, id, version }: { environment: string;
   // What has changed the request has changed its explanation.
   useEffect(reload, [version]);
   if (!data) return null;
+  const met = data.conditions.filter((condition) => condition.met);
   return (
     <section class="card" aria-live="polite">
       <h2>Now</h2>
@@ -18,28 +19,45 @@ export function ExplainCard({ environment, id, version }: { environment: string;
           </strong>
         </p>
         <ul class="list ticks">
-          {data.conditions.map(({ kind, name, met, message, resolution, who }) => (
-            <li key={kind + name}>
-              <p>
-                <span class={met ? 'good' : 'warn'} aria-hidden="true">
-                  {met ? '✓' : '○'}
-                </span>{' '}
-                <span class="hidden">{met ? 'Met:' : 'Open:'}</span>
-                <Foreign text={message} />
-              </p>
-              {!met && resolution !== undefined && (
-                <p class="small soft">
-                  <Foreign text={sentence(resolution)} />
+          {data.conditions
+            .filter(({ met }) => !met)
+            .map(({ kind, name, message, resolution, who }) => (
+              <li key={kind + name}>
+                <p>
+                  <span class="warn" aria-hidden="true">
+                    ○
+                  </span>{' '}
+                  <span class="hidden">Open:</span>
+                  <Foreign text={message} />
                 </p>
-              )}
-              {!met && who && who.length > 0 && (
-                <p class="small soft">
-                  Can do it: <Foreign text={who.join(', ')} />
-                </p>
-              )}
-            </li>
-          ))}
+                {resolution !== undefined && (
+                  <p class="small soft">
+                    <Foreign text={sentence(resolution)} />
+                  </p>
+                )}
+                {who && who.length > 0 && (
+                  <p class="small soft">
+                    Can do it: <Foreign text={who.join(', ')} />
+                  </p>
+                )}
+              </li>
+            ))}
         </ul>
+        {met.length > 0 && (
+          <details>
+            <summary>{`${met.length} ${met.length === 1 ? 'condition is' : 'conditions are'} met`}</summary>
+            <ul class="ticks small">
+              {met.map(({ kind, name, message }) => (
+                <li key={kind + name}>
+                  <span class="good" aria-hidden="true">
+                    ✓
+                  </span>{' '}
+                  <Foreign text={message} />
+                </li>
+              ))}
+            </ul>
+          </details>
+        )}
         <p class="small soft">
           {data.earliestStart !== null && (
             <>

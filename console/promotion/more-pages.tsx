@@ -67,6 +67,6 @@ export function Pages<Op extends ListOperation>({ operation, input, what, empty,
 }
 
 function keyOf(item: unknown): string {
-  const { metadata, id } = item as { metadata?: { id: string }; id?: string };
-  return metadata?.id ?? id ?? JSON.stringify(item);
+  const { metadata, id, planId } = item as { metadata?: { id: string }; id?: string; planId?: string };
+  return metadata?.id ?? id ?? planId ?? JSON.stringify(item);
 }

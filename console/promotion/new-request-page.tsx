@@ -1,44 +1,25 @@
 /** A new request: what, why, and what then; nothing is sent before its preview was seen. */
 import { useState } from 'preact/hooks';
-import { LEAST, visibleLength } from '../../core/promotion/visible-length.ts';
+import { LEAST } from '../../core/promotion/visible-length.ts';
 import { ask, Problem } from '../kit/client.ts';
 import { CheckField, SelectField, TextField } from '../kit/field.tsx';
 import { refreshAll, useLive } from '../kit/live.ts';
 import { holds, useMe } from '../kit/me.ts';
 import { Loading, ProblemNote } from '../kit/notice.tsx';
-import type { Answered, Asked } from '../kit/operations.ts';
-import { goTo, pathOfRequest, usePlace } from '../kit/router.tsx';
+import type { Answered } from '../kit/operations.ts';
+import { goTo, Link, pathOfRequest, usePlace } from '../kit/router.tsx';
 import { Head } from '../kit/shell.tsx';
 import { say } from '../kit/toast.tsx';
+import { bodyOf, type Draft, draftLike, EMPTY, IMPACTS, mistakesIn, refusedOf, TYPES } from './draft.ts';
 import { PlanView } from './plan-view.tsx';
 
-type Body = NonNullable<Asked<'preview'>['body']>;
 type Plan = Answered<'preview'>;
 
-const TYPES = ['api', 'application', 'policy'] as const;
-const IMPACTS = ['low', 'medium', 'high', 'critical'] as const;
 const CHECKS = [
   ['stagingTestsPassed', 'Staging tests passed'],
   ['securityScanPassed', 'Security scan passed'],
   ['performanceTestsPassed', 'Performance tests passed'],
 ] as const;
-
-interface Draft {
-  environment: string;
-  type: (typeof TYPES)[number];
-  name: string;
-  version: string;
-  justification: string;
-  releaseNotes: string;
-  impactAssessment: (typeof IMPACTS)[number];
-  rollbackPlan: string;
-  /** As the field of the browser gives it: in the zone of the reader. */
-  scheduled: string;
-  stagingTestsPassed: boolean;
-  securityScanPassed: boolean;
-  performanceTestsPassed: boolean;
-  testEvidenceUrl: string;
-}
 
 export function NewRequestPage() {
   const me = useMe();
@@ -58,26 +39,32 @@ export function NewRequestPage() {
       </>
     );
   }
-  return <Form environment={environment} environments={places.map(({ name }) => name)} given={query} />;
+  const names = places.map(({ name }) => name);
+  const like = query.get('like');
+  if (like !== null) return <FormLike key={like} id={like} environment={environment} environments={names} />;
+  const given = { ...EMPTY, environment, name: query.get('artifact') ?? '', version: query.get('version') ?? '' };
+  return <Form environments={names} given={given} />;
 }
 
-function Form({ environment, environments, given }: { environment: string; environments: readonly string[]; given: URLSearchParams }) {
+/** The form with what an earlier request said; what somebody vouches for is said anew. */
+function FormLike({ id, environment, environments }: { id: string; environment: string; environments: readonly string[] }) {
+  const live = useLive('getRequest', { params: { env: environment, id } }, () => undefined);
+  const { data, problem } = live;
+  if (!data && !problem) {
+    return (
+      <>
+        <Head title="New request" />
+        <Loading what="the earlier request" />
+      </>
+    );
+  }
+  // Without it the form is empty, which is better than none.
+  return <Form environments={environments} given={data ? draftLike(data) : { ...EMPTY, environment }} like={data && id} />;
+}
+
+function Form({ environments, given, like }: { environments: readonly string[]; given: Draft; like?: string | undefined }) {
   const me = useMe()!;
-  const [draft, setDraft] = useState<Draft>({
-    environment,
-    type: 'api',
-    name: given.get('artifact') ?? '',
-    version: given.get('version') ?? '',
-    justification: '',
-    releaseNotes: '',
-    impactAssessment: 'low',
-    rollbackPlan: '',
-    scheduled: '',
-    stagingTestsPassed: false,
-    securityScanPassed: false,
-    performanceTestsPassed: false,
-    testEvidenceUrl: '',
-  });
+  const [draft, setDraft] = useState<Draft>(given);
   const [problem, setProblem] = useState<Problem>();
   const [plan, setPlan] = useState<Plan>();
   const [isTried, setTried] = useState(false);
@@ -126,6 +113,11 @@ function Form({ environment, environments, given }: { environment: string; envir
   return (
     <>
       <Head title="New request" below={<p class="soft">Look at the preview first; nothing is requested before you say so.</p>} />
+      {like !== undefined && (
+        <p class="note">
+          Filled in from <Link to={pathOfRequest(given.environment, like)}>{like}</Link>: say again what you vouch for.
+        </p>
+      )}
       <div class="cols">
         <form
           class="stack"
@@ -269,48 +261,4 @@ function VersionField({ draft, source, ...rest }: PickerProps & { draft: Draft; 
   ];
   const hint = here?.current ? `${source} runs ${here.current.version}.` : `A version that ${source} has.`;
   return <TextField label="Version" value={draft.version} hint={hint} list={[...new Set(found)]} {...rest} />;
-}
-
-type Mistakes = Partial<Record<keyof Draft, string>>;
-
-/** What can be said while somebody types; the API has the last word. */
-function mistakesIn(draft: Draft): Mistakes {
-  const missing = LEAST.justification - visibleLength(draft.justification);
-  const found: Mistakes = {
-    ...(draft.name.trim() === '' ? { name: 'Say what is to be promoted.' } : {}),
-    ...(draft.version.trim() === '' ? { version: 'Say which version.' } : {}),
-    ...(missing > 0 ? { justification: `${missing} more ${missing === 1 ? 'character' : 'characters'}.` } : {}),
-    ...(visibleLength(draft.releaseNotes) === 0 ? { releaseNotes: 'Say what changes.' } : {}),
-    ...(visibleLength(draft.rollbackPlan) === 0 ? { rollbackPlan: 'Say what is done if it goes wrong.' } : {}),
-    ...(URL.canParse(draft.testEvidenceUrl) ? {} : { testEvidenceUrl: 'Give a web address (https://…).' }),
-  };
-  return found;
-}
-
-const POINTERS: Partial<Record<keyof Draft, string>> = {
-  name: '/target/name',
-  version: '/target/version',
-  scheduled: '/request/scheduledDate',
-  testEvidenceUrl: '/preChecks/testEvidenceUrl',
-};
-
-function refusedOf(problem: Problem | undefined, field: keyof Draft): string | undefined {
-  const pointer = POINTERS[field] ?? `/request/${field}`;
-  return problem?.errors.find(({ path }) => path === pointer)?.message;
-}
-
-function bodyOf(draft: Draft): Body {
-  const { type, name, version, justification, releaseNotes, impactAssessment, rollbackPlan, scheduled, testEvidenceUrl } = draft;
-  const { stagingTestsPassed, securityScanPassed, performanceTestsPassed } = draft;
-  return {
-    target: { type, name: name.trim(), version: version.trim() },
-    request: {
-      justification,
-      releaseNotes,
-      impactAssessment,
-      rollbackPlan,
-      ...(scheduled === '' ? {} : { scheduledDate: new Date(scheduled).toISOString() }),
-    },
-    preChecks: { stagingTestsPassed, securityScanPassed, performanceTestsPassed, testEvidenceUrl: testEvidenceUrl.trim() },
-  };
 }

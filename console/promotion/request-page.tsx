@@ -13,24 +13,24 @@ import { GatesCard } from './gates-card.tsx';
 import { RequestActions } from './request-actions.tsx';
 import { RolloutCard } from './rollout-card.tsx';
 import { StateBadge } from './state-badge.tsx';
+import { isOver } from './state-words.ts';
 import { TextsCard } from './texts-card.tsx';
 import { Timeline } from './timeline.tsx';
 
 export type PromotionRequest = Answered<'getRequest'>;
 
 const MOVING: ReadonlySet<string> = new Set(['requested', 'validating', 'approved', 'promoting', 'rolling_back']);
-const FINAL: ReadonlySet<string> = new Set(['deployed', 'failed', 'rejected', 'expired', 'cancelled']);
 
 export function paceOf(request: PromotionRequest | undefined): number {
   if (!request) return PACE.usual;
-  if (FINAL.has(request.status.state)) return PACE.slow;
+  if (isOver(request.status.state)) return PACE.slow;
   return MOVING.has(request.status.phase) ? PACE.moving : PACE.usual;
 }
 
 export function RequestPage({ environment, id }: { environment: string; id: string }) {
   const live = useLive('getRequest', { params: { env: environment, id } }, paceOf);
   const { data } = live;
-  const isOpen = data !== undefined && !FINAL.has(data.status.state);
+  const isOpen = data !== undefined && !isOver(data.status.state);
   return (
     <>
       <Head
@@ -38,7 +38,10 @@ export function RequestPage({ environment, id }: { environment: string; id: stri
         heading={data && <Foreign text={`${data.spec.target.name} ${data.spec.target.version}`} />}
         kicker={
           <>
-            <Link to={pathTo(['requests'], { environment })}>Requests</Link> / <span class="mono">{id}</span>
+            <Link to={pathTo(['requests'], { environment })}>Requests</Link> /{' '}
+            <span class="mono">
+              <Foreign text={id} />
+            </span>
           </>
         }
         below={data && <Below request={data} />}
@@ -134,13 +137,17 @@ function Outcome({ request: { metadata, spec, status } }: { request: PromotionRe
         </p>
       )}
       <p class="small">
-        <Link to={pathTo(['new'], { environment: spec.target.targetEnvironment, artifact: spec.target.name, like: metadata.id })}>
-          Request it again
-        </Link>{' '}
-        once the reason is dealt with.
+        <Link to={againOf(metadata.id, spec)}>Request it again</Link> once the reason is dealt with.
       </p>
     </div>
   );
+}
+
+/** Where the same can be asked for anew: a way back begins at what runs. */
+function againOf(id: string, { kind, target }: PromotionRequest['spec']): string {
+  const { name, targetEnvironment } = target;
+  if (kind !== undefined) return pathTo(['environments', targetEnvironment], { artifact: name });
+  return pathTo(['new'], { environment: targetEnvironment, like: id });
 }
 
 function Proof({ request: { metadata, spec, status } }: { request: PromotionRequest }) {

@@ -13,6 +13,13 @@ export const STATE_WORDS: Readonly<Record<State, { label: string; tone: Tone }>>
   cancelled: { label: 'Cancelled', tone: 'idle' },
 };
 
+const FINAL: ReadonlySet<State> = new Set(['deployed', 'failed', 'rejected', 'expired', 'cancelled']);
+
+/** Whether nothing of a request will change any more. */
+export function isOver(state: State): boolean {
+  return FINAL.has(state);
+}
+
 const GATE_TONES: Readonly<Record<string, Tone>> = {
   passed: 'good',
   waived: 'warn',

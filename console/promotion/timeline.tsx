@@ -1,6 +1,7 @@
 /** Every event of the request, the newest last, as it happened. */
 import { Foreign, LongText, When, words } from '../kit/text.tsx';
 import type { Tone } from '../kit/tone.ts';
+import { grouped } from './history-lines.ts';
 import type { PromotionRequest } from './request-page.tsx';
 
 const TONES: readonly (readonly [RegExp, Tone])[] = [
@@ -18,10 +19,13 @@ export function Timeline({ request: { status } }: { request: PromotionRequest })
     <section class="card">
       <h2>Timeline</h2>
       <ol class="timeline">
-        {status.history.map(({ action, at, by, comment, error, onBehalfOf, jobId }, index) => (
+        {grouped(status.history).map(({ times, action, at, by, comment, error, onBehalfOf, jobId }, index) => (
           // A request's events are only ever added to.
           <li key={index} class={toneOf(action)}>
-            <p class="strong">{words(action.replaceAll('.', ' '))}</p>
+            <p class="strong">
+              {words(action.replaceAll('.', ' '))}
+              {times > 1 && <span class="soft"> {times} times</span>}
+            </p>
             <p class="small soft">
               <Foreign text={by} />
               {onBehalfOf !== undefined && (

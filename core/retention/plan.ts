@@ -57,15 +57,17 @@ export function planOf(inventory: Inventory, policy: RetentionConfiguration, now
     ...(all.length > MOST_UNITS ? [`only ${MOST_UNITS} of ${all.length} artifacts go at once; the rest is planned again`] : []),
   ];
   const units = all.filter(({ digests }) => digests.length <= MOST_DIGESTS).slice(0, MOST_UNITS);
-  const tops = rows.flatMap((row, index) => (isPart[index] ? [] : [{ row, reason: REASONS[reasons[index]!]! }]));
+  const tops = isPart.reduce((count, part) => count + 1 - part, 0);
   const bytes = bytesOf(rows);
   const going = new Set(units.flatMap(({ artifact, digests }) => digests.map((digest) => `${artifact}@${digest}`)));
   const bytesKept = bytesOf(rows.filter(({ artifact, digest }) => !going.has(`${artifact}@${digest}`)));
-  const totals = { artifacts: tops.length, delete: units.length, keep: tops.length - units.length, bytes, bytesFreed: bytes - bytesKept };
+  const totals = { artifacts: tops, delete: units.length, keep: tops - units.length, bytes, bytesFreed: bytes - bytesKept };
   const percent = totals.artifacts === 0 ? 0 : (totals.delete * 100) / totals.artifacts;
   return {
     units,
-    kept: keptOf(tops.filter(({ row }) => !going.has(`${row.artifact}@${row.digest}`))),
+    kept: keptOf(inventory, isPart, (index) =>
+      going.has(`${rows[index]!.artifact}@${rows[index]!.digest}`) ? undefined : REASONS[reasons[index]!]!,
+    ),
     totals,
     ...(percent > policy.maxDeletePercent
       ? {
@@ -145,24 +147,44 @@ function bytesOf(rows: Iterable<InventoryRow>): number {
   return bytes;
 }
 
-function keptOf(tops: readonly { row: InventoryRow; reason: Reason }[]): KeptGroup[] {
-  const groups = new Map<string, { artifact: string; reason: Reason; rows: InventoryRow[] }>();
-  for (const { row, reason } of tops) {
+interface Kept {
+  artifact: string;
+  reason: Reason;
+  rows: InventoryRow[];
+  /** Images and signatures of these: what an index weighs are its parts. */
+  parts: InventoryRow[];
+}
+
+/** What stays, by artifact and reason; `reasonOf` a row that goes is undefined. */
+function keptOf({ rows, columns }: Inventory, isPart: Uint8Array, reasonOf: (index: number) => Reason | undefined): KeptGroup[] {
+  const groups = new Map<string, Kept>();
+  const groupOf = new Map<number, Kept>();
+  for (const [index, row] of rows.entries()) {
+    const reason = isPart[index] ? undefined : reasonOf(index);
+    if (reason === undefined) continue;
     const key = `${row.artifact}#${reason}`;
-    const group = groups.get(key) ?? { artifact: row.artifact, reason, rows: [] };
+    const group = groups.get(key) ?? { artifact: row.artifact, reason, rows: [], parts: [] };
     groups.set(key, group);
+    groupOf.set(index, group);
     group.rows.push(row);
   }
+  const above = new Int32Array(rows.length).fill(-1);
+  for (const [link, follower] of columns.follower.entries()) above[follower] = columns.followed[link]!;
+  for (let index = 0; index < rows.length; index++) {
+    let root = index;
+    for (let step = 0; above[root]! >= 0 && step < MOST_DIGESTS; step++) root = above[root]!;
+    if (root !== index) groupOf.get(root)?.parts.push(rows[index]!);
+  }
   return [...groups.values()]
-    .map(({ artifact, reason, rows }) => ({
+    .map(({ artifact, reason, rows: kept, parts }) => ({
       artifact,
       reason,
-      versions: rows
+      versions: kept
         .toSorted((left, right) => compare(right.pushedAt, left.pushedAt))
         .slice(0, MOST_NAMED)
         .map(({ version, digest }) => version?.text ?? digest.slice(0, 19)),
-      count: rows.length,
-      bytes: bytesOf(rows),
+      count: kept.length,
+      bytes: bytesOf([...kept, ...parts]),
     }))
     .sort((left, right) => compare(left.artifact, right.artifact) || REASONS.indexOf(left.reason) - REASONS.indexOf(right.reason));
 }

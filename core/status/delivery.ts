@@ -27,6 +27,8 @@ export interface Delivery {
   spent: Record<Part, number> & { waiting: number; working: number };
   /** Requests behind the failures, newest first. */
   failed: string[];
+  /** The days (UTC) on which something happened, the oldest first. A failure stands on the day on which it was undone or given up. */
+  byDay: { day: string; deployments: number; failures: number }[];
 }
 
 export interface Quantiles {
@@ -64,7 +66,14 @@ export function deliveryOf(facts: readonly DeliveryFact[], days: number): Delive
     timeToRestore: quantiles(restored),
     spent: spentBy(deployed),
     failed: [...unsuccessful, ...takenBack].sort((left, right) => (left.at < right.at ? 1 : -1)).map(({ requestId }) => requestId),
+    byDay: byDay(deployed, [...unsuccessful, ...takenBack]),
   };
+}
+
+function byDay(deployed: readonly DeliveryFact[], failed: readonly DeliveryFact[]): Delivery['byDay'] {
+  const on = (facts: readonly DeliveryFact[], day: string) => facts.filter(({ at }) => at.startsWith(day)).length;
+  const days = new Set([...deployed, ...failed].map(({ at }) => at.slice(0, 'YYYY-MM-DD'.length)));
+  return [...days].sort().map((day) => ({ day, deployments: on(deployed, day), failures: on(failed, day) }));
 }
 
 function spentBy(deployed: readonly DeliveryFact[]): Delivery['spent'] {

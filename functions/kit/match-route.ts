@@ -8,6 +8,12 @@ export function routeOfKey(routeKey: string): Route | undefined {
   return BY_KEY.get(routeKey);
 }
 
+/** The public page whose address has a slash too many at its end: the gateway knows only addresses without, and hands those to `$default`. */
+export function pageWithSlash(method: string, path: string): Route | undefined {
+  const route = path.endsWith('/') ? routeOfKey(`${method} ${path.slice(0, -1)}`) : undefined;
+  return route?.page && route.group === 'public' && !route.path.includes('{') ? route : undefined;
+}
+
 /** Routes whose path fits, whatever the method: what `Allow` names. `path` is attacker-controlled and compared only. */
 export function routesOfPath(path: string): Route[] {
   const parts = path.split('/');

@@ -2,7 +2,7 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { Refusal } from '../../core/errors.ts';
 import type { Route } from '../routes.ts';
-import { routeOfKey } from './match-route.ts';
+import { pageWithSlash, routeOfKey } from './match-route.ts';
 
 /** 256 KiB, decoded; a route may take less. */
 const LARGEST_BODY = 256 * 1024;
@@ -24,9 +24,9 @@ export interface HttpRequest {
 
 /** Refusal PAYLOAD_TOO_LARGE. */
 export function readRequest(event: APIGatewayProxyEventV2): HttpRequest {
-  const route = routeOfKey(event.routeKey);
-  const rawBody = bodyOf(event, route?.largestBody ?? LARGEST_BODY);
   const { http, requestId } = event.requestContext;
+  const route = routeOfKey(event.routeKey) ?? pageWithSlash(http.method, event.rawPath);
+  const rawBody = bodyOf(event, route?.largestBody ?? LARGEST_BODY);
   return {
     requestId,
     route,

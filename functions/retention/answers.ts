@@ -1,7 +1,7 @@
 /** Shapes of what the feature retention answers. */
 import * as z from 'zod';
 import { REASONS } from '../../core/retention/columns.ts';
-import { digest, instant, listOf } from '../kit/answer.ts';
+import { digest, instant, listOf, problemCode } from '../kit/answer.ts';
 
 const bytes = z.number();
 const named = z.strictObject({ artifact: z.string(), version: z.string(), why: z.string() });
@@ -46,6 +46,8 @@ const plan = {
       finishedAt: instant.nullable(),
     })
     .nullable(),
+  allowedActions: z.array(z.literal('apply')).meta({ description: 'what you may do with it now' }),
+  refusedActions: z.array(z.strictObject({ action: z.literal('apply'), code: problemCode, reason: z.string() })),
 };
 
 export const RETENTION_ANSWERS = {

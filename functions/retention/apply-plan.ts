@@ -4,6 +4,7 @@ import { ENGINE } from '../../core/access/identity.ts';
 import { Fault, messageOf, Refusal } from '../../core/errors.ts';
 import type { Acting } from '../../core/promotion/create.ts';
 import { inventoryOf } from '../../core/retention/inventory.ts';
+import { untimely } from '../../core/retention/may-apply.ts';
 import { type DeletionUnit, retentionHash, staleUnits } from '../../core/retention/plan.ts';
 import type { PlanResult, StoredPlan } from '../../core/retention/ports.ts';
 import type { RetentionWorld } from './make-plan.ts';
@@ -19,7 +20,8 @@ export async function applyPlan(world: RetentionWorld, id: string, acting: Actin
   if (!plan) throw new Refusal('NOT_FOUND', 'there is no such plan');
   if (plan.status === 'applied' || plan.status === 'stopped') return plan;
   if (plan.status === 'planned') {
-    refuseUntimely(plan, clock.now().toISOString());
+    const early = untimely(plan, clock.now().toISOString());
+    if (early) throw early;
     if (plan.stop !== undefined) return plans.save({ ...plan, status: 'stopped' });
   }
   const units = await plans.units(plan);
@@ -38,19 +40,6 @@ export async function applyPlan(world: RetentionWorld, id: string, acting: Actin
   const { failed } = plan.result!;
   const finishedAt = clock.now().toISOString();
   return plans.save({ ...plan, status: failed.length > 0 ? 'incomplete' : 'applied', result: { ...plan.result!, finishedAt } });
-}
-
-function refuseUntimely(plan: StoredPlan, now: string): void {
-  if (now < plan.applyFrom)
-    throw new Refusal(
-      'STATE_CONFLICT',
-      `plan ${plan.id} may be applied from ${plan.applyFrom} on: whoever needs one of these versions has until then`,
-      {
-        hint: 'wait, or set artifacts.retention.grace for the plans to come',
-      },
-    );
-  if (now >= plan.expiresAt)
-    throw new Refusal('EXPIRED', `plan ${plan.id} has expired at ${plan.expiresAt}`, { hint: 'make a new one: greenlight gc --dry-run' });
 }
 
 /** Nothing of a plan is begun that would not be made now. Of one that was begun, what must stay is left out. */

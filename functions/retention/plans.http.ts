@@ -6,6 +6,7 @@ import { requiredVariable } from '../../adapters/state/table.ts';
 import { belongsToTenant, mayUse } from '../../core/access/membership.ts';
 import { artifactOf, tenantsOf } from '../../core/environment/configuration.ts';
 import { Fault, Refusal } from '../../core/errors.ts';
+import { planActions } from '../../core/retention/may-apply.ts';
 import type { StoredPlan } from '../../core/retention/ports.ts';
 import { actingOf } from '../kit/acting.ts';
 import type { Caller, HttpAnswer, HttpCall, TwoPhaseHandler } from '../kit/http.ts';
@@ -38,7 +39,7 @@ export const previewRetention: TwoPhaseHandler<void, z.infer<typeof retentionPre
     const planId = newPlanId();
     const scope = { tenants, ...(body.artifact === undefined ? {} : { artifact: body.artifact }) };
     const plan = await retain({ job: 'plan', planId, scope, acting: actingOf(call) });
-    return plan ? { status: 200, body: renderPlan(plan, await plans.units(plan)) } : goesOn(planId);
+    return plan ? { status: 200, body: await shownTo(call.caller, plan) } : goesOn(planId);
   },
 };
 
@@ -47,24 +48,24 @@ export const applyRetention: TwoPhaseHandler<StoredPlan | undefined, z.infer<typ
     const id = (body as { planId?: unknown } | null | undefined)?.planId;
     return typeof id === 'string' ? requirePlan(id, caller, true) : undefined;
   },
-  async handle(call, found) {
+  async handle(call) {
     const { planId } = call.body;
     const begun = await retain({ job: 'apply', planId, acting: actingOf(call) });
     if (!begun) return goesOn(planId);
-    return { status: 200, body: renderPlan(begun, await plans.units(found ?? begun)) };
+    return { status: 200, body: await shownTo(call.caller, begun) };
   },
 };
 
 export const showRetentionPlan: TwoPhaseHandler<StoredPlan> = {
   find: ({ params, caller }) => requirePlan(params['planId']!, caller, false),
-  handle: async (_call, plan) => ({ status: 200, body: renderPlan(plan, await plans.units(plan)) }),
+  handle: async ({ caller }, plan) => ({ status: 200, body: await shownTo(caller, plan) }),
 };
 
 export async function listRetentionPlans(call: HttpCall<unknown, { limit?: number; cursor?: string }>): Promise<HttpAnswer> {
   const { caller, query } = call;
   const seen = (await plans.recent()).filter((plan) => maySee(plan, caller));
   const page = await pageOf(seen, ({ createdAt, id }) => `${createdAt}#${id}`, ['listRetentionPlans', caller.actor.key], query);
-  const items = page.items.map((plan) => ({ ...renderPlan(plan, []), mine: plan.createdBy === caller.actor.key }));
+  const items = page.items.map((plan) => ({ ...renderPlan(plan, [], actionsOf(caller, plan)), mine: plan.createdBy === caller.actor.key }));
   return { status: 200, body: { ...page, items } };
 }
 
@@ -73,9 +74,21 @@ async function requirePlan(id: string, caller: Caller, toApply: boolean): Promis
   const plan = /^gc-[a-f0-9]{16}$/.test(id) ? await plans.get(id) : undefined;
   if (!plan || !maySee(plan, caller))
     throw new Refusal('NOT_FOUND', 'there is no such plan', { hint: 'make one: greenlight gc --dry-run' });
-  if (toApply && !plan.tenants.every((tenant) => mayUse(caller.membership, 'gc.apply', tenant)))
+  if (toApply && !mayDelete(caller, plan))
     throw new Refusal('FORBIDDEN', 'your roles do not include the verb "gc.apply" in every tenant of the plan');
   return plan;
+}
+
+async function shownTo(caller: Caller, plan: StoredPlan) {
+  return renderPlan(plan, await plans.units(plan), actionsOf(caller, plan));
+}
+
+function actionsOf(caller: Caller, plan: StoredPlan) {
+  return planActions(plan, mayDelete(caller, plan), clock.now().toISOString());
+}
+
+function mayDelete({ membership }: Caller, { tenants }: StoredPlan): boolean {
+  return tenants.every((tenant) => mayUse(membership, 'gc.apply', tenant));
 }
 
 function maySee({ tenants }: StoredPlan, { membership }: Caller): boolean {

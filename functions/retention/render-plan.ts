@@ -1,4 +1,5 @@
 /** The public shape of a plan of a deletion. */
+import type { PlanActions } from '../../core/retention/may-apply.ts';
 import type { DeletionUnit } from '../../core/retention/plan.ts';
 import type { StoredPlan } from '../../core/retention/ports.ts';
 
@@ -6,7 +7,7 @@ const GB = 1e9;
 /** The rest is in the log, artifact by artifact, once it is gone. */
 const MOST_ITEMS = 1_000;
 
-export function renderPlan(plan: StoredPlan, units: readonly DeletionUnit[]) {
+export function renderPlan(plan: StoredPlan, units: readonly DeletionUnit[], actions: PlanActions) {
   const { id, hash, status, createdAt, applyFrom, expiresAt, artifact, totals, pricePerGb, kept, warnings, unavailable, stop, result } =
     plan;
   return {
@@ -44,5 +45,6 @@ export function renderPlan(plan: StoredPlan, units: readonly DeletionUnit[]) {
           finishedAt: result.finishedAt ?? null,
         }
       : null,
+    ...actions,
   };
 }

@@ -23,6 +23,9 @@ export const STATUS_ANSWERS = {
       timeToRestore: quantiles,
       spent: z.strictObject({ ...Object.fromEntries(PARTS.map((part) => [part, seconds])), waiting: seconds, working: seconds }),
       failed: z.array(z.string()),
+      byDay: z
+        .array(z.strictObject({ day: z.iso.date(), deployments: z.int(), failures: z.int() }))
+        .meta({ description: 'days (UTC) on which something happened, the oldest first' }),
     })
     .meta({ id: 'Metrics', description: 'The four figures of DORA; lengths of time in seconds' }),
 } as const;

@@ -37,6 +37,7 @@ export async function approveOpen(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Approve', exact: true }).click();
   const dialog = page.getByRole('dialog');
   const typed = dialog.getByLabel(/^Type /);
+  await dialog.getByLabel('Comment').waitFor();
   if ((await typed.count()) > 0) await typed.fill((await dialog.locator('label', { hasText: /^Type / }).innerText()).slice('Type '.length));
   await dialog.getByRole('button', { name: 'Approve', exact: true }).click();
   await dialog.waitFor({ state: 'detached' });

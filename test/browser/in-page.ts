@@ -51,3 +51,31 @@ export const POOR_CONTRASTS = `(() => {
   }
   return poor;
 })()`;
+
+/** What a screen reader would call what has the focus: its label, or what it says. */
+export const NAME_OF_FOCUSED = `(() => {
+  const element = document.activeElement;
+  if (!element || element === document.body) return '';
+  return (element.labels?.[0]?.innerText ?? element.getAttribute('aria-label') ?? element.innerText ?? '').trim();
+})()`;
+
+/** As if somebody looked at another tab, or came back. */
+export const setHidden = (hidden: boolean): string => `(() => {
+  Object.defineProperty(document, 'hidden', { configurable: true, get: () => ${hidden} });
+  document.dispatchEvent(new Event('visibilitychange'));
+})()`;
+
+/** Scrolls through the whole page in steps; answers the longest time in milliseconds from one frame to the next. */
+export const LONGEST_FRAME = `new Promise((done) => {
+  let [longest, last] = [0, performance.now()];
+  const step = (now) => {
+    longest = Math.max(longest, now - last);
+    last = now;
+    const before = scrollY;
+    scrollBy(0, innerHeight);
+    if (scrollY === before) done(longest);
+    else requestAnimationFrame(step);
+  };
+  scrollTo(0, 0);
+  requestAnimationFrame((now) => { last = now; requestAnimationFrame(step); });
+})`;

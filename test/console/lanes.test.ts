@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { type EnvironmentList, lanesOf, needsAttention, summaryOf } from '../../console/environment/lanes.ts';
+import { describe, expect, it, test } from 'vitest';
+import { type EnvironmentList, isNewer, lanesOf, needsAttention, summaryOf } from '../../console/environment/lanes.ts';
 
 type Artifact = EnvironmentList['items'][number]['artifacts'][number];
 
@@ -56,4 +56,13 @@ describe('the lanes of the board', () => {
       '1 waits for approval, 2 are being deployed, 1 place has failed.',
     );
   });
+});
+
+test.each([
+  ['1.10.0', '1.9.0', true],
+  ['1.9.0', '1.10.0', false],
+  ['1.0.0', '1.0.0', false],
+  ['2026-11-20', '2026-11-09', true],
+])('%s is newer than %s: %s', (version, than, expected) => {
+  expect(isNewer(version, than)).toBe(expected);
 });

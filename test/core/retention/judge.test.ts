@@ -146,6 +146,9 @@ describe('what belongs together', () => {
   it('children of an index that stays and signatures of a subject that stays are never deleted, however old', () => {
     const images = [index('2.0.0', ['arm']), part('arm'), part('sig', { subject: digest('2.0.0') }), ...versions('2.1.0')];
     expect(going([artifact(images)])).toEqual([]);
+    // What stays weighs what belongs to it: an index itself is next to nothing.
+    const tree = [index('2.0.0', ['arm'], { blobs: [] }), part('arm'), part('sig', { subject: digest('arm') }), ...versions('2.1.0')];
+    expect(plan([artifact(tree)]).kept.map(({ reason, count, bytes }) => [reason, count, bytes])).toEqual([['keep last', 2, 3_000]]);
   });
 
   it('an index stays for an image that is in use, and a subject for a referrer that is', () => {

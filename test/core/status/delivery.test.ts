@@ -109,7 +109,22 @@ describe('the figures of an environment', () => {
       timeToRestore: { median: 30, p90: 600 },
       spent: { gates: 120, approval: 1_200, copy: 1_080, waiting: 1_200, working: 1_200 },
       failed: ['PR-1.2.0', 'PR-1.4.0', 'PR-1.2.5'],
+      byDay: [{ day: '2026-11-20', deployments: 2, failures: 3 }],
     });
+  });
+
+  it('name the days on which something happened, in UTC, and no other', () => {
+    const facts = [
+      fact('1.3.0', 25 * 60, { kind: 'rollback', replaced: '1.2.0' }),
+      fact('1.2.0', 24 * 60),
+      fact('1.1.5', 2, { outcome: 'failed' }),
+      fact('1.1.0', 1),
+      fact('1.0.0', 0, { outcome: 'adopted' }),
+    ];
+    expect(deliveryOf(facts, 30).byDay).toEqual([
+      { day: '2026-11-20', deployments: 1, failures: 1 },
+      { day: '2026-11-21', deployments: 1, failures: 1 },
+    ]);
   });
 
   it('say nothing of what did not happen', () => {

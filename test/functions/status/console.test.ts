@@ -25,6 +25,7 @@ describe('the page of the console', () => {
     expect(page.text).not.toMatch(/<style| style=| on\w+=|https?:/);
     expect((await world.call('GET', '/console/requests/prod/PR-2026-0001', SESSION)).text).toBe(page.text);
     expect((await world.call('GET', '/console/%3Cimg%20src=x%3E/..', SESSION)).text).toBe(page.text);
+    expect((await world.call('GET', '/console/', SESSION)).text).toBe(page.text);
     const again = await world.call('GET', '/console', { ...SESSION, headers: { 'if-none-match': page.headers['etag']! } });
     expect([again.status, again.text]).toEqual([304, '']);
   });
@@ -55,6 +56,12 @@ describe('the page of the console', () => {
     expect((await world.call('GET', '/')).headers['location']).toBe('/console');
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
     expect((await world.call('POST', '/v1/logout', { headers: form })).headers['location']).toBe('/console');
+  });
+
+  it('forgives a slash at the end of its address, and the API does not', async () => {
+    for (const path of ['/health/', '/v1/requests/prod/', '/console/assets/'])
+      expect((await world.call('GET', path, { ...SESSION, as: 'dev' })).status, path).toBe(404);
+    expect((await world.call('POST', '/console/', { body: {} })).status).toBe(404);
   });
 
   it('takes no other method', async () => {

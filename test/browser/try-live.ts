@@ -1,0 +1,82 @@
+/** What a page does by itself: it stays true while somebody looks, and is silent when nobody does. */
+import { expect, it } from 'vitest';
+import { pending } from '../flows/requests.ts';
+import { setHidden } from './in-page.ts';
+import type { Stage } from './stage.ts';
+
+export function tryLive(stage: Stage): void {
+  it('asks again with the tag of what it knows, not at all in a hidden tab, and at once when somebody comes back', async () => {
+    const one = await stage.browse('viewer');
+    const { page } = one;
+    const asked: { path: string; tag: string | undefined }[] = [];
+    const statuses: number[] = [];
+    page.on('request', (request) => asked.push({ path: new URL(request.url()).pathname, tag: request.headers()['if-none-match'] }));
+    page.on('response', (response) => statuses.push(response.status()));
+    await page.clock.install();
+    await page.goto(stage.address(''));
+    await page.locator('.lane').first().waitFor();
+    await page.waitForLoadState('networkidle');
+    const boards = () => asked.filter(({ path }) => path === '/v1/environments');
+    expect(boards()).toHaveLength(1);
+    const news = page.waitForResponse((response) => response.url().endsWith('/v1/environments'));
+    await page.clock.runFor(5_500);
+    expect((await news).status()).toBe(304);
+    expect(boards().at(-1)!.tag).toMatch(/"$/);
+    await page.evaluate(setHidden(true));
+    const before = asked.length;
+    await page.clock.runFor(600_000);
+    expect(asked.length).toBe(before);
+    const back = page.waitForResponse((response) => response.url().endsWith('/v1/environments'));
+    await page.evaluate(setHidden(false));
+    await back;
+    expect(statuses.every((status) => status === 200 || status === 304)).toBe(true);
+    stage.expectQuiet(one);
+  });
+
+  it('leads from a mailed address through the sign-in to exactly that view, and back and forth between views', async () => {
+    const one = await stage.stranger();
+    const { page } = one;
+    const { openAs } = await import('./console-visit.ts');
+    await openAs(page, stage.cloud, 'security', '/requests?environment=staging&state=deployed');
+    expect(await page.getByLabel('State').inputValue()).toBe('deployed');
+    await page.getByRole('link', { name: 'Board' }).click();
+    await page.locator('.lane').first().waitFor();
+    await page.goBack();
+    expect(await page.getByLabel('State').inputValue()).toBe('deployed');
+    await page.goto(`${stage.address('')}/`);
+    await page.locator('.lane').first().waitFor();
+    await page.goto(stage.address('/no/such/view'));
+    await page.getByText('This address leads nowhere').waitFor();
+    await page.goto(stage.address('/requests/prod/PR-1999-0001'));
+    await page.getByText('NOT_FOUND').waitFor();
+    const answered = (message: string) => /404/.test(message);
+    one.watched.complaints = one.watched.complaints.filter((complaint) => !answered(complaint));
+    stage.expectQuiet(one);
+  });
+
+  it('says what was done in a message that goes by itself, and keys can be switched off', async () => {
+    const path = await pending(stage.cloud, 'staging', '1.1.0');
+    const one = await stage.browse('dev', path.replace('/v1', ''));
+    const { page } = one;
+    await page.clock.install();
+    await page.getByRole('button', { name: 'Cancel request' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel request' }).click();
+    const toast = page.getByRole('log').getByText(/: cancelled/);
+    await toast.waitFor();
+    await page.clock.runFor(6_500);
+    await toast.waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Keys' }).click();
+    await page.getByLabel('Single keys do something').uncheck();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.keyboard.press('?');
+    expect(await page.getByRole('dialog').count()).toBe(0);
+    await page.getByRole('button', { name: 'Keys' }).click();
+    await page.getByLabel('Single keys do something').check();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await page.keyboard.press('?');
+    await page.getByRole('dialog').waitFor();
+    stage.expectQuiet(one);
+  });
+}
