@@ -50,6 +50,11 @@ export function Digest({ digest, short = false }: { digest: string; short?: bool
   );
 }
 
+/** A text in which digests are as short as people read them; the whole ones stand elsewhere on the page. */
+export function shortDigests(text: string): string {
+  return text.replaceAll(/\b(sha256:)[0-9a-f]{58}([0-9a-f]{6})\b/g, '$1…$2');
+}
+
 /** A button that puts a text on the clipboard. */
 export function Copy({ text, what }: { text: string; what: string }) {
   const [isDone, setDone] = useState(false);

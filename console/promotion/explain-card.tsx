@@ -1,7 +1,7 @@
 /** What the request waits for, who can help, and how soon it could start: the API's own explanation. */
 import { useEffect } from 'preact/hooks';
 import { useLive } from '../kit/live.ts';
-import { Foreign, sentence, When } from '../kit/text.tsx';
+import { Foreign, sentence, shortDigests, When } from '../kit/text.tsx';
 
 export function ExplainCard({ environment, id, version }: { environment: string; id: string; version: number }) {
   const { data, reload } = useLive('explainRequest', { params: { env: environment, id } }, () => 10_000);
@@ -15,7 +15,7 @@ export function ExplainCard({ environment, id, version }: { environment: string;
       <div class="stack tight">
         <p>
           <strong>
-            <Foreign text={sentence(data.summary)} />
+            <Foreign text={sentence(shortDigests(data.summary))} />
           </strong>
         </p>
         <ul class="list ticks">
@@ -28,11 +28,11 @@ export function ExplainCard({ environment, id, version }: { environment: string;
                     ○
                   </span>{' '}
                   <span class="hidden">Open:</span>
-                  <Foreign text={message} />
+                  <Foreign text={shortDigests(message)} />
                 </p>
                 {resolution !== undefined && (
                   <p class="small soft">
-                    <Foreign text={sentence(resolution)} />
+                    <Foreign text={sentence(shortDigests(resolution))} />
                   </p>
                 )}
                 {who && who.length > 0 && (

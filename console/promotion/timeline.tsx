@@ -1,5 +1,5 @@
 /** Every event of the request, the newest last, as it happened. */
-import { Foreign, LongText, When, words } from '../kit/text.tsx';
+import { Foreign, LongText, shortDigests, When, words } from '../kit/text.tsx';
 import type { Tone } from '../kit/tone.ts';
 import { grouped } from './history-lines.ts';
 import type { PromotionRequest } from './request-page.tsx';
@@ -40,7 +40,7 @@ export function Timeline({ request: { status } }: { request: PromotionRequest })
             {comment !== undefined && comment !== '' && <LongText text={comment} />}
             {error !== undefined && (
               <p class="bad">
-                <Foreign text={error} />
+                <Foreign text={shortDigests(error)} />
               </p>
             )}
           </li>

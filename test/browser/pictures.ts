@@ -9,9 +9,9 @@ import { DESKTOP, PHONE, Stage } from './stage.ts';
 
 const FOLDER = process.env['PICTURES'] ?? 'docs/images';
 /** Of the pictures: letters stay sharp, and a page takes 20 to 60 kB. */
-const QUALITY = 80;
+const QUALITY = 70;
 /** A list goes on; its picture need not. */
-const TALLEST = { desktop: 1_500, phone: 1_900 };
+const TALLEST = { desktop: 1_400, phone: 1_500 };
 
 interface View {
   person: string;
@@ -46,7 +46,7 @@ describe('pictures of the console', () => {
       new: {
         person: 'dev',
         path: `/new?environment=prod&like=${scene.rejected.split('/').at(-1)}`,
-        prepare: (page) => press(page, 'Preview'),
+        prepare: preview,
       },
       environment: { person: 'cpi', path: '/environments/prod' },
       rollback: { person: 'cpi', path: '/environments/prod?artifact=payment-api', prepare: (page) => press(page, 'Back to 1.1.0') },
@@ -57,6 +57,11 @@ describe('pictures of the console', () => {
       'sign-in': { person: '', path: '/inbox' },
       keys: { person: 'cpi', path: '', prepare: (page) => page.keyboard.press('?') },
     };
+  }
+
+  async function preview(page: Page): Promise<void> {
+    await press(page, 'Preview');
+    await page.getByRole('region', { name: 'Preview' }).waitFor();
   }
 
   async function prove(page: Page): Promise<void> {
@@ -95,8 +100,16 @@ describe('pictures of the console', () => {
 
 const press = (page: Page, name: string): Promise<void> => page.getByRole('button', { name, exact: true }).first().click();
 
+/** From its top, and with everything painted that is not in sight. */
+const READY = `new Promise((done) => {
+  for (const card of document.querySelectorAll('.request')) card.style.contentVisibility = 'visible';
+  scrollTo(0, 0);
+  requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done)));
+})`;
+
 /** WebP, which the browser writes itself. */
 async function take(page: Page, name: string, tallest: number): Promise<void> {
+  await page.evaluate(READY);
   const size = (await page.evaluate('[innerWidth, document.documentElement.scrollHeight, innerHeight]')) as number[];
   const [width = 0, height = 0, visible = 0] = size;
   const isDialog = (await page.getByRole('dialog').count()) > 0;

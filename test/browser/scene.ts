@@ -52,7 +52,7 @@ export async function setScene(cloud: FlowCloud): Promise<Scene> {
   const rolledBack = await pending(cloud, 'prod', '1.2.0');
   await approve(cloud, rolledBack, 'security', 'lead');
   await Promise.all([reach(cloud, rolledBack, 'rolled_back'), toProduction(cloud, '3.4.1', 'ledger')]);
-  await cloud.advance('P2D');
+  await cloud.advance('P1D');
   await toStaging(cloud, '1.3.0');
   await toProduction(cloud, '1.3.0');
   const blocked = await request(cloud, 'prod', '2.8.0', { name: 'statements' });

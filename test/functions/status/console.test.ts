@@ -59,7 +59,7 @@ describe('the page of the console', () => {
   });
 
   it('forgives a slash at the end of its address, and the API does not', async () => {
-    for (const path of ['/health/', '/v1/requests/prod/', '/console/assets/'])
+    for (const path of ['/health/', '/v1/requests/prod/'])
       expect((await world.call('GET', path, { ...SESSION, as: 'dev' })).status, path).toBe(404);
     expect((await world.call('POST', '/console/', { body: {} })).status).toBe(404);
   });
