@@ -181,3 +181,50 @@ describe('the page of the description', () => {
 describe('the description', () => {
   it('fits every answer that these tests were given', () => expectDescribed(world));
 });
+
+describe('what reading costs', () => {
+  /** As many more requests as that, which have ended, each by the one write that lists see. */
+  async function fill(first: number, end: number): Promise<void> {
+    const { table } = world.state;
+    const id = (await world.call('GET', '/v1/requests/staging', { as: 'cpi' })).json.items[0].metadata.id as string;
+    const head = (await table.get(`REQ#${id}`, 'HEAD'))!;
+    const body = head['body'] as { createdAt: string };
+    for (let number = first; number < end; number++) {
+      // Older than what other tests look for.
+      const createdAt = new Date(Date.parse(body.createdAt) - number * 60_000).toISOString();
+      const own = `PR-2000-${String(number).padStart(5, '0')}`;
+      const { OPK: _open, OSK: _position, ...closed } = head;
+      const ended = { ...body, id: own, createdAt, phase: 'cancelled' };
+      await table.put({ ...closed, PK: `REQ#${own}`, GSK: `${createdAt}#${own}`, phase: 'cancelled', body: ended });
+    }
+  }
+  const readBy = async (path: string) => {
+    // Which configuration is in force is looked at every few seconds: here each time.
+    world.state.forgetConfiguration();
+    const before = world.awsCalls.length;
+    const answer = await world.call('GET', path, { as: 'cpi' });
+    expect(answer.status, `${path} ${world.logged.slice(-2).join()}`).toBe(200);
+    return world.awsCalls.slice(before).filter((operation) => /Get|Query|Scan|Batch/.test(operation));
+  };
+
+  it('is the same with two hundred more requests, for lists and status', { timeout: 120_000 }, async () => {
+    await openApproval(world, 'dev', { target: { name: 'filler-service' } });
+    const paths = [
+      '/v1/requests/staging?limit=20',
+      '/v1/requests/staging/pending?limit=20',
+      '/v1/environments',
+      '/v1/environments/staging',
+    ];
+    const one = async () => {
+      const found: Record<string, number> = {};
+      for (const path of paths) found[path] = (await readBy(path)).length;
+      return found;
+    };
+    await fill(0, 40);
+    await one();
+    const few = await one();
+    await fill(40, 240);
+    expect(await one()).toEqual(few);
+    expect((await readBy(paths[0]!)).filter((operation) => operation === 'Scan')).toEqual([]);
+  });
+});
