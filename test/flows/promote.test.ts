@@ -228,6 +228,9 @@ describe('the audit log', () => {
   it('verifies without the cloud, and names nobody', () => {
     expect(log.exitCode, log.said).toBe(0);
     expect(log.text).not.toMatch(/@example\.com|read and agreed|Customers wait/);
+    const { people } = parse(readFileSync('greenlight.yaml', 'utf8')) as { people: { name: string }[] };
+    expect(people.length).toBeGreaterThan(5);
+    for (const { name } of people) expect(log.text).not.toContain(name);
     expect(log.text).not.toMatch(/[\w.+-]+@[\w-]+\.[a-z]{2,}|\b(?:\d{1,3}\.){3}\d{1,3}\b/i);
   });
 

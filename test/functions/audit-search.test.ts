@@ -5,14 +5,20 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { S3Client } from '@aws-sdk/client-s3';
 import { mockClient } from 'aws-sdk-client-mock';
 import { extract } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bucketLog } from '../../adapters/audit/bucket-log.ts';
 import { parseCheckpoint } from '../../core/audit/checkpoint.ts';
+import { batchName } from '../../core/audit/layout.ts';
+import { readKeyManifest } from '../../core/audit/log-keys.ts';
 import { leafHash, rootOfLeaves } from '../../core/audit/merkle.ts';
+import { faultOfProof } from '../../core/audit/proof-file.ts';
+import { verifyLog } from '../../core/audit/verify-log.ts';
 import { expectDescribed } from './described.ts';
-import { createRequest, outcome } from './requests.ts';
-import { startWorld, type World } from './world.ts';
+import { createRequest, openApproval, outcome } from './requests.ts';
+import { type Answer, startWorld, type World } from './world.ts';
 
 let world: World;
 let id: string;
@@ -117,12 +123,72 @@ describe('searching the log', () => {
     expect((await search('', 'prod-auditor')).json).toEqual({ items: [] });
     for (const as of ['dev', 'cpi', 'viewer', 'outsider']) expect(outcome(await search('', as)), as).toBe('403 FORBIDDEN');
   });
+});
 
-  it('an erased person leaves the events, without a name', async () => {
-    const { actor } = (await search('?user=cpi@example.com')).json.items[0];
-    const row = await world.state.table.get(`PERSON#${actor.id}`, 'PSEUDONYM');
-    await world.state.table.remove(`PERSON#${row!['key']}`, 'PERSON');
-    expect((await search(`?user=${actor.id}`)).json.items[0].actor).toMatchObject({ id: actor.id, email: null, name: null });
+describe('people', () => {
+  /** Every line of the log as it is stored. */
+  async function sealedText(): Promise<string> {
+    await world.seal();
+    const { openVault } = await import('../../adapters/audit/audit-vault.ts');
+    const vault = openVault();
+    const batches = await vault.batches(0, Number.MAX_SAFE_INTEGER);
+    return (await Promise.all(batches.map(async (start) => String(await vault.read(batchName(start)))))).join('');
+  }
+  const verdict = async () => {
+    const client = new S3Client({});
+    const { openVault } = await import('../../adapters/audit/audit-vault.ts');
+    const { key } = readKeyManifest((await openVault().read('keys/0001'))!, []);
+    return { key, verdict: await verifyLog(await bucketLog(client, 'log', process.env['LOG_ORIGIN']!), { key, now: new Date() }) };
+  };
+
+  it('stand in no sealed line by name, address or subject, whatever they did, wrote or tried', async () => {
+    const path = (request: string) => `/v1/requests/staging/${request}`;
+    const reason = 'Dana Dev (dev@example.com) agreed with Chris Cpi on this';
+    const texts = { justification: reason, releaseNotes: reason, rollbackPlan: reason };
+    const mine = await openApproval(world, 'dev', { request: texts } as never);
+    const did: Answer[] = [];
+    did.push(await world.call('POST', `${path(mine)}/approve`, { as: 'dev', body: { comment: reason } }));
+    did.push(await world.call('POST', `${path(mine)}/reject`, { as: 'cpi2', body: { reason } }));
+    did.push(await world.call('POST', `${path(mine)}/retry`, { as: 'dev' }));
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
+    did.push(await world.call('POST', '/v1/delegations', { as: 'lead', body: { to: 'qa@example.com', until: tomorrow } }));
+    did.push(await world.call('POST', '/v1/tokens', { as: 'dev', body: { name: 'nightly', verbs: ['read'] } }));
+    did.push(await world.call('POST', '/v1/environments/staging/lock', { as: 'cpi', body: { reason } }));
+    did.push(await world.call('POST', '/v1/environments/staging/unlock', { as: 'cpi', body: { reason } }));
+    expect(did.map(outcome)).toEqual(['403 SELF_APPROVAL', '200', '409 STATE_CONFLICT', '201', '201', '200', '200']);
+    await world.call('GET', '/v1/requests/staging', { as: 'Bearer dev@example.com', sourceIp: '198.51.100.23' });
+    const text = await sealedText();
+    expect(new Set([...text.matchAll(/"type":"([\w.]+)"/g)].map(([, type]) => type)).size).toBeGreaterThan(5);
+    for (const { name, email } of world.configuration.people.filter((person) => person.name.includes(' '))) {
+      expect(text).not.toContain(name);
+      expect(text).not.toContain(email);
+    }
+    expect(text).not.toMatch(/@example|198\.51\.100|agreed with/);
+  });
+
+  it('who are erased from the directory leave the events, their proofs, the verdict and the search as they are, without a name', async () => {
+    const [event] = (await search('?user=cpi@example.com')).json.items;
+    const before = await verdict();
+    expect(before.verdict).toMatchObject({ valid: true });
+    const { table } = world.state;
+    const { key } = (await table.get(`PERSON#${event.actor.id}`, 'PSEUDONYM'))!;
+    await table.remove(`PERSON#${String(key)}`, 'PERSON');
+    await table.remove(`PERSON#${event.actor.id}`, 'PSEUDONYM');
+
+    const [again] = (await search(`?user=${event.actor.id}`)).json.items;
+    expect(again).toMatchObject({ id: event.id, index: event.index, actor: { id: event.actor.id, email: null, name: null } });
+    expect(await ridsOf(`?environment=staging&type=${event.type}`)).toContain(event.requestId);
+    const { status, json } = await world.call('GET', `/v1/audit/${event.id}/proof`, { as: 'auditor' });
+    expect(status).toBe(200);
+    expect(faultOfProof(json, [before.key])).toBeUndefined();
+    expect((await verdict()).verdict).toMatchObject({ valid: true, size: before.verdict.size, root: before.verdict.root });
+
+    // Who comes back is somebody new: nothing ties the two together any more.
+    await createRequest(world, 'cpi');
+    await world.seal();
+    const [fresh] = (await search('?user=cpi@example.com')).json.items;
+    expect(fresh.actor.id).not.toBe(event.actor.id);
+    expect((await verdict()).verdict).toMatchObject({ valid: true });
   });
 });
 

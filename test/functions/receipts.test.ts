@@ -338,6 +338,21 @@ describe('a receipt that cannot be made in time', () => {
     expect(texts[0]).toMatch(/^200/);
   });
 
+  it('names nobody who was erased before, and one that was made before stays valid', async () => {
+    answers = 'not at all';
+    const late = await promoted();
+    answers = 'at once';
+    const { actor } = (await world.state.promotions.decisions(late))[0]!;
+    await world.state.table.remove(`PERSON#${actor.key}`, 'PERSON');
+    await world.state.table.remove(`PERSON#${actor.id}`, 'PSEUDONYM');
+    const verdict = verifyReceipt(Buffer.from((await receiptOf(late)).text), key);
+    expect(verdict).toMatchObject({
+      valid: true,
+      statement: { predicate: { approvals: [{ by: { id: actor.id, email: null, name: null } }] } },
+    });
+    expect(reasonOf(Buffer.from((await receiptOf(id)).text))).toBe('valid');
+  });
+
   it('of a rollout that failed is made too', async () => {
     const failed = await approved();
     await tasks.begin({ task: 'begin', requestId: failed, attempt: 1 });
