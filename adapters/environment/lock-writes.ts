@@ -1,5 +1,5 @@
 /** Setting and lifting locks: the row and its audit event in one transaction. */
-import { type EnvironmentLock, type LockSubject, lockedPlace, lockedRefusal } from '../../core/environment/lock.ts';
+import { type EnvironmentLock, EVERY, type LockSubject, lockedPlace, lockedRefusal } from '../../core/environment/lock.ts';
 import { Refusal } from '../../core/errors.ts';
 import { sha256Hex } from '../../core/promotion/canonical-json.ts';
 import type { Acting } from '../../core/promotion/create.ts';
@@ -36,6 +36,7 @@ export function lockWrites(table: Table, clock: Clock): LockWrites {
           prev: (row?.['lastLine'] as string | undefined) ?? '',
           tenant: subject.tenant,
           at: clock.now(),
+          about: { to: subject.environment, ...(subject.artifact === EVERY ? {} : { artifact: subject.artifact }) },
           event: {
             type: next ? 'environment.locked' : 'environment.unlocked',
             ...acting,

@@ -32,7 +32,7 @@ export function lifecycleRows(table: Table, clock: Clock): LifecycleStore {
           const rid = `sys:lifecycle:${sha256Hex(`${artifact}#${key}`).slice(0, 16)}` as const;
           const data = dataOf(artifact, version, change);
           const event = outboxWrite({
-            ...{ rid, seq, prev: (before?.['lastLine'] as string | undefined) ?? '', tenant, at },
+            ...{ rid, seq, prev: (before?.['lastLine'] as string | undefined) ?? '', tenant, at, about: { artifact } },
             event: { type: 'lifecycle.changed', ...acting, data: { ...data, ...reasonOf(change) } },
           });
           // Its tenant's subscribers get it.

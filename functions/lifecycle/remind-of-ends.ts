@@ -77,7 +77,7 @@ async function tell(
     environment: environments.join(', '),
   };
   const { write } = outboxWrite({
-    ...{ rid, seq: 1, prev: '', tenant, at },
+    ...{ rid, seq: 1, prev: '', tenant, at, about: { artifact } },
     event: {
       ...{ type: 'lifecycle.reminded', actor: ENGINE, auth: 'engine', channel: 'schedule' },
       data: { artifact, version, eolDate, daysLeft, environments },
