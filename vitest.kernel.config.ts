@@ -19,7 +19,7 @@ export default defineConfig({
       include: [
         'core/access/**',
         'core/approval/**',
-        'core/audit/{checkpoint,growing-tree,layout,line,log-files,log-keys,merkle,merkle-proof,next-batch,proof-file,proof-path,prove-line,reconcile,request-chains,tile-check,tiles,verify-log}.ts',
+        'core/audit/**',
         'core/policy/{evaluate,promotion-policy}.ts',
         'core/environment/configuration-version.ts',
         'core/retention/{pin,columns,due,inventory,may-apply,plan,tag-pattern}.ts',
