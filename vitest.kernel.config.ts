@@ -27,6 +27,8 @@ export default defineConfig({
         'core/registry/{closure-root,copy-comparison,copy-record,target}.ts',
         'core/promotion/{allowed-actions,begin,change,copy-change,create,may-change,phase,plan,plan-changes,settle-gates}.ts',
       ],
+      // A list of names.
+      exclude: ['core/audit/export-format.ts'],
       reporter: ['text'],
       thresholds: { statements: 100, branches: 100, functions: 100, lines: 100 },
     },

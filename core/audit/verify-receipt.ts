@@ -108,15 +108,25 @@ function eventIn(proven: ProvenLine, checkpoint: Checkpoint): Event {
   if (!provesLine(proven, checkpoint)) {
     throw new Invalid('ROOT_MISMATCH', `what is given as line ${proven.index} is not in the log that was signed`);
   }
-  // What is in the log was written by the engine: it is an event.
-  return JSON.parse(proven.line) as Event;
+  let event: Event | null;
+  try {
+    event = JSON.parse(proven.line) as Event | null;
+  } catch {
+    event = null;
+  }
+  if (event === null) throw new Invalid('CHAIN_BROKEN', `line ${proven.index} is no event`);
+  return event;
 }
 
 /** The key of receipts, which the log vouches for. */
 function declaredKey(line: ProvenLine, checkpoint: Checkpoint): KeyObject {
   const { rid, type, data } = eventIn(line, checkpoint);
   if (rid !== RECEIPTS_REQUEST || type !== KEY_DECLARED) throw new Invalid('UNKNOWN_KEY', `line ${line.index} declares no key of receipts`);
-  return createPublicKey({ key: Buffer.from(String(data['spki']), 'base64'), format: 'der', type: 'spki' });
+  try {
+    return createPublicKey({ key: Buffer.from(String(data['spki']), 'base64'), format: 'der', type: 'spki' });
+  } catch {
+    throw new Invalid('UNKNOWN_KEY', `line ${line.index} declares what is no key`);
+  }
 }
 
 /** All events of the request from its first to its last, each following the one before. */

@@ -54,6 +54,8 @@ const gates: ReceiptFacts['gates'] = [
   { name: 'never', type: 'http', status: 'not_run', message: '', resolution: '', definitionHash: 'sha256:n' },
 ];
 
+const SPKI = receiptKeys.publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
+
 type Event = { type: EventDraft['type']; by?: string; data?: EventDraft['data']; plan?: string };
 const EVENTS: readonly Event[] = [
   { type: 'promotion.requested', by: 'dev' },
@@ -75,11 +77,14 @@ export interface Logged {
   /** The event that declares the key of receipts. */
   declared: { rid: string; type: EventDraft['type'] };
   origin: string;
+  spki: string;
+  /** A line in place of the first event. */
+  first?: string;
 }
 
 /** What a log that holds these events proves; each line with its proof under one checkpoint. */
 export function logged(more: Partial<Logged> = {}): ReceiptStatement['predicate']['log'] {
-  const { events = EVENTS, declared = { rid: RECEIPTS_REQUEST, type: KEY_DECLARED }, origin = ORIGIN } = more;
+  const { events = EVENTS, declared = { rid: RECEIPTS_REQUEST, type: KEY_DECLARED }, origin = ORIGIN, spki = SPKI, first } = more;
   const place = {
     tenant: promotion.tenant,
     artifact: promotion.artifact,
@@ -97,7 +102,7 @@ export function logged(more: Partial<Logged> = {}): ReceiptStatement['predicate'
     prev = lineHash(line);
     return line;
   });
-  const spki = receiptKeys.publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
+  if (first !== undefined) lines[0] = first;
   lines.push(
     auditLine(
       { rid: declared.rid, seq: 1, prev: '', ts, tenant: '' },

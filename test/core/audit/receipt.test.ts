@@ -227,6 +227,17 @@ describe('a receipt is refused', () => {
     );
   });
 
+  it('when the log itself holds no key and no event where there should be one', () => {
+    expect(verdictOf(receipt(() => {}, { log: logged({ spki: 'AAAA' }) }))).toContain('UNKNOWN_KEY');
+    for (const first of ['no json', 'null', '7', '{}'])
+      expect(verdictOf(receipt(() => {}, { log: logged({ first }) })), first).toContain('CHAIN_BROKEN');
+    // What is wrong with the call is no verdict on the receipt.
+    const bytes = receipt(({ predicate }) => {
+      predicate.log.keys = [];
+    });
+    expect(() => verifyReceipt(bytes, 'no key' as never)).toThrow();
+  });
+
   it('BAD_SIGNATURE when another key signs, or the same key another kind of document', () => {
     const statement = receiptOf(facts());
     expect(verdictOf(enveloped(statement, { keys: generateKeyPairSync('ec', { namedCurve: 'prime256v1' }) }))).toContain('BAD_SIGNATURE');
