@@ -22,7 +22,7 @@ export interface LogHead {
 /** Sort key of the pulse: the chain of heartbeats, kept beside the head so that both belong to the sealer alone. */
 export const PULSE = 'HEARTBEAT';
 /** Sort key of the row that says how far tiles are stored. */
-const TILES = 'TILES';
+export const TILES = 'TILES';
 
 export interface LogState {
   /** Undefined: nothing was ever sealed, or the row is lost. */

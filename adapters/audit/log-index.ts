@@ -34,6 +34,13 @@ export interface LogSearch {
   after?: string;
 }
 
+export interface Rebuilding {
+  /** Nothing is written. */
+  isDry: boolean;
+  /** Called with every row that the log makes; several batches may make the same one. `isRight`: it was there. */
+  each(row: Item, isRight: boolean): void;
+}
+
 export interface LogIndex {
   /** Indexes what is sealed up to `size` and not indexed yet; answers how far it came. */
   catchUp(size: number, inTime: () => boolean): Promise<number>;
@@ -45,8 +52,8 @@ export interface LogIndex {
   tenants(): Promise<string[]>;
   /** Undefined: no such event is indexed. */
   placeOf(eventId: string): Promise<Place | undefined>;
-  /** Writes rows again from `start` on where they are not what the log says; answers what it saw, and where to go on. */
-  rebuild(start: number, size: number, inTime: () => boolean): Promise<{ checked: number; repaired: number; next: number }>;
+  /** Writes the rows of lines 0 to before `size` again where they are not what the log says. */
+  rebuild(size: number, how: Rebuilding): Promise<void>;
 }
 
 /** Rows per transaction: DynamoDB takes 100, and each of up to 4 MB. */
@@ -99,20 +106,21 @@ export function logIndex(table: Table, vault: Pick<AuditVault, 'read'>): LogInde
       const row = await table.get(auditEventKey(eventId), 'EVENT');
       return row && { index: Number(row['index']), batch: Number(row['batch']), tenant: String(row['tenant']), rid: String(row['rid']) };
     },
-    async rebuild(start, size, inTime) {
-      let [next, checked, repaired] = [start, 0, 0];
-      while (next < size && inTime()) {
-        const lines = await linesFrom(next);
-        const rows = rowsOf(lines, next);
+    async rebuild(size, { isDry, each }) {
+      for (let start = 0; start < size; ) {
+        const lines = await linesFrom(start);
+        const rows = rowsOf(lines, start);
         const stored = await Promise.all(rows.map((row) => table.get(String(row['PK']), String(row['SK']))));
-        const wrong = rows.filter((row, at) => JSON.stringify(sorted(row)) !== JSON.stringify(sorted(stored[at] ?? {})));
-        await write(table, wrong);
-        checked += rows.length;
-        repaired += wrong.length;
-        next += lines.length;
+        const isRight = rows.map((row, at) => JSON.stringify(sorted(row)) === JSON.stringify(sorted(stored[at] ?? {})));
+        if (!isDry) {
+          await write(
+            table,
+            rows.filter((_, at) => !isRight[at]),
+          );
+        }
+        for (const [at, row] of rows.entries()) each(row, isRight[at]!);
+        start += lines.length;
       }
-      if (next >= size) await advance(table, size);
-      return { checked, repaired, next };
     },
   };
 }

@@ -10,6 +10,7 @@ import { findRoot } from './bucket-log.ts';
 import { type HoldRange, holdLines } from './legal-hold.ts';
 import { openLog } from './log-reader.ts';
 import { type Recovered, recoverHead } from './recover-head.ts';
+import { type Reindexed, reindex } from './reindex.ts';
 import { headsOfRequests, pendingEvents } from './state-heads.ts';
 
 /** Everything is retried a little: an operator waits for one answer. */
@@ -41,6 +42,13 @@ export async function holdRange(bucket: string, prefix: string, range: HoldRange
   const client = new S3Client(CLIENT);
   const origin = (await findRoot(client, bucket, prefix)).replace(/\/$/, '');
   return holdLines(client, bucket, origin, range, isOn);
+}
+
+/** Makes search rows and missing tiles again from the log at `place`, or only looks. */
+export async function reindexFrom(place: string, key: KeyObject, table: string, isDry: boolean): Promise<Reindexed> {
+  const client = new DynamoDBClient(CLIENT);
+  const clock = { now: () => new Date() };
+  return reindex({ files: await openLog(place), table: openTable(table, client), client, name: table, key, clock }, isDry);
 }
 
 /** Computes the head in the table from the log at `place`. */

@@ -1,5 +1,6 @@
 /** Computes the sealer's head from the log again, after a restore of the table lost it or set it back. The log itself is only read. */
 import type { KeyObject } from 'node:crypto';
+import { FAILURE_KINDS, type FailureKind, requestOfFailures } from '../../core/access/failed-sign-ins.ts';
 import { HEARTBEAT, LOG_REQUEST, manifestName } from '../../core/audit/layout.ts';
 import { lineHash } from '../../core/audit/line.ts';
 import type { LogFiles } from '../../core/audit/log-files.ts';
@@ -7,7 +8,7 @@ import { readKeyRing } from '../../core/audit/log-keys.ts';
 import { rootOf } from '../../core/audit/merkle.ts';
 import { type Verdict, verifyLog } from '../../core/audit/verify-log.ts';
 import type { Clock } from '../../core/promotion/ports.ts';
-import { LOG_HEAD } from '../state/keys.ts';
+import { failuresHead, LOG_HEAD } from '../state/keys.ts';
 import type { Table } from '../state/table.ts';
 import { type LogHead, type LogState, logState, PULSE } from './log-head.ts';
 
@@ -21,6 +22,9 @@ export interface Recovered {
   dropped: number;
 }
 
+/** Lines of chains that the sealer goes on with. */
+const OWN = /"rid":"sys:(?:log|failures:[a-z]+)"/;
+
 /** Rows that go with one move of the head: a transaction takes 100 actions. */
 const ROWS_AT_ONCE = 99;
 
@@ -32,6 +36,8 @@ export async function recoverHead(files: LogFiles, table: Table, key: KeyObject,
   const sealed: typeof pending = [];
   let head: LogHead | undefined;
   const pulse = { seq: 0, prev: '', at: '' };
+  /** Newest event of each kind of failed sign-ins. */
+  const failures = new Map<FailureKind, { seq: number; lastLine: string }>();
   const verdict = await verifyLog(files, {
     key,
     now: clock.now(),
@@ -39,8 +45,10 @@ export async function recoverHead(files: LogFiles, table: Table, key: KeyObject,
       const line = bytes.toString('utf8');
       const row = waiting.get(line);
       if (row) sealed.push(row);
-      if (!line.includes(`"rid":"${LOG_REQUEST}"`)) return;
+      if (!OWN.test(line)) return;
       const event = JSON.parse(line) as { rid: string; seq: number; type: string; ts: string };
+      const kind = FAILURE_KINDS.find((each) => requestOfFailures(each) === event.rid);
+      if (kind) failures.set(kind, { seq: event.seq, lastLine: lineHash(line) });
       if (event.rid !== LOG_REQUEST) return;
       Object.assign(pulse, { seq: event.seq, prev: lineHash(line) }, event.type === HEARTBEAT ? { at: event.ts } : {});
     },
@@ -56,6 +64,7 @@ export async function recoverHead(files: LogFiles, table: Table, key: KeyObject,
   if (!(await write(log, before, head, sealed))) return { verdict, ...known, outcome: 'busy', dropped: 0 };
   // Behind the head, so that no heartbeat of the old chain is sealed in between.
   await table.put({ PK: LOG_HEAD, SK: PULSE, ...pulse });
+  for (const [kind, row] of failures) await table.put({ PK: LOG_HEAD, SK: failuresHead(kind), ...row });
   return { verdict, ...known, outcome: 'recovered', dropped: sealed.length };
 }
 

@@ -1,6 +1,6 @@
 /** Verbs for those who run a deployment, with AWS credentials of their own: nothing in the stack may do what they do. */
 import { type Command, Option } from 'commander';
-import { holdRange, reconcileLog, recoverHeadFrom } from '../../adapters/audit/operations.ts';
+import { holdRange, reconcileLog, recoverHeadFrom, reindexFrom } from '../../adapters/audit/operations.ts';
 import type { Verdict } from '../../core/audit/verify-log.ts';
 import { auditFailure } from '../audit/audit-failure.ts';
 import { readKey, WrongUse } from '../audit/read-key.ts';
@@ -75,6 +75,38 @@ async function hold(place: string, range: string, isOn: boolean): Promise<string
   const names = await holdRange(bucket, prefix, { from: Number(from), to: Number(to) }, isOn);
   if (names.length === 0) throw new WrongUse(`the log has no lines ${range}`);
   return names;
+}
+
+export function reindexVerb(context: VerbContext): Command {
+  return verb<{ key: string; table: string; dryRun?: boolean }>(context, 'reindex DIR|s3://BUCKET', {
+    summary: 'Makes search rows and tiles again from the log, and takes away what no line makes',
+    examples: [
+      'audit reindex s3://greenlight-log --key audit.pub --table greenlight-state',
+      'audit reindex s3://greenlight-log --key audit.pub --table greenlight-state --dry-run',
+      'AWS_PROFILE=admin greenlight audit reindex s3://greenlight-log --key audit.pub --table greenlight-state --json',
+    ],
+    local: true,
+    run: async ({ output }, [place], { dryRun = false, ...options }) => {
+      const { verdict, ...found } = await settled(async () => reindexFrom(place!, await readKey(options.key), options.table, dryRun));
+      refuseInvalid(verdict);
+      output.document({ ...found, size: verdict.size, dryRun });
+      const { checked, repaired, foreign, tiles } = found;
+      const isRight = repaired + foreign + tiles === 0;
+      const [rows, strangers] = dryRun
+        ? ['are missing or wrong', 'belong to no line']
+        : ['written again', 'that belonged to no line removed'];
+      output.line(
+        isRight
+          ? `All ${checked} rows of ${verdict.size} lines are in order.`
+          : `${checked} rows of ${verdict.size} lines: ${repaired} ${rows}, ${foreign} ${strangers}, ${tiles} tiles are not stored.`,
+      );
+      if (tiles > 0 && !dryRun) output.talk('the sealer makes the tiles in its next runs');
+      return dryRun && !isRight ? EXIT.no : EXIT.done;
+    },
+  })
+    .addOption(key())
+    .addOption(table())
+    .addOption(new Option('--dry-run', 'look only; ends with 1 when something is not in order'));
 }
 
 export function recoverHeadVerb(context: VerbContext): Command {

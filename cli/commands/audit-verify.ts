@@ -4,7 +4,7 @@ import { type VerifyAuditOptions, verifyAudit } from '../audit/verify-audit.ts';
 import { notEmpty } from '../operands.ts';
 import { type VerbContext, verb } from '../verb.ts';
 import { exportVerb } from './audit-export.ts';
-import { holdVerb, reconcileVerb, recoverHeadVerb } from './audit-operate.ts';
+import { holdVerb, reconcileVerb, recoverHeadVerb, reindexVerb } from './audit-operate.ts';
 import { proveVerb } from './audit-prove.ts';
 import { searchVerb } from './audit-search.ts';
 import { verifyProofVerb } from './audit-verify-proof.ts';
@@ -61,5 +61,6 @@ export function auditVerb(context: VerbContext): Command {
     .addCommand(verifyProofVerb(context))
     .addCommand(reconcileVerb(context))
     .addCommand(holdVerb(context))
-    .addCommand(recoverHeadVerb(context));
+    .addCommand(recoverHeadVerb(context))
+    .addCommand(reindexVerb(context));
 }

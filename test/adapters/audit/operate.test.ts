@@ -1,14 +1,21 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { DeleteObjectCommand, GetObjectLegalHoldCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { addFailure } from '../../../adapters/access/failure-counts.ts';
 import { bucketLog } from '../../../adapters/audit/bucket-log.ts';
 import { holdLines } from '../../../adapters/audit/legal-hold.ts';
+import { logIndex } from '../../../adapters/audit/log-index.ts';
+import { recordFailures } from '../../../adapters/audit/record-failures.ts';
 import { recoverHead } from '../../../adapters/audit/recover-head.ts';
+import { reindex } from '../../../adapters/audit/reindex.ts';
 import { seal } from '../../../adapters/audit/sealer.ts';
 import { headsOfRequests, pendingEvents } from '../../../adapters/audit/state-heads.ts';
 import type { Item } from '../../../adapters/state/table.ts';
+import { minuteOf } from '../../../core/access/failed-sign-ins.ts';
 import { verifyLog } from '../../../core/audit/verify-log.ts';
 import { greenlight } from '../../cli/command-line.ts';
 import { keyPair, makeLines, makeLog } from '../../core/audit/log-fixture.ts';
@@ -66,6 +73,94 @@ describe('in the cloud', () => {
         outcome: 'refused',
         verdict: { invalid: { reason: 'UNKNOWN_KEY' } },
       });
+    });
+  });
+
+  it('the chain of failed sign-ins goes on where the log ends, after a restore', async () => {
+    const fail = async () => {
+      await addFailure(cloud.table, 'link', '198.51.100.1', minuteOf(cloud.clock.now()));
+      cloud.clock.add(120_000);
+      await recordFailures(cloud.table, cloud.clock);
+      await seal(cloud.parts, always);
+    };
+    await fail();
+    const restored = (await cloud.table.get('LOG#head', 'FAILURES#link')) as Item;
+    await fail();
+    await cloud.table.put(restored);
+    await cloud.table.remove('LOG#head', 'HEAD');
+    expect(await recover()).toMatchObject({ outcome: 'recovered' });
+    await fail();
+    expect(await verifyLog(await files(), { key: await key(), now: cloud.clock.now() })).toMatchObject({ valid: true });
+    expect((await storedLines(cloud.vault)).filter((line) => line.includes('sys:failures:link'))).toHaveLength(3);
+  });
+
+  describe('what follows from the log', () => {
+    const again = async (isDry = false, more = {}) => {
+      const { table, dynamo: client, clock } = cloud;
+      return reindex({ files: await files(), table, client, name: 'state', key: await key(), clock, ...more }, isDry);
+    };
+    const rows = async () =>
+      (await cloud.dynamo.send(new ScanCommand({ TableName: 'state', ConsistentRead: true })))
+        .Items!.map((item) => unmarshall(item))
+        .filter(({ PK }) => String(PK).startsWith('AUDIT#'))
+        .map((row) => JSON.stringify(Object.entries(row).sort()))
+        .sort();
+
+    it('is made from nothing, as it was made event by event', async () => {
+      await logIndex(cloud.table, cloud.vault).catchUp(151, always);
+      const made = await rows();
+      expect(await again()).toMatchObject({ repaired: 0, foreign: 0, tiles: 0, checked: made.length - 1 });
+      for (const row of made) {
+        const { PK, SK } = Object.fromEntries(JSON.parse(row) as [string, string][]) as { PK: string; SK: string };
+        await cloud.table.remove(PK, SK);
+      }
+      expect(await again(true)).toMatchObject({ repaired: made.length - 1 });
+      expect(await rows()).toEqual([]);
+      await again();
+      expect(await rows()).toEqual(made);
+    });
+
+    it('is mended where somebody has changed it, and rid of what no line makes; what was sealed since is left', async () => {
+      const index = logIndex(cloud.table, cloud.vault);
+      await index.catchUp(151, always);
+      const made = await rows();
+      const { id } = JSON.parse((await storedLines(cloud.vault))[5]!) as { id: string };
+      const event = (await cloud.table.get(`AUDIT#EVENT#${id}`, 'EVENT')) as Item;
+      await cloud.table.put({ ...event, index: 77 });
+      await cloud.table.remove('AUDIT#T#t', (await cloud.table.query({ pk: 'AUDIT#T#t', limit: 1 })).items[0]!['SK'] as string);
+      await cloud.table.put({ ...event, PK: 'AUDIT#EVENT#forged' });
+      await cloud.table.put({ PK: 'AUDIT#A#t#payment-api', SK: `2026-03-01T10:00:00.000Z#${'7'.padStart(16, '0')}`, body: {} });
+      await cloud.table.put({ PK: 'AUDIT#A#t#payment-api', SK: 'nonsense', body: {} });
+      const later = { PK: 'AUDIT#EVENT#later', SK: 'EVENT', index: 151 };
+      await cloud.table.put(later);
+      await cloud.table.put({ PK: 'AUDIT#POSITION', SK: 'HEAD', size: 9_999 });
+      const before = await rows();
+      expect(await again(true)).toMatchObject({ repaired: 2, foreign: 3 });
+      expect(await rows()).toEqual(before);
+      expect(await again()).toMatchObject({ repaired: 2, foreign: 3 });
+      await cloud.table.remove(later.PK, later.SK);
+      expect(await rows()).toEqual(made);
+      expect(await index.placeOf(id)).toMatchObject({ index: 5 });
+    });
+
+    it('is told to the sealer where tiles are missing, and to nobody when the log is not valid', async () => {
+      await writeMany(events, cloud.table, 150);
+      await seal(cloud.parts, always);
+      const whole = await files();
+      const without = {
+        ...whole,
+        read: (name: string) => (name.startsWith('tile/') ? Promise.resolve(undefined) : whole.read(name)),
+        async *list() {
+          for await (const object of whole.list()) if (!object.name.startsWith('tile/')) yield object;
+        },
+      };
+      expect(await again(false, { files: without })).toMatchObject({ tiles: 2, verdict: { valid: true } });
+      expect(await cloud.parts.log.tiled()).toBe(0);
+      await seal(cloud.parts, always);
+      expect(await cloud.parts.log.tiled()).toBe(256);
+      const before = await rows();
+      expect(await again(false, { key: keyPair().publicKey })).toMatchObject({ verdict: { valid: false }, checked: 0, foreign: 0 });
+      expect(await rows()).toEqual(before);
     });
   });
 
@@ -144,6 +239,8 @@ describe('on the command line', () => {
     ['a folder that is not there', 2, () => ['audit', 'prove', id, '--log', '/nowhere', '--key', key]],
     ['a proof that is not there', 2, () => ['audit', 'verify-proof', '/nowhere', '--key', key]],
     ['a hold on a folder', 2, () => ['audit', 'hold', log, '0..5']],
+    ['an index of a log that is not there', 2, () => ['audit', 'reindex', '/nowhere', '--key', key, '--table', 'state']],
+    ['an index without a table', 2, () => ['audit', 'reindex', log, '--key', key]],
     ['a hold on no range', 2, () => ['audit', 'hold', 's3://log', '5..0']],
     ['locks of a folder', 2, () => ['audit', 'verify', log, '--key', key, '--locked', 'COMPLIANCE']],
   ])('%s ends with %d', async (_, exitCode, argv) => {
