@@ -2,9 +2,7 @@
 import { openVault } from '../../adapters/audit/audit-vault.ts';
 import { logState } from '../../adapters/audit/log-head.ts';
 import { logIndex } from '../../adapters/audit/log-index.ts';
-import { belongsToTenant, type Membership } from '../../core/access/membership.ts';
-import type { Verb } from '../../core/access/verb.ts';
-import type { LogEntry } from '../../core/audit/log-entry.ts';
+import type { Membership } from '../../core/access/membership.ts';
 import { clock, table } from '../kit/state.ts';
 
 export const vault = openVault();
@@ -26,16 +24,4 @@ export async function signedHead(limitMs = CATCH_UP_MS): Promise<{ size: number;
 /** Tenants whose events the caller may see at all, oldest names first. The empty one holds events of the log itself: for who sees every tenant. */
 export async function tenantsFor({ tenants }: Membership): Promise<string[]> {
   return tenants === 'all' ? (await index.tenants()).sort() : [...tenants].sort();
-}
-
-/** Whether the tenant's events exist at all for the caller. */
-export function knowsTenant(membership: Membership, tenant: string): boolean {
-  return tenant === '' ? membership.tenants === 'all' : belongsToTenant(membership, tenant);
-}
-
-/** A role that holds in some environments only shows what happened there. */
-export function mayReadEntry(membership: Membership, verb: Verb, { tenant, to }: Pick<LogEntry, 'tenant' | 'to'>): boolean {
-  const reaches = ({ verbs, environments }: Membership['grants'][number]) =>
-    verbs.has(verb) && (environments === undefined || (to !== null && environments.includes(to)));
-  return knowsTenant(membership, tenant) && membership.grants.some(reaches);
 }

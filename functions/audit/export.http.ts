@@ -4,6 +4,7 @@ import { exportFiles } from '../../adapters/audit/export-files.ts';
 import { exportRows, type LogExport } from '../../adapters/audit/export-rows.ts';
 import { invokeLater } from '../../adapters/promotion/function-calls.ts';
 import { requiredVariable } from '../../adapters/state/table.ts';
+import { knowsTenant } from '../../core/access/audit-reach.ts';
 import type { Membership } from '../../core/access/membership.ts';
 import { VARIABLES } from '../../core/environment/variables.ts';
 import { Refusal } from '../../core/errors.ts';
@@ -11,7 +12,6 @@ import { actingOf } from '../kit/acting.ts';
 import type { HttpCall, TwoPhaseHandler } from '../kit/http.ts';
 import { log } from '../kit/log.ts';
 import { clock, table } from '../kit/state.ts';
-import { knowsTenant } from './audit-world.ts';
 import type { exportBody } from './routes.ts';
 
 const rows = exportRows(table, clock);

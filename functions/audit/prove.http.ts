@@ -1,9 +1,10 @@
 /** `GET /v1/audit/{eventId}/proof`: one line of the log with its way to the signed root. */
 import { proveStored } from '../../adapters/audit/stored-lines.ts';
+import { knowsTenant, mayReadEntry } from '../../core/access/audit-reach.ts';
 import { entryOf } from '../../core/audit/log-entry.ts';
 import { Refusal } from '../../core/errors.ts';
 import type { HttpCall, TwoPhaseHandler } from '../kit/http.ts';
-import { index, knowsTenant, mayReadEntry, signedHead, state, vault } from './audit-world.ts';
+import { index, signedHead, state, vault } from './audit-world.ts';
 
 const EVENT_ID = /^[0-9a-f]{32}$/;
 

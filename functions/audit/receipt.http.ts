@@ -4,6 +4,7 @@ import { openVault } from '../../adapters/audit/audit-vault.ts';
 import { receiptName } from '../../adapters/audit/receipt-maker.ts';
 import { invokeNow } from '../../adapters/promotion/function-calls.ts';
 import { requiredVariable } from '../../adapters/state/table.ts';
+import { knowsTenant, mayReadEntry } from '../../core/access/audit-reach.ts';
 import { maySee } from '../../core/access/membership.ts';
 import { hasReceipt } from '../../core/audit/receipt-due.ts';
 import { VARIABLES } from '../../core/environment/variables.ts';
@@ -12,7 +13,6 @@ import type { Promotion } from '../../core/promotion/promotion.ts';
 import type { HttpCall, TwoPhaseHandler } from '../kit/http.ts';
 import { log } from '../kit/log.ts';
 import { promotions } from '../kit/state.ts';
-import { knowsTenant, mayReadEntry } from './audit-world.ts';
 
 const ID = /^PR-[0-9]{4}-[0-9]{4,9}$/;
 /** Real time for a receipt that has to be made first; the API ends a call after 30 s. */

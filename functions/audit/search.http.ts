@@ -2,6 +2,7 @@
 import type * as z from 'zod';
 import { kmsMacs } from '../../adapters/access/macs.ts';
 import { whoIs } from '../../adapters/access/who-is.ts';
+import { mayReadEntry } from '../../core/access/audit-reach.ts';
 import { identityKey } from '../../core/access/identity.ts';
 import { type LogEntry, summaryOf } from '../../core/audit/log-entry.ts';
 import type { Configuration } from '../../core/environment/configuration.ts';
@@ -9,7 +10,7 @@ import { Refusal } from '../../core/errors.ts';
 import { cursors } from '../kit/cursor.ts';
 import type { HttpAnswer, HttpCall } from '../kit/http.ts';
 import { clock, table } from '../kit/state.ts';
-import { index, mayReadEntry, signedHead, tenantsFor } from './audit-world.ts';
+import { index, signedHead, tenantsFor } from './audit-world.ts';
 import type { auditQuery } from './routes.ts';
 
 const DEFAULT_LIMIT = 25;

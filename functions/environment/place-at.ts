@@ -1,4 +1,5 @@
 /** What an environment held of an artifact at an instant of the past, and why that was allowed. */
+import { mayReadEntry } from '../../core/access/audit-reach.ts';
 import { maySee } from '../../core/access/membership.ts';
 import { heldAt } from '../../core/environment/as-of.ts';
 import type { EnvironmentHistoryEntry } from '../../core/environment/environment.ts';
@@ -43,7 +44,8 @@ async function allowed({ actor, membership }: Caller, { requestId }: Environment
   if (!promotion) return null;
   const { id, kind, planHash, requester, to } = promotion;
   // Who may not see the request learns no more than the history says.
-  if (!maySee(membership, actor, promotion)) return { requestId: id, kind, planHash, requestedBy: null, approvals: [], receipt: null };
+  const isTold = maySee(membership, actor, promotion) || mayReadEntry(membership, 'audit.read', promotion);
+  if (!isTold) return { requestId: id, kind, planHash, requestedBy: null, approvals: [], receipt: null };
   const decisions = (await promotions.decisions(id)).filter((each) => each.planHash === planHash && !each.withdrawn);
   return {
     requestId: id,

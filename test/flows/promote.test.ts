@@ -351,7 +351,7 @@ describe('the receipt', () => {
       faultOfProof(readProofFile(readFileSync(file('proof.json')))!, [createPublicKey(readFileSync(cloud.endpoints.auditPublicKey))]),
     ).toBe(undefined);
     const then = await greenlight(['status', 'prod', '--at', end.status.deployedAt, '--artifact', 'payment-api'], {
-      env: { ...cliEnvironment, GREENLIGHT_TOKEN: await cloud.token('viewer') },
+      env: { ...cliEnvironment, GREENLIGHT_TOKEN: await cloud.token('auditor') },
     });
     expect(then.stdout).toContain(`Allowed by: ${id}, asked for by dev@example.com`);
     expect(then.stdout).toContain('Approved by: lead@example.com');

@@ -29,6 +29,11 @@ let answers: 'at once' | 'not at all' = 'at once';
 beforeAll(async () => {
   world = await startWorld((configuration) => {
     configuration.artifacts[ARTIFACT] = { tenant: 'tenant-finance', type: 'api' } as never;
+    Object.assign(configuration.roles, { 'tenant-auditor': { verbs: ['audit.read'], sees: 'tenant' } });
+    configuration.people.push({
+      ...{ subject: 'prod-auditor', email: 'prod-auditor@example.com', name: 'Pat', teams: [], tenants: ['tenant-finance'] },
+      ...{ roles: ['tenant-auditor'], roleEnvironments: { 'tenant-auditor': ['prod'] } },
+    } as never);
   });
   ({ handler: attest } = await import('../../functions/audit/attest.job.ts'));
   mockClient(LambdaClient)
@@ -400,6 +405,24 @@ describe('what ran then', () => {
     expect(placeOf(everywhere.find(({ environment }: { environment: string }) => environment === 'staging'))).toMatchObject({
       current: { requestId: id },
     });
+  });
+
+  it('is told to an auditor, who may change and see nothing else of requests, and to nobody of another tenant', async () => {
+    const head = (await world.state.promotions.head(id))!;
+    const { status, json } = await at(head.deployedAt!, 'auditor');
+    expect(status).toBe(200);
+    expect(placeOf(json)).toMatchObject({ allowed: { requestedBy: 'dev@example.com', approvals: [{ by: 'cpi@example.com' }] } });
+    const list = await world.call('GET', `/v1/environments?at=${head.deployedAt}`, { as: 'auditor' });
+    expect(list.json.items.map(({ environment }: { environment: string }) => environment)).toEqual(['dev', 'staging', 'prod']);
+    expect(outcome(await world.call('GET', `/v1/requests/staging/${id}`, { as: 'auditor' }))).toBe('403 FORBIDDEN');
+    expect(outcome(await world.call('POST', '/v1/environments/staging/lock', { as: 'auditor', body: { reason: 'to look at it' } }))).toBe(
+      '403 FORBIDDEN',
+    );
+    expect(placeOf((await at(head.deployedAt!, 'outsider')).json)).toBeUndefined();
+    // Who audits production learns nothing of other environments.
+    expect(outcome(await at(head.deployedAt!, 'prod-auditor'))).toBe('403 FORBIDDEN');
+    const own = await world.call('GET', `/v1/environments?at=${head.deployedAt}`, { as: 'prod-auditor' });
+    expect(own.json.items.map(({ environment }: { environment: string }) => environment)).toEqual(['prod']);
   });
 
   it('is asked for a time that was', async () => {
