@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { folderLog } from '../adapters/audit/folder-log.ts';
 import { GrowingTree, leafHashesOf } from '../core/audit/growing-tree.ts';
+import { LONGEST_LINE_BYTES } from '../core/audit/line.ts';
 import { rootOf } from '../core/audit/merkle.ts';
 import { verifyLog } from '../core/audit/verify-log.ts';
 
@@ -27,13 +28,17 @@ function bulk(): string {
 
 function tree(): string {
   const growing = new GrowingTree();
-  let rest = Buffer.alloc(0);
-  for (const piece of chunks()) {
-    const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
-    const end = bytes.lastIndexOf(10) + 1;
+  // What is left of a piece is carried to the front of the next one: a whole batch is what the verifier gets, too.
+  const bytes = Buffer.allocUnsafe(CHUNK + LONGEST_LINE_BYTES);
+  let kept = 0;
+  const file = openSync(join(folder, 'lines.ndjson'), 'r');
+  for (let read = readSync(file, bytes, 0, CHUNK, null); read > 0; read = readSync(file, bytes, kept, CHUNK, null)) {
+    const filled = kept + read;
+    const end = bytes.lastIndexOf(10, filled - 1) + 1;
     for (const leaf of leafHashesOf(bytes.subarray(0, end))) growing.add(leaf);
-    rest = Buffer.from(bytes.subarray(end));
+    kept = bytes.copy(bytes, 0, end, filled);
   }
+  closeSync(file);
   return rootOf(growing.snapshot()).toString('hex');
 }
 

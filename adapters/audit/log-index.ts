@@ -58,6 +58,8 @@ export interface LogIndex {
 
 /** Rows per transaction: DynamoDB takes 100, and each of up to 4 MB. */
 const ROWS_AT_ONCE = 90;
+/** Rows that are read at the same time. */
+const READS_AT_ONCE = 25;
 /** Facts of an event that are longer stay in the line alone. */
 const LONGEST_DATA = 1_000;
 /** Events of one request that are read; a promotion has some twenty. */
@@ -110,7 +112,11 @@ export function logIndex(table: Table, vault: Pick<AuditVault, 'read'>): LogInde
       for (let start = 0; start < size; ) {
         const lines = await linesFrom(start);
         const rows = rowsOf(lines, start);
-        const stored = await Promise.all(rows.map((row) => table.get(String(row['PK']), String(row['SK']))));
+        const stored: (Item | undefined)[] = [];
+        for (let from = 0; from < rows.length; from += READS_AT_ONCE) {
+          const some = rows.slice(from, from + READS_AT_ONCE);
+          stored.push(...(await Promise.all(some.map((row) => table.get(String(row['PK']), String(row['SK']))))));
+        }
         const isRight = rows.map((row, at) => JSON.stringify(sorted(row)) === JSON.stringify(sorted(stored[at] ?? {})));
         if (!isDry) {
           await write(

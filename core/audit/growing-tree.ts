@@ -57,16 +57,21 @@ export class GrowingTree {
 
 /**
  * Leaf hashes of the lines of a batch, each ended by a newline. A leaf is hashed with a zero byte before it: the newline that ended the line before gives
- * its place, so that the batch is copied once and not line by line.
+ * its place for as long as that takes, so that only the first line is copied.
  */
 export function leafHashesOf(batch: Buffer): string[] {
-  const prefixed = Buffer.allocUnsafe(batch.length + 1);
-  batch.copy(prefixed, 1);
-  const leaves: string[] = [];
-  for (let start = 0, end = prefixed.indexOf(NEWLINE, 1); end >= 0; end = prefixed.indexOf(NEWLINE, start + 1)) {
-    prefixed[start] = LEAF;
-    leaves.push(hash('sha256', new Uint8Array(prefixed.buffer, prefixed.byteOffset + start, end - start), 'binary'));
-    start = end;
+  let end = batch.indexOf(NEWLINE);
+  if (end < 0) return [];
+  const first = Buffer.allocUnsafe(end + 1);
+  first[0] = LEAF;
+  batch.copy(first, 1, 0, end);
+  const leaves = [hash('sha256', first, 'binary')];
+  const { buffer, byteOffset } = batch;
+  for (let start = end; ; start = end) {
+    end = batch.indexOf(NEWLINE, start + 1);
+    if (end < 0) return leaves;
+    batch[start] = LEAF;
+    leaves.push(hash('sha256', new Uint8Array(buffer, byteOffset + start, end - start), 'binary'));
+    batch[start] = NEWLINE;
   }
-  return leaves;
 }
