@@ -30,6 +30,15 @@ describe('a growing tree', () => {
     expect(rootOf(tree)).toEqual(rootOfLeaves(leaves));
     expect(batch).toEqual(batchBytes(lines.map((line) => line.toString())));
   });
+
+  it('takes lines that have ended only, and leaves the batch as it was', () => {
+    for (const text of ['', 'no end', '\n', 'one\n', 'one\nno end', '\n\n']) {
+      const batch = Buffer.from(text);
+      const ended = text.split('\n').slice(0, -1);
+      expect(leafHashesOf(batch)).toEqual(ended.map((line) => leafHash(Buffer.from(line)).toString('latin1')));
+      expect(batch.toString()).toBe(text);
+    }
+  });
 });
 
 describe('proofs from spans', () => {
