@@ -8,7 +8,7 @@ import { GrowingTree, leafHashesOf } from '../core/audit/growing-tree.ts';
 import { batchBytes, batchName, checkpointName, HEARTBEAT, LINES_PER_BATCH, LOG_REQUEST, manifestName } from '../core/audit/layout.ts';
 import { auditLine } from '../core/audit/line.ts';
 import { manifestBody } from '../core/audit/log-keys.ts';
-import { rootOf } from '../core/audit/merkle.ts';
+import { rootOf, type Tree } from '../core/audit/merkle.ts';
 import { isFull, TileGatherer, tileName } from '../core/audit/tiles.ts';
 
 export const ORIGIN = 'greenlight.000000000000.eu-central-1/audit';
@@ -56,7 +56,7 @@ export function* benchLines(count: number): Generator<string> {
 }
 
 /** Writes the log; answers its key. `lines.ndjson` beside it holds the same lines as one file. */
-export function writeLog(folder: string, count: number): { publicKey: KeyObject; bytes: number } {
+export function writeLog(folder: string, count: number): { publicKey: KeyObject; bytes: number; end: Tree } {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const log = join(folder, 'log');
   const put = (name: string, bytes: string | Buffer) => {
@@ -84,5 +84,5 @@ export function writeLog(folder: string, count: number): { publicKey: KeyObject;
   flush();
   closeSync(all);
   writeFileSync(join(folder, 'key.pem'), publicKey.export({ format: 'pem', type: 'spki' }));
-  return { publicKey, bytes };
+  return { publicKey, bytes, end: tree.snapshot() };
 }

@@ -15,6 +15,7 @@ import { seal } from '../adapters/audit/sealer.ts';
 import { proveStored } from '../adapters/audit/stored-lines.ts';
 import { checkpointBody, noteOf } from '../core/audit/checkpoint.ts';
 import { checkpointName, LINES_PER_BATCH } from '../core/audit/layout.ts';
+import type { Tree } from '../core/audit/merkle.ts';
 import type { PendingEvent } from '../core/audit/next-batch.ts';
 import { faultOfProof } from '../core/audit/proof-file.ts';
 import { benchLines, ORIGIN, writeLog } from './audit-log-folder.ts';
@@ -49,9 +50,9 @@ async function run(mode: 'bulk' | 'tree' | 'verify', folder: string): Promise<Ra
 export async function audit({ events }: LogSize): Promise<Benchmark> {
   const folder = mkdtempSync(join(tmpdir(), 'greenlight-bench-audit-'));
   try {
-    const { publicKey, bytes } = writeLog(folder, events);
+    const { publicKey, bytes, end } = writeLog(folder, events);
     const figures = [informing('bytes of the lines', bytes, 'bytes'), ...(await verification(folder, events))];
-    figures.push(...(await proofs(folder, events, publicKey)), ...(await sealing()));
+    figures.push(...(await proofs(folder, end, publicKey)), ...(await sealing()));
     return { name: 'audit', figures };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -86,7 +87,8 @@ async function verification(folder: string, events: number): Promise<Figure[]> {
   ];
 }
 
-async function proofs(folder: string, events: number, publicKey: Parameters<typeof faultOfProof>[1][number]): Promise<Figure[]> {
+async function proofs(folder: string, end: Tree, publicKey: Parameters<typeof faultOfProof>[1][number]): Promise<Figure[]> {
+  const events = end.size;
   const files = await folderLog(join(folder, 'log'));
   const read: string[] = [];
   const log = {
@@ -105,7 +107,7 @@ async function proofs(folder: string, events: number, publicKey: Parameters<type
   let [wrong, milliseconds] = [0, 0];
   for (let some = 0; some < PROOFS; some++) {
     read.length = 0;
-    const proof = await proveStored(log, Math.floor(((some + 0.5) / PROOFS) * events), note);
+    const proof = await proveStored(log, Math.floor(((some + 0.5) / PROOFS) * events), note, events, end);
     worst.hashes = Math.max(worst.hashes, proof.proof.length);
     worst.tiles = Math.max(worst.tiles, read.filter((name) => name.startsWith('tile/')).length);
     worst.objects = Math.max(worst.objects, read.length);

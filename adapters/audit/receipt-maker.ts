@@ -99,7 +99,7 @@ async function prove({ state, index, log }: ReceiptParts, ids: readonly string[]
   const end = performance.now() + CATCH_UP_MS;
   const size = head?.tree.size ?? 0;
   if (!head || (await index.catchUp(size, () => performance.now() < end)) < size) throw behind();
-  const nodes = storedNodes(log, await state.tiled(), size);
+  const nodes = storedNodes(log, await state.tiled(), size, head.tree);
   const batches = new Map<number, Promise<Buffer | undefined>>();
   const lines = await Promise.all(
     ids.map(async (id): Promise<ProvenLine> => {

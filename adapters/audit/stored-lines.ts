@@ -1,9 +1,9 @@
 /** Lines, nodes and proofs out of the stored objects, without reading the whole log. */
 import { parseCheckpoint } from '../../core/audit/checkpoint.ts';
 import { batchName, linesOf, manifestName } from '../../core/audit/layout.ts';
-import { leafHash } from '../../core/audit/merkle.ts';
+import { leafHash, type Tree } from '../../core/audit/merkle.ts';
 import type { ProofFile } from '../../core/audit/proof-file.ts';
-import { inclusionSpans, type NodeHashes, proofOf } from '../../core/audit/proof-path.ts';
+import { inclusionSpans, type NodeHashes, nodesOf, proofOf } from '../../core/audit/proof-path.ts';
 import { nodesFromTiles, TILE_WIDTH, type TileSource, tileName } from '../../core/audit/tiles.ts';
 import type { AuditVault } from './audit-vault.ts';
 
@@ -36,8 +36,14 @@ export async function linesBetween(log: StoredLog, from: number, to: number): Pr
   return lines;
 }
 
-/** Hashes of the log's nodes; `tiled` says how many lines stored tiles cover: a wrong number costs time only. Lines of one tile are read once. */
-export function storedNodes(log: StoredLog, tiled: number, size: number): NodeHashes {
+/**
+ * Hashes of the log's nodes; `tiled` says how many lines stored tiles cover: a wrong number costs time only. Lines of one tile are read once. `tree`, where
+ * it is known, gives the nodes at the end of the log, for which no tile is full yet.
+ */
+export function storedNodes(log: StoredLog, tiled: number, size: number, tree?: Tree): NodeHashes {
+  const ends = new Map(
+    tree && nodesOf({ start: 0, end: tree.size }).map(({ level, index }, at) => [`${level}/${index}`, tree.frontier[at]!]),
+  );
   const tiles = new Map<number, Promise<Buffer[]>>();
   const source: TileSource = {
     size: tiled,
@@ -49,14 +55,15 @@ export function storedNodes(log: StoredLog, tiled: number, size: number): NodeHa
       return (await known).slice(start - first, end - first);
     },
   };
-  return nodesFromTiles(source);
+  const stored = nodesFromTiles(source);
+  return async (node) => ends.get(`${node.level}/${node.index}`) ?? stored(node);
 }
 
-/** Proof of line `index` under a checkpoint of the log (its note). `tiled` as above; without it, all lines. */
-export async function proveStored(log: StoredLog, index: number, note: string, tiled?: number): Promise<ProofFile> {
+/** Proof of line `index` under a checkpoint of the log (its note). `tiled` and `tree` as above; without `tiled`, all lines. */
+export async function proveStored(log: StoredLog, index: number, note: string, tiled?: number, tree?: Tree): Promise<ProofFile> {
   const { size } = parseCheckpoint(Buffer.from(note));
   const [line] = await linesBetween(log, index, index + 1);
-  const proof = await proofOf(inclusionSpans(index, size), storedNodes(log, tiled ?? size, size));
+  const proof = await proofOf(inclusionSpans(index, size), storedNodes(log, tiled ?? size, size, tree));
   const keys: string[] = [];
   for (let bytes = await log.read(manifestName(1)); bytes; bytes = await log.read(manifestName(keys.length + 1)))
     keys.push(bytes.toString('utf8'));
