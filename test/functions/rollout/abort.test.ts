@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { abort } from '../../../core/promotion/abort.ts';
 import { succeed } from '../../../core/promotion/finish.ts';
 import { acting } from '../../core/promotion/fixture.ts';
-import { type Lab, type LabOptions, openLab, REPLICAS } from './rollout-lab.ts';
+import { REPLICAS } from './promotion-of-lab.ts';
+import { type Lab, type LabOptions, openLab } from './rollout-lab.ts';
 
 let lab: Lab;
 const open = async (options?: LabOptions) => {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RolloutWorld } from '../../../functions/rollout/rollout-world.ts';
-import { type Lab, type LabOptions, openLab, REPLICAS } from './rollout-lab.ts';
+import { REPLICAS } from './promotion-of-lab.ts';
+import { type Lab, type LabOptions, openLab } from './rollout-lab.ts';
 
 let lab: Lab;
 const open = async (options?: LabOptions) => {

@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { ClusterSight } from '../../../core/rollout/cluster-view.ts';
 import { adoptAll } from '../../../functions/rollout/adopt-workloads.ts';
 import { DEPLOYMENTS, deployment } from '../../local/kubernetes/test-cluster.ts';
-import { type Lab, type LabOptions, openLab, REPLICAS } from './rollout-lab.ts';
+import { REPLICAS } from './promotion-of-lab.ts';
+import { type Lab, type LabOptions, openLab } from './rollout-lab.ts';
 
 let lab: Lab;
 const open = async (options?: LabOptions) => {

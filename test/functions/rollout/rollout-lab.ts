@@ -23,8 +23,6 @@ import {
 import { REPLICAS } from './promotion-of-lab.ts';
 import { openRun, type Run } from './rollout-run.ts';
 
-export { REPLICAS };
-
 export interface LabOptions {
   /** `greenlight.demo.healthy` of the new version and of the one that runs. */
   healthy?: string;

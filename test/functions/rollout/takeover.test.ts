@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { holderOf } from '../../../core/environment/environment.ts';
 import { moveDeployment } from '../../../functions/rollout/move-workload.ts';
 import type { Place } from '../../../functions/rollout/rollout-world.ts';
-import { type Lab, openLab, REPLICAS } from './rollout-lab.ts';
+import { REPLICAS } from './promotion-of-lab.ts';
+import { type Lab, openLab } from './rollout-lab.ts';
 
 let lab: Lab;
 afterEach(() => lab.close());
