@@ -10,11 +10,13 @@ import { acknowledgeFindings } from '../lib/nag-acknowledgements.ts';
 import { printWarnings } from '../lib/print-warnings.ts';
 import { StateStack } from '../lib/state-stack.ts';
 
-const outdir = process.env['CDK_OUTDIR'];
-const app = new App(outdir ? { outdir } : {});
+// The CDK command line says where; without it the library would choose a temporary folder.
+const outdir = process.env['CDK_OUTDIR'] ?? join(import.meta.dirname, '..', 'cdk.out');
+const app = new App({ outdir });
 const configuration = JSON.parse(readFileSync(join(buildFolder(), 'functions', 'read', 'greenlight.json'), 'utf8')) as Configuration;
 const state = new StateStack(app, 'GreenlightState');
 const controlPlane = new ControlPlaneStack(app, 'Greenlight', { state, configuration });
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 acknowledgeFindings(state, controlPlane);
 printWarnings(app.synth());
+console.log(`synthesized into ${outdir}`);

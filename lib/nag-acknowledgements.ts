@@ -45,6 +45,7 @@ const WILDCARDS: readonly { finding: RegExp; reason: string }[] = [
   },
   { finding: /:parameter\/greenlight\/\*$/, reason: 'Parameters of this deployment only, referred to by greenlight.yaml.' },
   { finding: /CommandGates/, reason: 'Log streams and report groups of the one build project.' },
+  { finding: /ReplicaBucket.*\/\*$/, reason: 'Objects of the bucket that keeps the copies; its owner says what may be written there.' },
   { finding: /AuditVault.*\/\*$/, reason: 'Objects of the log bucket; the bucket policy allows each key to be written once.' },
   { finding: /Exports.*\/\*$/, reason: 'Files of exports of the audit log; each has a random name.' },
   { finding: /Receipts.*\/\*$/, reason: 'Objects of the bucket of receipts; its policy allows each key to be written once.' },

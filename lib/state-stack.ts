@@ -2,6 +2,7 @@ import { Annotations, CfnParameter, Stack, type StackProps } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import { AuditVault } from './audit-vault.ts';
+import { LogReplica } from './log-replica.ts';
 import { MacKeys } from './mac-keys.ts';
 import { ReceiptVault } from './receipt-vault.ts';
 import { StateTable } from './state-table.ts';
@@ -49,6 +50,9 @@ export class StateStack extends Stack {
     this.state = new StateTable(this, 'State');
     this.vault = new AuditVault(this, 'AuditVault', { lockMode, keySpec, sealer: this.roles.seal });
     this.receipts = new ReceiptVault(this, 'Receipts', { lockMode, attester: this.roles.attest });
+    const replica = new LogReplica(this, 'LogReplica');
+    replica.replicate(this.vault.bucket, 'LogReplicaBucket');
+    replica.replicate(this.receipts.bucket, 'ReceiptReplicaBucket');
     this.macKeys = new MacKeys(this, 'MacKeys', { issuer: this.roles.deliver, verifier: this.roles.decide });
   }
 

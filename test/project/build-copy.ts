@@ -47,7 +47,9 @@ export async function buildCopy(): Promise<BuiltCopy> {
   const folder = mkdtempSync(join(tmpdir(), 'greenlight-build-'));
   for (const part of PARTS) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  const environment = { ...process.env, CDK_OUTDIR: join(folder, 'cdk.out'), GREENLIGHT_CONFIG: join(folder, 'greenlight.yaml') };
+  const { CDK_OUTDIR: _outdir, ...present } = process.env;
+  // Without a word about where, as `npm run synth` runs: into cdk.out beside the sources.
+  const environment = { ...present, GREENLIGHT_CONFIG: join(folder, 'greenlight.yaml') };
   const run = async (script: string) => {
     const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script], { cwd: folder, env: environment });
     return stdout + stderr;

@@ -106,6 +106,19 @@ describe('AUD-13: the audit log (C61)', () => {
     expect(logFaults({ state, controlPlane })).toEqual([]);
   });
 
+  it('goes to a bucket of another account where one is named, and no deletion goes with it', () => {
+    expect(state.Parameters['ReplicaAccount']).toMatchObject({ Default: '' });
+    for (const [id, { Properties }] of of(state, 'AWS::S3::Bucket')) {
+      const [condition, replication, none] = Properties.ReplicationConfiguration['Fn::If'];
+      expect([condition, none], id).toEqual(['HasReplica', { Ref: 'AWS::NoValue' }]);
+      expect(replication.Rules, id).toEqual([
+        expect.objectContaining({ Status: 'Enabled', Filter: { Prefix: '' }, DeleteMarkerReplication: { Status: 'Disabled' } }),
+      ]);
+    }
+    const replicating = Object.entries(state.Resources).filter(([id]) => id.startsWith('LogReplica'));
+    expect(replicating.map(([, resource]) => (resource as { Condition?: string }).Condition)).toEqual(Array(4).fill('HasReplica'));
+  });
+
   it('of production accepts COMPLIANCE alone, and another stage says so', () => {
     const app = new App({ outdir: join(copy.dist, '..', 'production'), context: { stage: 'prod' } });
     new StateStack(app, 'GreenlightState');
