@@ -15,6 +15,7 @@ import { RETENTION_DAYS } from './locked-bucket.ts';
 import { Mail } from './mail.ts';
 import { LISTING, TABLE_GRANTS } from './permissions.ts';
 import { PromotionWorkflow } from './promotion-workflow.ts';
+import { repositoryTemplates } from './repository-templates.ts';
 import { Secrets } from './secrets.ts';
 import type { StateStack } from './state-stack.ts';
 import { StateTable } from './state-table.ts';
@@ -93,6 +94,7 @@ export class ControlPlaneStack extends Stack {
     );
 
     // Registries and clusters of greenlight.yaml.
+    repositoryTemplates(this, configuration);
     for (const name of ['request', 'gates', 'propose'] as const) groups[name].allow(...readRegistries(this, configuration));
     groups.copy.allow(...readRegistries(this, configuration), ...writeRegistries(this, configuration));
     for (const name of ['rollout', 'adopt'] as const) groups[name].allow(...readClusters(this, configuration), secrets.read());

@@ -19,6 +19,7 @@ import { layerOperations } from './layers.ts';
 import type { EcrState, Operation } from './operation.ts';
 import { plantFindings, servePlanting } from './plant-findings.ts';
 import { repositoryProvider } from './provision-repository.ts';
+import { type CreationTemplates, templateFor, templateProvider } from './provision-template.ts';
 import { repositoryOperations } from './repositories.ts';
 import { type Finding, scanOperations } from './scan-findings.ts';
 import { trustedRolePolicy } from './trusted-role-policy.ts';
@@ -62,16 +63,25 @@ const OPERATIONS: Record<string, Operation> = {
 export async function createEcr(context: CloudContext, options: { registries: EcrRegistryOptions[] }): Promise<Ecr> {
   const tokens = new AuthorizationTokens(context.folder, context.clock);
   const settings = new Map(options.registries.map((registry) => [registry.name, templateOf(registry)]));
-  const newRepository = ({ name }: { name: string }) => ({ ...settings.get(name)!, createdAt: context.clock.now() });
+  const templates: CreationTemplates = new Map();
+  const newRepository = ({ name }: { name: string }, repository?: string) => ({
+    ...settings.get(name)!,
+    ...(repository === undefined ? {} : templateFor(templates, name, repository)),
+    createdAt: context.clock.now(),
+  });
   const registries: Registry[] = [];
-  for (const declared of options.registries) registries.push(await open(context, tokens, declared, () => newRepository(declared)));
+  for (const declared of options.registries)
+    registries.push(await open(context, tokens, declared, (repository) => newRepository(declared, repository)));
   const home = registries[0];
   if (!home) throw new Error('ECR needs at least one registry');
   const state: EcrState = { context, tokens, registries, home, newRepository };
   return {
     name: 'ecr',
     scopes: ['ecr'],
-    resources: { 'AWS::ECR::Repository': repositoryProvider(state) },
+    resources: {
+      'AWS::ECR::Repository': repositoryProvider(state),
+      'AWS::ECR::RepositoryCreationTemplate': templateProvider(state, templates),
+    },
     origins: Object.fromEntries(registries.map((registry) => [registry.name, registry.address])),
     operation: operationOf,
     checks: (request) => checksOf(state, request),
@@ -97,7 +107,7 @@ async function open(
   context: CloudContext,
   tokens: AuthorizationTokens,
   declared: EcrRegistryOptions,
-  newRepository: () => RepositorySettings,
+  newRepository: (repository: string) => RepositorySettings,
 ): Promise<Registry> {
   const registry: Registry = await openRegistry(context, {
     ...declared,

@@ -217,6 +217,21 @@ describe('the API, the table and what is written down (C62, C63, C65)', () => {
   });
 });
 
+it('makes repositories behind the first environment so that tags of releases are never moved, where they lie in its own account', () => {
+  const templates = of(controlPlane, 'AWS::ECR::RepositoryCreationTemplate');
+  expect(templates.map(([id, { Properties }]) => [id, Properties.Prefix, Properties.ImageTagMutability])).toEqual([
+    ['stagingRepositories', 'ROOT', 'IMMUTABLE_WITH_EXCLUSION'],
+    ['prodRepositories', 'ROOT', 'IMMUTABLE_WITH_EXCLUSION'],
+  ]);
+  for (const [id, { Properties }] of templates) {
+    expect(Properties.ImageTagMutabilityExclusionFilters.map((filter: Record<string, string>) => Object.values(filter))).toEqual([
+      ['WILDCARD', 'latest-*'],
+      ['WILDCARD', 'sha256-*'],
+    ]);
+    expect((controlPlane.Resources[id] as { Condition?: string }).Condition).toBe(`${id}Own`);
+  }
+});
+
 it('stays far below the 500 resources that CloudFormation takes per stack', () => {
   const counts = { GreenlightState: Object.keys(state.Resources).length, Greenlight: Object.keys(controlPlane.Resources).length };
   console.log(`resources per stack: ${JSON.stringify(counts)}`);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ENGINE } from '../../../core/access/identity.ts';
 import { standingDecisions } from '../../../core/approval/standing.ts';
 import type { Configuration } from '../../../core/environment/configuration.ts';
 import type { EnvironmentRecord } from '../../../core/environment/environment.ts';
@@ -7,7 +8,7 @@ import { approvalsHoldUntil, type BeginFacts, begin, expired, lapsed } from '../
 import { execute } from '../../../core/promotion/create.ts';
 import { halt, resume } from '../../../core/promotion/hold.ts';
 import { PHASES, type Phase } from '../../../core/promotion/phase.ts';
-import { planHashOf } from '../../../core/promotion/plan.ts';
+import { isAutomatic, type Plan, planHashOf } from '../../../core/promotion/plan.ts';
 import {
   acting,
   actor,
@@ -433,4 +434,9 @@ it('an expiry tells the people and wakes the run, whichever wait it is in', () =
   const { notices, wake } = expired(promotionIn('pending_approval'));
   expect(notices).toEqual([{ type: 'approval.closed', data: { outcome: 'expired' } }]);
   expect(wake).toEqual({ kind: 'resume', requestId: 'PR-2026-0007', attempt: 1 });
+});
+
+it('a rollback that the watch has begun is told from one that a person asks for', () => {
+  const plan = (kind: Plan['kind'], requester: string) => isAutomatic({ kind, requester });
+  expect([plan('rollback', ENGINE.key), plan('rollback', 'somebody'), plan('promote', ENGINE.key)]).toEqual([true, false, false]);
 });

@@ -162,6 +162,41 @@ describe('repositories of ECR', () => {
     const { repositories } = await test.client.send(new DescribeRepositoriesCommand({ repositoryNames: [repositoryName] }));
     expect(repositories![0]!.imageTagMutabilityExclusionFilters).toEqual([{ filterType: 'WILDCARD', filter: 'latest*' }]);
   });
+
+  it('makes repositories that a push creates as the template of their longest prefix says', async () => {
+    const template = (Prefix: string, more: Record<string, unknown>) =>
+      test.ecr.resources['AWS::ECR::RepositoryCreationTemplate']!({
+        ...{
+          stack: 's',
+          logicalId: 'Template',
+          type: 'AWS::ECR::RepositoryCreationTemplate',
+          defaultName: 'x',
+          assembly: '.',
+          asset: () => '.',
+        },
+        properties: { Prefix, AppliedFor: ['CREATE_ON_PUSH'], ...more },
+      });
+    const filters = [{ ImageTagMutabilityExclusionFilterType: 'WILDCARD', ImageTagMutabilityExclusionFilterValue: 'latest-*' }];
+    const release = { ImageTagMutability: 'IMMUTABLE_WITH_EXCLUSION', ImageTagMutabilityExclusionFilters: filters };
+    await template('releases', release);
+    await template('releases/fixed', { ImageTagMutability: 'IMMUTABLE' });
+    await template('mirrored', { ...release, AppliedFor: ['REPLICATION'] });
+    await expect(template('x', { NoSuchProperty: 1 })).rejects.toThrow('Template');
+    const made = async (name: string) => {
+      const started = await fetch(`http://${test.ecr.origins.dev}/v2/${name}/blobs/uploads/`, { method: 'POST' });
+      expect(started.status).toBe(202);
+      const { repositories } = await test.client.send(new DescribeRepositoriesCommand({ repositoryNames: [name] }));
+      return repositories![0]!.imageTagMutability;
+    };
+    expect([await made('releases/app'), await made('releases/fixed/app'), await made('mirrored/app'), await made('other/app')]).toEqual([
+      'IMMUTABLE_WITH_EXCLUSION',
+      'IMMUTABLE',
+      'MUTABLE',
+      'MUTABLE',
+    ]);
+    await template('ROOT', release);
+    expect(await made('another/app')).toBe('IMMUTABLE_WITH_EXCLUSION');
+  });
 });
 
 describe('authorization tokens of ECR', () => {
