@@ -20,7 +20,11 @@ export class StateStack extends Stack {
 
   constructor(scope: Construct, id: string, props: StackProps = {}) {
     super(scope, id, { ...props, terminationProtection: true });
-    const isProduction = this.node.tryGetContext('stage') === 'prod';
+    const stage: unknown = this.node.tryGetContext('stage');
+    // Whoever means production and writes it otherwise would get a log that can be shortened.
+    if (stage !== undefined && stage !== 'prod')
+      throw new Error(`-c stage=${String(stage)}: write prod, or leave it out for everything else`);
+    const isProduction = stage === 'prod';
     const lockMode = new CfnParameter(this, 'LockMode', {
       // A production log must be one that nobody can shorten, root included.
       allowedValues: isProduction ? ['COMPLIANCE'] : ['GOVERNANCE', 'COMPLIANCE'],

@@ -128,6 +128,11 @@ describe('AUD-13: the audit log (C61)', () => {
     expect(output).toContain('GOVERNANCE mode');
   });
 
+  it.each(['production', 'Prod', ''])('CFG-10: is not synthesized for a stage "%s" that nobody knows', (stage) => {
+    const app = new App({ outdir: join(copy.dist, '..', 'unknown'), context: { stage } });
+    expect(() => new StateStack(app, 'GreenlightState')).toThrow('write prod, or leave it out');
+  });
+
   it.each(WEAKENED)('is told to be weaker with $what', ({ weaken, fault }) => {
     const stacks = { state: structuredClone(state), controlPlane: structuredClone(controlPlane) };
     weaken(stacks);
