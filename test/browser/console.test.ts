@@ -6,7 +6,7 @@ import { hasChromium, MISSING } from './browser.ts';
 import { approveOpen, fillRequest, isUnbroken, mark } from './console-visit.ts';
 import { Stage } from './stage.ts';
 import { tryAccess } from './try-access.ts';
-import { tryKeyboard } from './try-keyboard.ts';
+import { tabTo, tryKeyboard } from './try-keyboard.ts';
 import { tryLive } from './try-live.ts';
 import { tryMany } from './try-many.ts';
 import { tryRetention } from './try-retention.ts';
@@ -111,7 +111,8 @@ describe.skipIf(!hasChromium)('the console, in Chromium', () => {
       .fill(textOf((stage.cloud.endpoints as unknown as { auditPublicKey: string }).auditPublicKey));
     await page.getByRole('button', { name: 'Pin this key' }).click();
     const first = page.locator('[data-event]').first();
-    await first.getByRole('button', { name: 'Prove' }).click();
+    await tabTo(page, 'Prove');
+    await page.keyboard.press('Enter');
     await first.getByText('Valid', { exact: true }).waitFor({ timeout: 30_000 });
     await page.route('**/v1/audit/*/proof', async (route) => {
       const answer = await route.fetch();

@@ -110,16 +110,16 @@ const READY = `new Promise((done) => {
 /** WebP, which the browser writes itself. */
 async function take(page: Page, name: string, tallest: number): Promise<void> {
   await page.evaluate(READY);
-  const size = (await page.evaluate('[innerWidth, document.documentElement.scrollHeight, innerHeight]')) as number[];
-  const [width = 0, height = 0, visible = 0] = size;
+  const size = (await page.evaluate('[innerWidth, document.documentElement.scrollHeight]')) as number[];
+  const [width = 0, height = 0] = size;
   const isDialog = (await page.getByRole('dialog').count()) > 0;
-  const clip = { x: 0, y: 0, width, height: isDialog ? visible : Math.min(height, tallest), scale: 1 };
+  const clip = { x: 0, y: 0, width, height: Math.min(height, tallest), scale: 1 };
   const session = await page.context().newCDPSession(page);
   const { data } = await session.send('Page.captureScreenshot', {
     format: 'webp',
     quality: QUALITY,
-    captureBeyondViewport: !isDialog,
-    clip,
+    // A dialog lies over what is in sight, wherever the page behind it stands.
+    ...(isDialog ? {} : { captureBeyondViewport: true, clip }),
   });
   await session.detach();
   writeFileSync(join(FOLDER, `${name}.webp`), Buffer.from(data, 'base64'));

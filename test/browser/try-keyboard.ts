@@ -9,7 +9,7 @@ import type { Stage } from './stage.ts';
 const MOST_STOPS = 120;
 
 /** Goes on with Tab until what has the focus is called that. */
-async function tabTo(page: Page, name: string | RegExp): Promise<void> {
+export async function tabTo(page: Page, name: string | RegExp): Promise<void> {
   const passed: string[] = [];
   for (let stop = 0; stop < MOST_STOPS; stop++) {
     await page.keyboard.press('Tab');

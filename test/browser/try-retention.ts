@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { push, WORKLOAD } from '../flows/requests.ts';
 import { OVERFLOW } from './in-page.ts';
 import type { Stage } from './stage.ts';
+import { tabTo } from './try-keyboard.ts';
 
 export function tryRetention(stage: Stage): void {
   it('plans what is deleted, says why the rest stays, and deletes it after the grace time when it is typed', async () => {
@@ -32,8 +33,16 @@ export function tryRetention(stage: Stage): void {
     await confirm.click({ force: true });
     await dialog.getByRole('alert').waitFor();
     const expected = (await dialog.locator('label', { hasText: /^Type / }).innerText()).slice('Type '.length);
-    await dialog.getByLabel(/^Type delete /).fill(expected);
-    await confirm.click();
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    // And again with the keyboard alone.
+    await tabTo(page, 'Apply this plan');
+    await page.keyboard.press('Enter');
+    await dialog.waitFor();
+    await tabTo(page, /^Type delete /);
+    await page.keyboard.insertText(expected);
+    await tabTo(page, /^Delete \d+ versions?$/);
+    await page.keyboard.press('Enter');
     await page.getByRole('region', { name: 'Report' }).getByText('After').waitFor();
     await page
       .getByRole('log')
