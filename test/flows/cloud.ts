@@ -14,7 +14,22 @@ import type { Assembly } from './assembly.ts';
 /** Bakes of 5 s take one. */
 const TIME_SCALE = 0.2;
 /** Longest real time that anything is waited for. */
-const LIMIT_MS = 60_000;
+const LIMIT_MS = process.env['SLOW_CLOUD'] === '1' ? 180_000 : 60_000;
+/**
+ * `SLOW_CLOUD=1`: every service takes a moment now and then, as on a loaded machine, so that a test which reads something before it is there fails here
+ * and not once in a hundred runs elsewhere.
+ */
+const DELAYS =
+  process.env['SLOW_CLOUD'] === '1'
+    ? [
+        { service: 'lambda', rate: 0.3, delayMs: 1500 },
+        { service: 'dynamodb', rate: 0.1, delayMs: 200 },
+        { service: 'states', rate: 0.3, delayMs: 500 },
+        { service: 'ses', rate: 0.5, delayMs: 1500 },
+        { service: 's3', rate: 0.3, delayMs: 500 },
+        { service: 'kubernetes', rate: 0.1, delayMs: 300 },
+      ]
+    : [];
 
 // Longer than the longest wait: what does not come is reported by its name.
 vi.setConfig({ testTimeout: LIMIT_MS + 30_000 });
@@ -80,7 +95,9 @@ export class FlowCloud {
     const folder = mkdtempSync(join(tmpdir(), 'greenlight-flow-'));
     const printed: string[] = [];
     recordStandardError(printed);
-    return new FlowCloud(folder, printed, await run(assembly, folder, printed));
+    const cloud = new FlowCloud(folder, printed, await run(assembly, folder, printed));
+    await cloud.#slowDown();
+    return cloud;
   }
 
   /** Stops, and starts another assembly over the same data. */
@@ -88,6 +105,7 @@ export class FlowCloud {
     await this.#started.close();
     this.#started = await run(assembly, this.folder, this.printed);
     this.endpoints = this.#started.endpoints as unknown as Endpoints;
+    await this.#slowDown();
   }
 
   async stop(): Promise<void> {
@@ -172,6 +190,7 @@ export class FlowCloud {
 
   async clearFaults(): Promise<void> {
     await this.#local('DELETE', 'faults');
+    await this.#slowDown();
   }
 
   /** Asks until there is an answer. */
@@ -181,6 +200,10 @@ export class FlowCloud {
       if (value !== undefined) return value;
       if (performance.now() > end) throw new Error(`${what} did not come within ${LIMIT_MS / 1000} s`);
     }
+  }
+
+  async #slowDown(): Promise<void> {
+    for (const delay of DELAYS) await this.fault(delay);
   }
 
   #local(method: string, path: string, body?: object): Promise<Response> {

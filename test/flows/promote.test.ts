@@ -43,7 +43,11 @@ beforeAll(async () => {
   created = cloud.answers.findLast(({ method }) => method === 'POST')!.answer.body;
   id = idOf(path);
   asked = await reach(cloud, path, 'pending_approval');
-  waiting = await taskTokens(cloud);
+  // The step after the phase is shown keeps the token: not there yet when the phase is.
+  waiting = await cloud.until('the task token of the waiting run', async () => {
+    const tokens = await taskTokens(cloud);
+    return tokens.length > 0 ? tokens : undefined;
+  });
   // Long enough to have read it: who approves within seconds is reported as suspicious.
   await cloud.advance('PT15S');
   const form = await openLink(await cloud.link('lead', id));
