@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { build } from 'esbuild';
+import { bundleProcess } from './bundle-process.ts';
 import type { CopyOrder, CopyReport } from './copy-process.ts';
 import { BENCH_PEERS } from './fastapi-peer.ts';
 
@@ -61,21 +61,7 @@ export class CopyPlace {
       await place.#makeArtifacts(Math.max(1, Math.round(sizes.layerMiB / 8)), 0);
       place.smaller = await place.digestOf('bench/big', 'v1');
       await place.#makeArtifacts(sizes.layerMiB, sizes.tiny);
-      await build({
-        entryPoints: [join(import.meta.dirname, 'copy-process.ts')],
-        outdir: join(folder, 'bundle'),
-        outExtension: { '.js': '.mjs' },
-        bundle: true,
-        splitting: true,
-        platform: 'node',
-        target: 'node20',
-        format: 'esm',
-        minify: true,
-        keepNames: true,
-        mainFields: ['module', 'main'],
-        banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
-        logLevel: 'warning',
-      });
+      await bundleProcess('copy-process', join(folder, 'bundle'));
       return place;
     } catch (error) {
       await place.close();
