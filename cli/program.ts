@@ -17,7 +17,7 @@ import { publishVerb } from './commands/publish.ts';
 import { receiptVerb, verifyReceiptVerb } from './commands/receipt.ts';
 import { reviewVerb } from './commands/review.ts';
 import { abortVerb, rollbackVerb } from './commands/rollback.ts';
-import { loginVerb } from './commands/sign-in.ts';
+import { loginVerb, whoamiVerb } from './commands/sign-in.ts';
 import { statsVerb } from './commands/stats.ts';
 import { listVerb, statusVerb } from './commands/status.ts';
 import { subscriptionVerb } from './commands/subscription.ts';
@@ -74,6 +74,7 @@ export function createProgram(context: VerbContext): Command {
     unmuteVerb,
     tokenVerb,
     loginVerb,
+    whoamiVerb,
   ]) {
     program.addCommand(make(context));
   }

@@ -1,6 +1,7 @@
-/** `greenlight login`: how this program gets a token. */
+/** `greenlight login`: how this program gets a token; `greenlight whoami`: whose it is. */
 import type { Command } from 'commander';
 import { EXIT } from '../failure.ts';
+import { oneLine } from '../output.ts';
 import { type VerbContext, verb } from '../verb.ts';
 
 const LOGIN = `This program signs in by a token:
@@ -19,6 +20,31 @@ export function loginVerb(context: VerbContext): Command {
     run: async ({ output }) => {
       output.document({ message: LOGIN });
       output.line(LOGIN);
+      return EXIT.done;
+    },
+  });
+}
+
+interface Me {
+  email: string;
+  kind: string;
+  teams: string[];
+  tenants: string[];
+  environments: { name: string; roles: string[]; verbs: string[] }[];
+}
+
+export function whoamiVerb(context: VerbContext): Command {
+  return verb(context, 'whoami', {
+    summary: 'Says who I am here, and what I may do in which environment',
+    examples: ['whoami', 'whoami --json', 'whoami --as dev@example.com'],
+    run: async ({ client, output }) => {
+      const me = await client.get<Me>('/v1/me');
+      output.document(me);
+      const list = (words: string[]) => (words.length === 0 ? 'none' : words.map(oneLine).join(', '));
+      output.line(`${oneLine(me.email)} (${oneLine(me.kind)})`);
+      output.line(`  Tenants: ${list(me.tenants)}`);
+      output.line(`  Teams: ${list(me.teams)}`);
+      for (const { name, roles, verbs } of me.environments) output.line(`  ${oneLine(name)}: ${list(verbs)} (roles: ${list(roles)})`);
       return EXIT.done;
     },
   });

@@ -9,6 +9,7 @@ import { requiredVariable } from '../../adapters/state/table.ts';
 import { holdsVerb } from '../../core/access/membership.ts';
 import { refuseRobot } from '../../core/access/robot.ts';
 import type { Verb } from '../../core/access/verb.ts';
+import type { Configuration } from '../../core/environment/configuration.ts';
 import { Refusal } from '../../core/errors.ts';
 import { type FunctionGroup, ROUTES, type Route } from '../routes.ts';
 import { authenticate } from './authenticate.ts';
@@ -114,7 +115,7 @@ async function serve(request: HttpRequest, route: Route, handler: RouteHandler, 
   };
   const found: unknown = typeof handler === 'function' ? undefined : await find(handler, call, route);
   if (route.people && caller) refuseRobot(caller.actor);
-  if (route.verb && caller) refuseWithoutVerb([route.verb].flat(), caller, env);
+  if (route.verb && caller) refuseWithoutVerb([route.verb].flat(), caller, env, config);
   // A signed hook has no query; its signature is what is looked at first.
   const query = route.auth === 'hmac' ? {} : readForm(request.rawQuery);
   call.query = (route.query ? checkSchema(route.query, query, 'query') : query) as HttpCall['query'];
@@ -131,10 +132,15 @@ async function serve(request: HttpRequest, route: Route, handler: RouteHandler, 
   return once(table, clock, { key, identity: caller.actor.key, operation: route.operation, content }, handle);
 }
 
-function refuseWithoutVerb(verbs: readonly Verb[], { membership }: Caller, env: string | undefined): void {
+function refuseWithoutVerb(verbs: readonly Verb[], { membership }: Caller, env: string | undefined, { roles }: Configuration): void {
   if (verbs.some((verb) => holdsVerb(membership, verb, env))) return;
   const wanted = verbs.map((verb) => `"${verb}"`).join(' or ');
-  throw new Refusal('FORBIDDEN', `your roles do not include the verb ${wanted}${env === undefined ? '' : ` in ${env}`}`);
+  const detail = `your roles do not include the verb ${wanted}${env === undefined ? '' : ` in ${env}`}`;
+  const having = Object.keys(roles).filter((role) => verbs.some((verb) => roles[role]!.verbs.includes(verb)));
+  if (having.length === 0) throw new Refusal('FORBIDDEN', detail);
+  throw new Refusal('FORBIDDEN', detail, {
+    hint: `it belongs to: ${having.join(', ')}; \`greenlight whoami\` (GET /v1/me) says what you hold`,
+  });
 }
 
 /** What a robot may do nowhere is said before what it may not do here; that a thing does not exist is said before both. */

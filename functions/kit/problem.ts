@@ -11,6 +11,11 @@ const REFUSED_CONTENT: Partial<Record<FaultCode, RefusalCode>> = {
   LIMIT: 'LIMIT',
 };
 
+/** What helps against any refusal of that code, where none of its own is given. */
+const HINTS: Partial<Record<RefusalCode, string>> = {
+  FORBIDDEN: '`greenlight whoami` (GET /v1/me) says what you may do where; who may change the configuration gives roles',
+};
+
 /** Seconds after which a client may ask again when a dependency was away. */
 const RETRY_AFTER_FAULT = 2;
 
@@ -22,9 +27,10 @@ export function statusOf(code: ProblemCode): number {
 /** Answer to anything thrown. Nothing of the request is repeated in it. */
 export function problem(error: unknown, requestId: string): HttpAnswer {
   if (error instanceof Refusal) {
+    const hint = error.hint ?? HINTS[error.code];
     return {
       ...render(error.code, error.message, requestId, {
-        ...(error.hint === undefined ? {} : { hint: error.hint }),
+        ...(hint === undefined ? {} : { hint }),
         ...(error.errors === undefined ? {} : { errors: error.errors }),
       }),
       headers: { ...error.headers, ...(error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) }) },

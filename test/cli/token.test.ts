@@ -133,3 +133,31 @@ it('token --as goes on as before: it needs a name and a local cloud, and takes n
   const nowhere = await greenlight(['token', '--as', 'dev@example.com'], { cwd: '/nonexistent' });
   expect([nowhere.exitCode, nowhere.stderr]).toEqual([2, expect.stringContaining('local cloud')]);
 });
+
+describe('whoami', () => {
+  const me = {
+    email: 'dev@example.com',
+    name: 'Dev',
+    kind: 'person',
+    teams: [],
+    tenants: ['tenant-finance'],
+    verbs: ['read', 'request'],
+    environments: [
+      { name: 'dev', tier: 'standard', roles: ['devops'], verbs: ['read', 'request'] },
+      { name: 'prod\u001b[2J', tier: 'production', roles: [], verbs: [] },
+    ],
+  };
+
+  it('shows where I may do what, and nothing that a terminal would obey', async () => {
+    api = await scriptApi((request) => (request === 'GET /v1/me' ? { body: me } : undefined));
+    const { exitCode, stdout } = await greenlight(['whoami'], { env: api.env });
+    expect(exitCode).toBe(0);
+    expect(stdout).toBe(`dev@example.com (person)
+  Tenants: tenant-finance
+  Teams: none
+  dev: read, request (roles: devops)
+  prod\\u001b[2J: none (roles: none)
+`);
+    expect(JSON.parse((await greenlight(['whoami', '--json'], { env: api.env })).stdout)).toEqual(me);
+  });
+});

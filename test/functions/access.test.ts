@@ -339,7 +339,10 @@ describe('unknown routes', () => {
 describe('people without a place', () => {
   it('see nothing: the auditor has no verb to read requests', async () => {
     const id = await createRequest(world);
-    expect(outcome(await world.call('GET', LIST, { as: 'auditor' }))).toBe('403 FORBIDDEN');
+    const refused = await world.call('GET', LIST, { as: 'auditor' });
+    expect(outcome(refused)).toBe('403 FORBIDDEN');
+    expect(refused.json.hint).toMatch(/^it belongs to: .*\bdevops\b.*`greenlight whoami`/);
+    expect(refused.json.hint).not.toContain('auditor');
     expect(outcome(await world.call('GET', `${LIST}/${id}`, { as: 'auditor' }))).toBe('403 FORBIDDEN');
   });
 });
