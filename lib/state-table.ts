@@ -92,6 +92,14 @@ export class StateTable extends Construct {
         projectionType: ProjectionType.ALL,
       });
     }
+    // Sparse: only requests that were decided on or deployed, by when; what is counted of them and nothing else, for 1 KB instead of a whole head.
+    this.table.addGlobalSecondaryIndex({
+      indexName: 'OUTCOMES',
+      partitionKey: { name: 'GPK', type: AttributeType.STRING },
+      sortKey: { name: 'outcomeAt', type: AttributeType.STRING },
+      projectionType: ProjectionType.INCLUDE,
+      nonKeyAttributes: ['phase', 'requesterKey', 'approvedAt', 'rejectedAt', 'deployedAt'],
+    });
   }
 
   /** Statements for the rows a function works on, one per action so that each names exactly its kinds. */
@@ -110,11 +118,12 @@ export class StateTable extends Construct {
     });
   }
 
-  /** Statements for queries of the two indexes of requests. */
+  /** Statements for queries of the indexes of requests. */
   static listing(tableArn: string): PolicyStatement[] {
     return [
       ['LISTING', 'LIST#*'],
       ['OPEN', 'OPEN#*'],
+      ['OUTCOMES', 'LIST#*'],
     ].map(
       ([index, keys]) =>
         new PolicyStatement({

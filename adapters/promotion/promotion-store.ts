@@ -12,7 +12,7 @@ import { historyEntry, type PromotionAggregate } from '../../core/promotion/aggr
 import type { PromotionChange } from '../../core/promotion/change.ts';
 import { isFinal } from '../../core/promotion/phase.ts';
 import type { Plan } from '../../core/promotion/plan.ts';
-import type { Clock, OpenQuery, PromotionPage, PromotionQuery, PromotionStore } from '../../core/promotion/ports.ts';
+import type { Clock, OpenQuery, Outcome, PromotionPage, PromotionQuery, PromotionStore } from '../../core/promotion/ports.ts';
 import type { HistoryEntry, Promotion, PromotionTexts } from '../../core/promotion/promotion.ts';
 import { pinsOf } from '../../core/retention/pin.ts';
 import { environmentWrites } from '../environment/environment-writes.ts';
@@ -33,6 +33,7 @@ import {
   NOTICE,
   OPEN_INDEX,
   OUTBOX,
+  OUTCOMES_INDEX,
   openKey,
   pairKey,
   planSort,
@@ -51,6 +52,8 @@ import { type Item, type Page, type Table, type Write, WriteConflict } from '../
  */
 const nextUlid = monotonicFactory(() => randomInt(256) / 256);
 const rowId = (clock: Clock): string => nextUlid(clock.now().getTime());
+/** Sorts after every instant. */
+const END_OF_TIME = '9';
 /** A request is read so often until its parts fit together: a change takes far longer than a read. */
 const MOST_READS = 5;
 
@@ -88,6 +91,11 @@ export function promotionStore(table: Table, clock: Clock): PromotionStore {
     },
     list: (query) => list(table, query),
     listOpen: (query) => listOpen(table, query),
+    async outcomes({ environment, tenants, since }) {
+      const query = (tenant: string) =>
+        table.all({ pk: listingKey(environment, tenant), index: OUTCOMES_INDEX, between: [since, END_OF_TIME] });
+      return (await Promise.all(tenants.map(query))).flat() as unknown as Outcome[];
+    },
     async hasApproved(approver, requester) {
       const pair = await table.get(pairKey(approver), requester);
       // TTL deletes late: the date is always compared.
@@ -181,6 +189,7 @@ export function writesOf(change: PromotionChange, clock: Clock): { writes: Write
         requesterKey: principalKey(head.requester),
         requesterEmail: head.requester.email,
         artifact: head.artifact,
+        ...outcomeOf(head),
         body: head,
       },
       condition: change.before
@@ -344,6 +353,15 @@ async function newestOf(
   const items = found.slice(0, limit);
   const last = items.at(-1);
   return { items, ...(found.length > limit && last ? { after: positionOf(last) } : {}) };
+}
+
+/** When something was last decided or done, and what: only then is the head in the index of outcomes. */
+function outcomeOf({ approvedAt, rejectedAt, deployedAt }: Promotion): Item {
+  const outcomeAt = [approvedAt, rejectedAt, deployedAt]
+    .filter((at) => at !== undefined)
+    .sort()
+    .at(-1);
+  return outcomeAt === undefined ? {} : { outcomeAt, approvedAt, rejectedAt, deployedAt };
 }
 
 function positionOf({ createdAt, id }: Pick<Promotion, 'createdAt' | 'id'>): string {

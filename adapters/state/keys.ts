@@ -61,12 +61,14 @@
  *
  * Index LISTING (GPK, GSK): `LIST#<env>#<tenant>` / `<createdAt>#<id>` for request heads.
  * Index OPEN (OPK, OSK): `OPEN#<tenant>` / `<createdAt>#<id>` for request heads whose phase is not final.
+ * Index OUTCOMES (GPK, outcomeAt): `LIST#<env>#<tenant>` / when it was last approved, rejected or deployed, for request heads where that has happened.
  */
 
 export const HEAD = 'HEAD';
 export const TEXTS = 'TEXTS';
 export const LISTING_INDEX = 'LISTING';
 export const OPEN_INDEX = 'OPEN';
+export const OUTCOMES_INDEX = 'OUTCOMES';
 
 export const requestKey = (id: string): string => `REQ#${id}`;
 export const planSort = (planHash: string): string => `PLAN#${planHash}`;

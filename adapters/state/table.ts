@@ -42,7 +42,7 @@ export interface QueryOptions {
   prefix?: string;
   /** Sort keys from the first to the second, both included. Not together with `prefix`. */
   between?: readonly [string, string];
-  index?: 'LISTING' | 'OPEN';
+  index?: 'LISTING' | 'OPEN' | 'OUTCOMES';
   /** Newest first. */
   descending?: boolean;
   limit?: number;
@@ -74,7 +74,7 @@ export function unchanged(row: Item | undefined): Condition {
 }
 
 /** Partition and sort key of each index. */
-const INDEX_KEYS = { LISTING: ['GPK', 'GSK'], OPEN: ['OPK', 'OSK'] } as const;
+const INDEX_KEYS = { LISTING: ['GPK', 'GSK'], OPEN: ['OPK', 'OSK'], OUTCOMES: ['GPK', 'outcomeAt'] } as const;
 /** Bytes of a key, by DynamoDB. */
 const LONGEST_KEY = { partition: 2_048, sort: 1_024 } as const;
 const MARSHALL = { removeUndefinedValues: true } as const;

@@ -30,6 +30,12 @@ export interface PromotionQuery {
   after?: string;
 }
 
+/** What has become of a request, as far as counts need it. */
+export interface Outcome extends Pick<Promotion, 'phase' | 'approvedAt' | 'rejectedAt' | 'deployedAt'> {
+  /** Identity key of the requester, or of whom the requester acts for. */
+  requesterKey: string;
+}
+
 /** Requests that are not over, over all environments. */
 export type OpenQuery = Pick<PromotionQuery, 'tenants' | 'limit' | 'after'>;
 
@@ -51,6 +57,8 @@ export interface PromotionStore {
   list(query: PromotionQuery): Promise<PromotionPage>;
   /** Requests that are not over, newest first, whatever their environment. */
   listOpen(query: OpenQuery): Promise<PromotionPage>;
+  /** Of every request that was approved, rejected or deployed since a time (ISO): its cost grows with them alone, not with all that ever was. */
+  outcomes(query: Pick<PromotionQuery, 'environment' | 'tenants'> & { since: string }): Promise<Outcome[]>;
   /** Has this approver approved a request of this requester lately? Identity keys. */
   hasApproved(approver: string, requester: string): Promise<boolean>;
   /**

@@ -21,6 +21,7 @@ import { ACCESS_TOKEN_TYPE } from '../../local/issuer/tokens.ts';
 import { createKms } from '../../local/kms/kms.ts';
 import { trustCertificate } from '../../local/lambda/trust-certificate.ts';
 import type { LocalService, ResourceRequest, ServiceRequest } from '../../local/service.ts';
+import { STATE_TABLE } from '../adapters/state/served-table.ts';
 import { makeContext } from '../local/context.ts';
 import { startS3 } from '../local/s3/s3-server.ts';
 
@@ -66,6 +67,8 @@ export interface World {
   logged: string[];
   /** Operations of the table and of KMS that were called, in order. */
   awsCalls: string[];
+  /** Read units that the table has charged for so far. */
+  readUnits(): number;
   registry: {
     tags: Record<string, string>;
     /** `<registry> <digest>`, or `<registry> blob of <digest>`: what is not there any more. */
@@ -86,6 +89,11 @@ export interface World {
   close(): Promise<void>;
 }
 
+/** What DynamoDB says a call has cost. */
+interface Capacity {
+  CapacityUnits: number;
+}
+
 /** Key and certificate of a TLS server that the functions trust. */
 export type IssueCertificate = (name: string) => Promise<{ key: string; cert: string }>;
 
@@ -100,33 +108,7 @@ export async function startWorld(
   ];
   const awsCalls: string[] = [];
   const server = await serveAws(dynamodb, kms, awsCalls);
-  await declare(dynamodb, 'AWS::DynamoDB::Table', {
-    TableName: TABLE,
-    BillingMode: 'PAY_PER_REQUEST',
-    AttributeDefinitions: ['PK', 'SK', 'GPK', 'GSK', 'OPK', 'OSK'].map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
-    KeySchema: [
-      { AttributeName: 'PK', KeyType: 'HASH' },
-      { AttributeName: 'SK', KeyType: 'RANGE' },
-    ],
-    GlobalSecondaryIndexes: [
-      {
-        IndexName: 'LISTING',
-        KeySchema: [
-          { AttributeName: 'GPK', KeyType: 'HASH' },
-          { AttributeName: 'GSK', KeyType: 'RANGE' },
-        ],
-        Projection: { ProjectionType: 'ALL' },
-      },
-      {
-        IndexName: 'OPEN',
-        KeySchema: [
-          { AttributeName: 'OPK', KeyType: 'HASH' },
-          { AttributeName: 'OSK', KeyType: 'RANGE' },
-        ],
-        Projection: { ProjectionType: 'ALL' },
-      },
-    ],
-  });
+  await declare(dynamodb, 'AWS::DynamoDB::Table', { TableName: TABLE, ...STATE_TABLE });
   const arnOfKey = async (logicalId: string) => {
     const key = await declare(kms, 'AWS::KMS::Key', { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' }, logicalId);
     return key.attributes?.['Arn'] ?? key.ref;
@@ -216,6 +198,7 @@ export async function startWorld(
     answers,
     logged,
     awsCalls,
+    readUnits: server.readUnits,
     registry,
     reader: readerOf(registry),
     images: imagesOf(registry),
@@ -416,28 +399,42 @@ async function startLog(kms: LocalService): Promise<{ variables: Record<string, 
   };
 }
 
-async function serveAws(dynamodb: LocalService, kms: LocalService, calls: string[]): Promise<{ origin: string; close(): void }> {
+async function serveAws(
+  dynamodb: LocalService,
+  kms: LocalService,
+  calls: string[],
+): Promise<{ origin: string; readUnits(): number; close(): void }> {
+  let units = 0;
   const server: Server = createServer(async (message, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of message) chunks.push(chunk as Buffer);
     const target = String(message.headers['x-amz-target']);
-    calls.push(target.split('.')[1] ?? target);
+    const operation = target.split('.')[1] ?? target;
+    calls.push(operation);
     const service = target.startsWith('TrentService') ? kms : dynamodb;
+    const isRead = service === dynamodb && /^(GetItem|Query|Scan|BatchGetItem|TransactGetItems)$/.test(operation);
+    const body = Buffer.concat(chunks);
     const request: ServiceRequest = {
       method: 'POST',
       url: new URL('http://127.0.0.1/'),
       headers: message.headers as Record<string, string>,
-      body: Buffer.concat(chunks),
+      // Nothing of ours asks what a read costs.
+      body: isRead ? Buffer.from(JSON.stringify({ ...JSON.parse(body.toString()), ReturnConsumedCapacity: 'TOTAL' })) : body,
       caller: { kind: 'admin', accessKeyId: 'test' },
       requestId: 'test',
       presigned: false,
     };
     const answer = await service.handle(request);
+    if (isRead && answer.status === 200) {
+      const { ConsumedCapacity } = JSON.parse(String(answer.body)) as { ConsumedCapacity: Capacity | Capacity[] };
+      for (const { CapacityUnits } of [ConsumedCapacity].flat()) units += CapacityUnits;
+    }
     response.writeHead(answer.status, answer.headers).end(answer.body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    readUnits: () => units,
     close: () => {
       server.closeAllConnections();
       server.close();

@@ -3,6 +3,7 @@ import { App } from 'aws-cdk-lib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { METRICS_NAMESPACE } from '../../core/environment/variables.ts';
 import { StateStack } from '../../lib/state-stack.ts';
+import { STATE_TABLE } from '../adapters/state/served-table.ts';
 import { type BuiltCopy, buildCopy, type Resource, type Template } from './build-copy.ts';
 import { identityStatements, list, logFaults, of, statementsOf } from './log-protection.ts';
 import { WEAKENED } from './weakened.ts';
@@ -185,6 +186,16 @@ describe('the API, the table and what is written down (C62, C63, C65)', () => {
     expect(Properties.StreamSpecification.StreamViewType).toBe('KEYS_ONLY');
     expect(Properties.SSESpecification.SSEEnabled).toBe(true);
     expect(DeletionPolicy).toBe('Retain');
+  });
+
+  it('has the keys and indexes that the tests of its rows work with', () => {
+    const [[, { Properties }]] = of(state, 'AWS::DynamoDB::Table') as [[string, Resource]];
+    const byName = <Named extends { AttributeName: string }>(attributes: Named[]) =>
+      [...attributes].sort((left, right) => (left.AttributeName < right.AttributeName ? -1 : 1));
+    expect({ ...Properties, AttributeDefinitions: byName(Properties.AttributeDefinitions) }).toMatchObject({
+      ...STATE_TABLE,
+      AttributeDefinitions: byName(STATE_TABLE.AttributeDefinitions),
+    });
   });
 
   it('keeps logs for a stated time, and none holds what executions carry: task tokens', () => {

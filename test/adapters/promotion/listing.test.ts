@@ -89,3 +89,39 @@ describe('a list over several tenants', () => {
     expect(found).toEqual({ items: [moved] });
   });
 });
+
+describe('what has become of requests', () => {
+  const at = (hour: number) => new Date(Date.parse('2026-11-21T00:00:00.000Z') + hour * 3_600_000).toISOString();
+  const ENDS = {
+    approved: { phase: 'approved', approvedAt: at(1) },
+    deployed: { phase: 'succeeded', approvedAt: at(1), deployedAt: at(30) },
+    rejected: { phase: 'rejected', rejectedAt: at(2) },
+    open: { phase: 'pending_approval' },
+  } as const;
+
+  beforeAll(async () => {
+    const change = created();
+    for (const [place, end] of Object.values(ENDS).entries()) {
+      const after = { ...change.after, id: `PR-2026-${3000 + place}`, tenant: 'tenant-d', requester: actor('dev'), ...end } as Promotion;
+      await promotions.commit({ ...change, after });
+    }
+  });
+  const since = (from: string, tenants = ['tenant-d', 'tenant-e'], environment = 'prod') =>
+    promotions.outcomes({ environment, tenants, since: from });
+
+  it('is told of those that were decided on or deployed since then, and of no other', async () => {
+    const { approved, deployed, rejected } = ENDS;
+    expect(await since(at(0))).toMatchObject([approved, rejected, deployed]);
+    expect(await since(at(2))).toMatchObject([rejected, deployed]);
+    expect(await since(at(30))).toMatchObject([deployed]);
+    expect(await since(at(31))).toEqual([]);
+    expect(await since(at(0), ['tenant-e'])).toEqual([]);
+    expect(await since(at(0), undefined, 'staging')).toEqual([]);
+  });
+
+  it('holds whose it was, and nothing that a count does not need', async () => {
+    const [approved] = await since(at(0));
+    expect(approved!.requesterKey).toBe(keyOf('dev'));
+    expect(Object.keys(approved!).sort()).toEqual(['GPK', 'PK', 'SK', 'approvedAt', 'outcomeAt', 'phase', 'requesterKey']);
+  });
+});

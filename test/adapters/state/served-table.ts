@@ -13,6 +13,45 @@ export interface ServedTable {
   stop(): Promise<void>;
 }
 
+/** The table as the stack declares it: test/project/stacks.test.ts compares the two. */
+export const STATE_TABLE = {
+  BillingMode: 'PAY_PER_REQUEST',
+  AttributeDefinitions: ['PK', 'SK', 'GPK', 'GSK', 'OPK', 'OSK', 'outcomeAt'].map((AttributeName) => ({
+    AttributeName,
+    AttributeType: 'S',
+  })),
+  KeySchema: [
+    { AttributeName: 'PK', KeyType: 'HASH' },
+    { AttributeName: 'SK', KeyType: 'RANGE' },
+  ],
+  GlobalSecondaryIndexes: [
+    {
+      IndexName: 'LISTING',
+      KeySchema: [
+        { AttributeName: 'GPK', KeyType: 'HASH' },
+        { AttributeName: 'GSK', KeyType: 'RANGE' },
+      ],
+      Projection: { ProjectionType: 'ALL' },
+    },
+    {
+      IndexName: 'OPEN',
+      KeySchema: [
+        { AttributeName: 'OPK', KeyType: 'HASH' },
+        { AttributeName: 'OSK', KeyType: 'RANGE' },
+      ],
+      Projection: { ProjectionType: 'ALL' },
+    },
+    {
+      IndexName: 'OUTCOMES',
+      KeySchema: [
+        { AttributeName: 'GPK', KeyType: 'HASH' },
+        { AttributeName: 'outcomeAt', KeyType: 'RANGE' },
+      ],
+      Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['phase', 'requesterKey', 'approvedAt', 'rejectedAt', 'deployedAt'] },
+    },
+  ],
+};
+
 export async function serveTable(name = 'state'): Promise<ServedTable> {
   const served = await serveDynamoDb();
   await served.service.resources['AWS::DynamoDB::Table']!({
@@ -22,33 +61,7 @@ export async function serveTable(name = 'state'): Promise<ServedTable> {
     defaultName: name,
     assembly: fileURLToPath(new URL('.', import.meta.url)),
     asset: () => undefined,
-    properties: {
-      TableName: name,
-      BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: ['PK', 'SK', 'GPK', 'GSK', 'OPK', 'OSK'].map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
-      KeySchema: [
-        { AttributeName: 'PK', KeyType: 'HASH' },
-        { AttributeName: 'SK', KeyType: 'RANGE' },
-      ],
-      GlobalSecondaryIndexes: [
-        {
-          IndexName: 'LISTING',
-          KeySchema: [
-            { AttributeName: 'GPK', KeyType: 'HASH' },
-            { AttributeName: 'GSK', KeyType: 'RANGE' },
-          ],
-          Projection: { ProjectionType: 'ALL' },
-        },
-        {
-          IndexName: 'OPEN',
-          KeySchema: [
-            { AttributeName: 'OPK', KeyType: 'HASH' },
-            { AttributeName: 'OSK', KeyType: 'RANGE' },
-          ],
-          Projection: { ProjectionType: 'ALL' },
-        },
-      ],
-    },
+    properties: { TableName: name, ...STATE_TABLE },
   });
   let time = Date.parse('2026-11-20T12:00:00.000Z');
   return {
