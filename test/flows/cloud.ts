@@ -22,7 +22,7 @@ const LIMIT_MS = process.env['SLOW_CLOUD'] === '1' ? 180_000 : 60_000;
 const DELAYS =
   process.env['SLOW_CLOUD'] === '1'
     ? [
-        { service: 'lambda', rate: 0.3, delayMs: 1500 },
+        { service: 'lambda', rate: 0.2, delayMs: 1200 },
         { service: 'dynamodb', rate: 0.1, delayMs: 200 },
         { service: 'states', rate: 0.3, delayMs: 500 },
         { service: 'ses', rate: 0.5, delayMs: 1500 },
@@ -82,6 +82,8 @@ export class FlowCloud {
   readonly answers: Exchange[] = [];
   endpoints: Endpoints;
   #started: StartedCloud;
+  /** Faults of the test's own are in force. */
+  #hasFaults = false;
   readonly #tokens = new Map<string, Promise<string>>();
 
   private constructor(folder: string, printed: string[], started: StartedCloud) {
@@ -171,8 +173,12 @@ export class FlowCloud {
 
   /** Moves the virtual clock by an ISO 8601 duration; what becomes due meanwhile has happened when this resolves. */
   async advance(duration: string): Promise<void> {
+    // Each virtual minute runs every job: slowed down, a week would take an hour.
+    const isSlow = DELAYS.length > 0 && !this.#hasFaults;
+    if (isSlow) await this.#local('DELETE', 'faults');
     const answer = await this.#local('POST', 'clock', { advance: duration });
     if (answer.status !== 200) throw new Error(await answer.text());
+    if (isSlow) await this.#slowDown();
   }
 
   async now(): Promise<Date> {
@@ -184,11 +190,17 @@ export class FlowCloud {
   }
 
   async fault(fault: object): Promise<void> {
+    this.#hasFaults = true;
+    await this.#addFault(fault);
+  }
+
+  async #addFault(fault: object): Promise<void> {
     const answer = await this.#local('POST', 'faults', fault);
     if (answer.status !== 201) throw new Error(await answer.text());
   }
 
   async clearFaults(): Promise<void> {
+    this.#hasFaults = false;
     await this.#local('DELETE', 'faults');
     await this.#slowDown();
   }
@@ -203,7 +215,7 @@ export class FlowCloud {
   }
 
   async #slowDown(): Promise<void> {
-    for (const delay of DELAYS) await this.fault(delay);
+    for (const delay of DELAYS) await this.#addFault(delay);
   }
 
   #local(method: string, path: string, body?: object): Promise<Response> {
