@@ -5,8 +5,8 @@ export default defineConfig({
   test: {
     // With PICTURES it takes pictures for the documentation and tries nothing.
     include: [process.env['PICTURES'] === undefined ? 'test/browser/**/*.test.ts' : 'test/browser/pictures.ts'],
-    testTimeout: 90_000,
-    hookTimeout: 240_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     pool: 'forks',
     fileParallelism: false,
   },

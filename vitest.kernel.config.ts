@@ -11,7 +11,7 @@ export default defineConfig({
       'test/core/environment/configuration-version.test.ts',
     ],
     exclude: ['test/core/promotion/life.test.ts'],
-    testTimeout: 60_000,
+    testTimeout: 300_000,
     pool: 'forks',
     coverage: {
       enabled: true,

@@ -74,7 +74,7 @@ describe.skipIf(!hasChromium)('the console, in Chromium', () => {
     await page.getByText('canary 100 %').first().waitFor();
     expect(await isUnbroken(page)).toBe(true);
     stage.expectQuiet(dev, cpi, ...approvers);
-  }, 240_000);
+  });
 
   it('shows a bad version being rolled back, and a rejection only with its reason', async () => {
     await toStaging(stage.cloud, '1.2.0');
@@ -101,7 +101,7 @@ describe.skipIf(!hasChromium)('the console, in Chromium', () => {
     await state(page, 'Rejected');
     await page.getByText('too soon: the freeze ends on Monday').first().waitFor();
     stage.expectQuiet(lead);
-  }, 240_000);
+  });
 
   it('lets an auditor prove a line in the browser, and shows a tampered proof as invalid', async () => {
     const auditor = await browse('auditor', '/audit');

@@ -27,7 +27,7 @@ describe('pictures of the console', () => {
     mkdirSync(FOLDER, { recursive: true });
     await stage.start();
     scene = await setScene(stage.cloud);
-  }, 600_000);
+  });
   afterAll(async () => {
     await stage.closeAll();
     await stage.stop();
@@ -95,7 +95,7 @@ describe('pictures of the console', () => {
         await stage.closeAll();
       }
     }
-  }, 600_000);
+  });
 });
 
 const press = (page: Page, name: string): Promise<void> => page.getByRole('button', { name, exact: true }).first().click();

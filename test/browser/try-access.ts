@@ -59,7 +59,7 @@ export function tryAccess(stage: Stage): void {
     await stranger.page.getByRole('link', { name: 'Sign in' }).waitFor();
     await look(stranger.page, 'sign-in');
     stage.expectQuiet(one, auditor, stranger);
-  }, 180_000);
+  });
 
   it('has no dialog with a violation that axe finds, in the light and in the dark', async () => {
     const waiting = (await pending(stage.cloud, 'prod', '3.4.1', { name: 'ledger' })).replace('/v1', '');
@@ -94,7 +94,7 @@ export function tryAccess(stage: Stage): void {
     await cpi.page.reload();
     await open(cpi, 'apply a plan', 'Apply this plan');
     stage.expectQuiet(lead, dev, cpi);
-  }, 180_000);
+  });
 
   it('keeps hostile texts inert, visible for what they are, and within the page', async () => {
     const { cloud } = stage;
@@ -172,5 +172,5 @@ export function tryAccess(stage: Stage): void {
     // The browser says itself that an address was answered with 400 or 404.
     for (const { watched } of [one, view]) watched.complaints = watched.complaints.filter((complaint) => !/ 40[04] /.test(complaint));
     stage.expectQuiet(one, view);
-  }, 120_000);
+  });
 }

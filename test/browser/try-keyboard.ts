@@ -91,7 +91,7 @@ export function tryKeyboard(stage: Stage): void {
     expect(await page.getByLabel('Justification').inputValue()).toBe('Customers wait for the new payment methods');
     expect(await page.getByLabel('Staging tests passed').isChecked()).toBe(false);
     stage.expectQuiet(dev, { page, ...cpi });
-  }, 120_000);
+  });
 
   it('is locked, unlocked and rolled back with the keyboard alone', async () => {
     const one = await stage.browse('cpi');
@@ -129,5 +129,5 @@ export function tryKeyboard(stage: Stage): void {
     await page.waitForURL(/\/requests\/staging\/PR-/);
     await page.getByText('Rollback ·').waitFor();
     stage.expectQuiet(one);
-  }, 120_000);
+  });
 }

@@ -16,7 +16,7 @@ describe.skipIf(!programs)(`kube-apiserver ${VERSIONS.kubernetes}`, () => {
     plane = await startControlPlane(programs!);
     await installGatewayApi(plane, programs!);
     await plane.call('POST', '/api/v1/namespaces', NAMESPACE);
-  }, 240_000);
+  });
   afterAll(() => plane?.stop());
 
   describeApi(async () => plane);

@@ -17,7 +17,7 @@ const has = {
 let world: Started;
 beforeAll(async () => {
   world = await start();
-}, 240_000);
+});
 afterAll(() => world?.stop());
 
 /** An OCI layout folder, as build tools write it. */
@@ -59,9 +59,9 @@ describe.skipIf(!has.skopeo)('an image of two platforms that skopeo pushes to de
     const repository = { address: dev, name: 'payment-api' };
     signature = await signImage(repository, image.digest, readFileSync(world.endpoints.signing.privateKey, 'utf8'));
     sbom = await attachSbom(repository, image, 'payment-api', '2.1.0');
-  }, 120_000);
+  });
 
-  it('reaches staging by curl and the mailed link, and prod by two people of two teams', { timeout: 240_000 }, async () => {
+  it('reaches staging by curl and the mailed link, and prod by two people of two teams', async () => {
     const { endpoints } = world;
     const [dev, lead, security] = await Promise.all(
       ['dev@example.com', 'lead@example.com', 'security@example.com'].map((name) => world.token(name)),
@@ -128,65 +128,57 @@ describe.skipIf(!has.skopeo)('an image of two platforms that skopeo pushes to de
     expect(await world.run('kubectl', 'get', 'deploy,pods', '-A')).toMatch(/prod\s+pod\/payment-api-stable-/);
   });
 
-  it.skipIf(!has.aws)(
-    'left a line in a locked object for each of its transitions',
-    async () => {
-      const { Buckets } = JSON.parse(await world.aws('s3api', 'list-buckets'));
-      const bucket = Buckets.map(({ Name }: { Name: string }) => Name).find((name: string) => /log/i.test(name))!;
-      expect(
-        JSON.parse(await world.aws('s3api', 'get-object-lock-configuration', '--bucket', bucket)).ObjectLockConfiguration.ObjectLockEnabled,
-      ).toBe('Enabled');
-      const { Versions } = JSON.parse(await world.aws('s3api', 'list-object-versions', '--bucket', bucket));
-      let lines = '';
-      const batches = (Versions as { Key: string; VersionId: string }[]).filter(({ Key }) => Key.includes('/batch/'));
-      for (const { Key } of batches) {
-        const target = join(world.folder, 'object');
-        await world.aws('s3api', 'get-object', '--bucket', bucket, '--key', Key, target);
-        lines += readFileSync(target, 'utf8');
-      }
-      // Each call starts Python: one object stands for those that were written alike.
-      const [{ Key, VersionId }] = batches as [{ Key: string; VersionId: string }];
-      const retention = JSON.parse(await world.aws('s3api', 'get-object-retention', '--bucket', bucket, '--key', Key));
-      expect(Date.parse(retention.Retention.RetainUntilDate)).toBeGreaterThan(Date.now() + 700 * 86_400_000);
-      const deletion = world.aws('s3api', 'delete-object', '--bucket', bucket, '--key', Key, '--version-id', VersionId);
-      await expect(deletion).rejects.toThrow(/AccessDenied/);
-      for (const type of [
-        'promotion.requested',
-        'approval.decided',
-        'promotion.started',
-        'copy.finished',
-        'copy.verified',
-        'tag.written',
-        'rollout.step',
-        'promotion.succeeded',
-      ]) {
-        expect(lines, type).toContain(`"${type}"`);
-      }
-    },
-    240_000,
-  );
+  it.skipIf(!has.aws)('left a line in a locked object for each of its transitions', async () => {
+    const { Buckets } = JSON.parse(await world.aws('s3api', 'list-buckets'));
+    const bucket = Buckets.map(({ Name }: { Name: string }) => Name).find((name: string) => /log/i.test(name))!;
+    expect(
+      JSON.parse(await world.aws('s3api', 'get-object-lock-configuration', '--bucket', bucket)).ObjectLockConfiguration.ObjectLockEnabled,
+    ).toBe('Enabled');
+    const { Versions } = JSON.parse(await world.aws('s3api', 'list-object-versions', '--bucket', bucket));
+    let lines = '';
+    const batches = (Versions as { Key: string; VersionId: string }[]).filter(({ Key }) => Key.includes('/batch/'));
+    for (const { Key } of batches) {
+      const target = join(world.folder, 'object');
+      await world.aws('s3api', 'get-object', '--bucket', bucket, '--key', Key, target);
+      lines += readFileSync(target, 'utf8');
+    }
+    // Each call starts Python: one object stands for those that were written alike.
+    const [{ Key, VersionId }] = batches as [{ Key: string; VersionId: string }];
+    const retention = JSON.parse(await world.aws('s3api', 'get-object-retention', '--bucket', bucket, '--key', Key));
+    expect(Date.parse(retention.Retention.RetainUntilDate)).toBeGreaterThan(Date.now() + 700 * 86_400_000);
+    const deletion = world.aws('s3api', 'delete-object', '--bucket', bucket, '--key', Key, '--version-id', VersionId);
+    await expect(deletion).rejects.toThrow(/AccessDenied/);
+    for (const type of [
+      'promotion.requested',
+      'approval.decided',
+      'promotion.started',
+      'copy.finished',
+      'copy.verified',
+      'tag.written',
+      'rollout.step',
+      'promotion.succeeded',
+    ]) {
+      expect(lines, type).toContain(`"${type}"`);
+    }
+  });
 
-  it.skipIf(!has.aws)(
-    'AUD-10 leaves a log that the AWS CLI copies, and that verifies in its folder without the cloud',
-    { timeout: 240_000 },
-    async () => {
-      const { endpoints, folder } = world;
-      await fetch(`${endpoints.aws}/_local/clock`, { method: 'POST', body: JSON.stringify({ advance: 'PT2M' }) });
-      const { Buckets } = JSON.parse(await world.aws('s3api', 'list-buckets'));
-      const bucket = Buckets.map(({ Name }: { Name: string }) => Name).find((name: string) => /audit.*log/i.test(name))!;
-      const copy = join(folder, 'log-copy');
-      await world.aws('s3', 'sync', `s3://${bucket}`, copy);
-      const key = join(folder, 'audit.pub');
-      writeFileSync(key, readFileSync(endpoints.auditPublicKey));
-      const verdict = await greenlight(['audit', 'verify', copy, '--key', key, '--json']);
-      expect(JSON.parse(verdict.stdout), verdict.stdout).toMatchObject({ valid: true });
-      const [origin] = readdirSync(copy);
-      const said = await world.run('python3', 'docs/verify_log.py', join(copy, origin!, 'audit'), key);
-      expect(said).toContain(`valid: complete up to ${JSON.parse(verdict.stdout).size}`);
-    },
-  );
+  it.skipIf(!has.aws)('AUD-10 leaves a log that the AWS CLI copies, and that verifies in its folder without the cloud', async () => {
+    const { endpoints, folder } = world;
+    await fetch(`${endpoints.aws}/_local/clock`, { method: 'POST', body: JSON.stringify({ advance: 'PT2M' }) });
+    const { Buckets } = JSON.parse(await world.aws('s3api', 'list-buckets'));
+    const bucket = Buckets.map(({ Name }: { Name: string }) => Name).find((name: string) => /audit.*log/i.test(name))!;
+    const copy = join(folder, 'log-copy');
+    await world.aws('s3', 'sync', `s3://${bucket}`, copy);
+    const key = join(folder, 'audit.pub');
+    writeFileSync(key, readFileSync(endpoints.auditPublicKey));
+    const verdict = await greenlight(['audit', 'verify', copy, '--key', key, '--json']);
+    expect(JSON.parse(verdict.stdout), verdict.stdout).toMatchObject({ valid: true });
+    const [origin] = readdirSync(copy);
+    const said = await world.run('python3', 'docs/verify_log.py', join(copy, origin!, 'audit'), key);
+    expect(said).toContain(`valid: complete up to ${JSON.parse(verdict.stdout).size}`);
+  });
 
-  it('is blocked on its way to prod when it is not signed', { timeout: 240_000 }, async () => {
+  it('is blocked on its way to prod when it is not signed', async () => {
     const { endpoints } = world;
     const unsigned = await buildImage({ labels: { 'greenlight.demo.healthy': 'true' }, layersOf: () => ['nobody signed this'] });
     const layout = layoutOf(unsigned, join(world.folder, 'unsigned'));
@@ -221,7 +213,7 @@ describe.skipIf(!has.skopeo)('an image of two platforms that skopeo pushes to de
     );
     await world.run('skopeo', 'delete', '--tls-verify=false', copy);
     expect((await manifest('dev', 'payment-copy', '1')).status).toBe(404);
-  }, 120_000);
+  });
 });
 
 describe.skipIf(!has.aws)('the AWS command line', () => {
@@ -273,5 +265,5 @@ describe.skipIf(!has.aws)('the AWS command line', () => {
     expect(JSON.parse(await world.aws('ses', 'send-email', ...mail)).MessageId).not.toBe('');
     const inbox = (await (await fetch(`${world.endpoints.mail}/inbox`)).json()) as { subject: string }[];
     expect(inbox.at(-1)!.subject).toBe('Hello');
-  }, 240_000);
+  });
 });

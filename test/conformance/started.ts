@@ -72,7 +72,7 @@ export async function start(timeScale = 0.1): Promise<Started> {
     const { stdout } = await promisify(execFile)(program, words, {
       env: environment,
       cwd: ROOT,
-      timeout: 110_000,
+      timeout: 300_000,
       maxBuffer: 16 * 1024 * 1024,
     });
     return stdout;

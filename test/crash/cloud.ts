@@ -12,11 +12,11 @@ import { type Ended, Process } from './process.ts';
 /** Bakes of 5 s take one. */
 const TIME_SCALE = '0.2';
 /** Longest real time that anything is waited for. */
-const LIMIT_MS = 90_000;
+const LIMIT_MS = 240_000;
 /** A moment is looked for so often: shorter than any step of a promotion. */
 const LOOK_MS = 10;
 /** A call that got no answer from a dead process must not keep a test waiting. */
-const CALL_LIMIT_MS = 60_000;
+const CALL_LIMIT_MS = 120_000;
 
 type Endpoints = DemoEndpoints & { issuer: string; issuerPasswordFile: string; ca: string; pid: number };
 

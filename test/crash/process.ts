@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
 /** Longest start: it builds and synthesizes first, on a machine that may be busy. */
-const READY_LIMIT_MS = 150_000;
+const READY_LIMIT_MS = 400_000;
 
 export interface Ended {
   code: number | null;

@@ -16,7 +16,7 @@ beforeAll(async () => {
     await synthesize((yaml) => yaml.replace('bake: 5s', 'bake: 50m').replace('    smoke: false\n', TAKEN_BACK)),
   );
   first = (await place()).current;
-}, 180_000);
+});
 afterAll(() => cloud?.stop());
 
 async function place(): Promise<Answer['body']> {
@@ -28,7 +28,7 @@ const isWorkload = ({ artifact }: { artifact: string }): boolean => artifact ===
 
 const abort = (path: string, as: string) => cloud.api('POST', `${path}/abort`, { as, body: {} });
 
-it('is back at once, in the name of who aborted it, and what ran before runs', { timeout: 120_000 }, async () => {
+it('is back at once, in the name of who aborted it, and what ran before runs', async () => {
   await push(cloud, '1.1.0', 'true');
   await toStaging(cloud, '1.1.0');
   const path = await pending(cloud, 'prod', '1.1.0');
@@ -53,9 +53,7 @@ it('is back at once, in the name of who aborted it, and what ran before runs', {
   expect(await expectDescribed(cloud)).toBeGreaterThan(5);
 });
 
-it('takes a version back by itself that fails after its rollout has succeeded, and tells who brought it', {
-  timeout: 120_000,
-}, async () => {
+it('takes a version back by itself that fails after its rollout has succeeded, and tells who brought it', async () => {
   const staging = async () => (await cloud.api('GET', '/v1/environments/staging', { as: 'dev' })).body.artifacts.find(isWorkload);
   const { digest } = await push(cloud, '1.2.0', 'until-told');
   await toStaging(cloud, '1.2.0');

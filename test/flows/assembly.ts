@@ -43,7 +43,7 @@ const PARTS = [
 /** Beside the installed packages: nobody else can put anything there, and `npm ci` clears it. */
 const CACHE = join(ROOT, 'node_modules', '.cache', 'greenlight-flows');
 /** Longest build with a busy machine. */
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 500_000;
 /** What has not been used for so long belongs to sources that are gone. */
 const KEPT_MS = 3_600_000;
 
@@ -166,6 +166,8 @@ function releaseDead(lock: string): void {
 function removeOld(): void {
   for (const name of readdirSync(CACHE)) {
     const path = join(CACHE, name);
-    if (Date.now() - statSync(path).mtimeMs > KEPT_MS) rmSync(path, { recursive: true, force: true });
+    // Who builds beside this one takes its lock and its work folder away meanwhile.
+    const { mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: Date.now() };
+    if (Date.now() - mtimeMs > KEPT_MS) rmSync(path, { recursive: true, force: true });
   }
 }

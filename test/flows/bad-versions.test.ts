@@ -17,7 +17,7 @@ let first: { version: string; digest: string };
 beforeAll(async () => {
   cloud = await FlowCloud.start(await synthesize());
   first = (await place('prod')).current;
-}, 180_000);
+});
 afterAll(() => cloud?.stop());
 
 async function place(environment: string): Promise<Answer['body']> {
@@ -47,7 +47,7 @@ async function expectProdAsBefore(version: string, digest: string, id: string): 
   expect(prod.history[0]).toMatchObject({ version, requestId: id, outcome: 'rolled_back' });
 }
 
-it('undoes at 50 % a version that is healthy only below, and says why', { timeout: 90_000 }, async () => {
+it('undoes at 50 % a version that is healthy only below, and says why', async () => {
   const { image, end } = await toProd('1.2.0', 'after-50');
   expect(stepsOf(end)).toEqual(['canary:10 done', 'canary:50 aborted']);
   expect(end.status).toMatchObject({
@@ -67,14 +67,14 @@ it('undoes at 50 % a version that is healthy only below, and says why', { timeou
   expect(told.sort()).toEqual(['admin@example.com', 'dev@example.com', 'lead@example.com', 'security@example.com']);
 });
 
-it('undoes at 10 % a version that is ready but not healthy', { timeout: 90_000 }, async () => {
+it('undoes at 10 % a version that is ready but not healthy', async () => {
   const { image, end } = await toProd('1.3.0', 'false');
   expect(stepsOf(end)).toEqual(['canary:10 aborted']);
   expect(end.status.failure).toMatchObject({ code: 'SMOKE_FAILED', step: 'canary:10' });
   await expectProdAsBefore('1.3.0', image.digest, end.metadata.id);
 });
 
-it('undoes a version that never becomes ready, and lets the next one in', { timeout: 90_000 }, async () => {
+it('undoes a version that never becomes ready, and lets the next one in', async () => {
   const before = (await place('staging')).current;
   await push(cloud, '1.4.0', 'crash');
   const path = await pending(cloud, 'staging', '1.4.0');
@@ -85,9 +85,7 @@ it('undoes a version that never becomes ready, and lets the next one in', { time
   await checkWorkload(cloud.endpoints, 'staging', before.digest, before.version);
 });
 
-it('CAN-04: a version that breaks when all pods run it is undone while every fifth call of the cluster is refused, late or lost', {
-  timeout: 150_000,
-}, async () => {
+it('CAN-04: a version that breaks when all pods run it is undone while every fifth call of the cluster is refused, late or lost', async () => {
   const version = '1.6.0';
   const image = await push(cloud, version, 'after-100');
   await toStaging(cloud, version);
@@ -104,7 +102,7 @@ it('CAN-04: a version that breaks when all pods run it is undone while every fif
   await expectProdAsBefore(version, image.digest, end.metadata.id);
 });
 
-it('is blocked on its way to prod without a signature, and goes on after signing and retry', { timeout: 90_000 }, async () => {
+it('is blocked on its way to prod without a signature, and goes on after signing and retry', async () => {
   const image = await push(cloud, '1.5.0', 'true', { signed: false });
   await toStaging(cloud, '1.5.0');
   const path = await request(cloud, 'prod', '1.5.0');

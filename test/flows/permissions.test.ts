@@ -13,7 +13,7 @@ let whole: Assembly;
 const changed: { dispose(): void }[] = [];
 beforeAll(async () => {
   whole = await synthesize();
-}, 180_000);
+});
 afterAll(async () => {
   await cloud?.stop();
   for (const assembly of changed) assembly.dispose();
@@ -61,7 +61,7 @@ async function expectDenied(role: RegExp, action: string, resource: RegExp): Pro
 }
 
 let undecided: string;
-it('decides nothing without the permission to write decisions', { timeout: 180_000 }, async () => {
+it('decides nothing without the permission to write decisions', async () => {
   await without('Decide', takeKeys('dynamodb:PutItem', 'DECISION#*'));
   await push(cloud, '1.0.0', 'true', { name });
   undecided = await pending(cloud, 'staging', '1.0.0', { name });
@@ -77,7 +77,7 @@ it('decides nothing without the permission to write decisions', { timeout: 180_0
 });
 
 let unstarted: string;
-it('decides once that is given, and starts nothing without the permission to start runs', { timeout: 180_000 }, async () => {
+it('decides once that is given, and starts nothing without the permission to start runs', async () => {
   await without('Wake', takeAction('states:StartExecution'));
   await approve(cloud, undecided, 'cpi');
   const end = await reach(cloud, undecided, 'succeeded');
@@ -91,7 +91,7 @@ it('decides once that is given, and starts nothing without the permission to sta
   expect(await standing(cloud, unstarted)).toMatchObject({ version: 1, phase: 'requested' });
 });
 
-it('starts what was left once that is given, and promotes nothing without the permission to put images', { timeout: 180_000 }, async () => {
+it('starts what was left once that is given, and promotes nothing without the permission to put images', async () => {
   await without('Copy', takeAction('ecr:PutImage'));
   await cloud.advance('PT2M');
   await reach(cloud, unstarted, 'pending_approval');
@@ -108,7 +108,7 @@ it('starts what was left once that is given, and promotes nothing without the pe
   expect(place).toMatchObject({ current: { version: '1.0.0' }, flags: { locked: false } });
 });
 
-it('asks for nothing without the permission to pin', { timeout: 180_000 }, async () => {
+it('asks for nothing without the permission to pin', async () => {
   await without('Request', takeKeys('dynamodb:UpdateItem', 'PIN#*'));
   const list = async () => (await cloud.api('GET', '/v1/requests/staging', { as: 'dev' })).body.items.length;
   const before = await list();
@@ -119,7 +119,7 @@ it('asks for nothing without the permission to pin', { timeout: 180_000 }, async
   expect(await list()).toBe(before);
 });
 
-it('copies once that is given, and kept a whole log through all of it', { timeout: 180_000 }, async () => {
+it('copies once that is given, and kept a whole log through all of it', async () => {
   await cloud.restart(whole);
   await toStaging(cloud, '1.1.0', name);
   expect((await tagged('1.1.0')).status).toBe(200);

@@ -17,7 +17,7 @@ beforeAll(async () => {
   await push(cloud, VERSION, 'true', { name });
   await toStaging(cloud, VERSION, name);
   path = await pending(cloud, 'prod', VERSION, { name });
-}, 180_000);
+});
 afterAll(() => cloud?.stop());
 
 const create = (environment: string, body: unknown, as = 'dev', headers = {}) =>

@@ -21,7 +21,7 @@ beforeAll(async () => {
   cloud = await FlowCloud.start(await synthesize());
   states = new SFNClient(clientSettings({ ...cloud.endpoints, region: 'eu-central-1' }));
   for (const version of ['1.0.0', '1.1.0', '1.2.0']) await push(cloud, version, 'true', { name });
-}, 240_000);
+});
 afterAll(async () => {
   states?.destroy();
   await cloud?.stop();
@@ -49,7 +49,7 @@ async function runOf(path: string): Promise<{ executionArn: string; status: stri
 }
 
 describe('RACE-07: a callback only wakes', () => {
-  it('whatever it claims, how often it comes and who made its token: the run reads the request again', { timeout: 90_000 }, async () => {
+  it('whatever it claims, how often it comes and who made its token: the run reads the request again', async () => {
     const path = await pending(cloud, 'staging', '1.0.0', { name });
     const first = await nextToken();
     expect(await complete(first, { approved: true, phase: 'approved', next: 'copy', status: { state: 'approved' } })).toBe('taken');
@@ -70,7 +70,7 @@ describe('RACE-07: a callback only wakes', () => {
 });
 
 describe('RACE-08: a callback that is lost', () => {
-  it('costs a minute, not the decision', { timeout: 90_000 }, async () => {
+  it('costs a minute, not the decision', async () => {
     const path = await pending(cloud, 'staging', '1.1.0', { name });
     await nextToken();
     await cloud.fault({ service: 'states', operation: 'SendTaskSuccess', status: 500 });
@@ -86,7 +86,7 @@ describe('RACE-08: a callback that is lost', () => {
 });
 
 describe('RACE-17: what people write', () => {
-  it('never goes through a run, which takes 256 KiB: only ids do', { timeout: 90_000 }, async () => {
+  it('never goes through a run, which takes 256 KiB: only ids do', async () => {
     const words = 'A word that stands in no run. ';
     const body = bodyOf('1.2.0', { name }) as { request: object };
     body.request = { ...body.request, releaseNotes: words.repeat(300), rollbackPlan: words.repeat(100) };

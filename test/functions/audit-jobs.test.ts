@@ -29,7 +29,7 @@ beforeAll(async () => {
   ({ handler: guard } = await import('../../functions/audit/guard.job.ts'));
   await createRequest(world, 'dev');
   await world.seal();
-}, 60_000);
+});
 afterAll(async () => {
   s3.destroy();
   await world.close();

@@ -54,7 +54,7 @@ beforeAll(async () => {
   });
   retail = 'sys:adopt:prod:retail-web';
   await world.seal();
-}, 60_000);
+});
 afterAll(() => world.close());
 
 const search = (query = '', as = 'auditor') => world.call('GET', `/v1/audit${query}`, { as });

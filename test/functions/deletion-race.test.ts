@@ -13,7 +13,7 @@ import { startWorld, type World } from './world.ts';
 
 const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 24);
 /** A round that promotes takes about a second where several test files share two cores. */
-const PATIENCE = { timeout: 60_000 + ROUNDS * 5_000 };
+const PATIENCE = { timeout: 300_000 + ROUNDS * 5_000 };
 const NAME = 'ledger';
 
 let world: World;

@@ -31,7 +31,7 @@ beforeAll(async () => {
     ];
     configuration.environments['staging']!.approvals = [{ name: 'review', rules }];
   });
-}, 60_000);
+});
 afterAll(() => world.close());
 
 interface Signing {

@@ -22,7 +22,7 @@ beforeAll(async () => {
   ids.over = await openApproval(world);
   await world.call('POST', `/v1/requests/staging/${ids.over}/cancel`, { as: 'dev', body: {} });
   ids.foreign = await openApproval(world, 'outsider', { target: { name: 'retail-web' } });
-}, 120_000);
+});
 afterAll(() => world?.close());
 
 const inbox = async (as: string, query = '') => (await world.call('GET', `/v1/inbox${query}`, { as })).json.items;

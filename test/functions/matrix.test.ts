@@ -113,7 +113,7 @@ beforeAll(async () => {
   for (const caller of CALLERS) own.set(caller, await thingsOf(caller));
   for (const things of [foreign, ...own.values()]) if (things.id !== undefined) things.eventId = eventId(things.id, 1);
   await world.seal();
-}, 120_000);
+});
 afterAll(() => {
   github.close();
   return world.close();

@@ -13,7 +13,7 @@ import { type Answer, startWorld, type World } from './world.ts';
 
 const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 12);
 /** Each round takes about a third of a second where several test files share two cores. */
-const PATIENCE = { timeout: 60_000 + ROUNDS * 3_000 };
+const PATIENCE = { timeout: 300_000 + ROUNDS * 3_000 };
 
 let world: World;
 /** A request whose approval is open, as a pattern for the others. */

@@ -60,7 +60,7 @@ beforeAll(async () => {
   id = await promoted();
   const manifest = await (await import('../../adapters/audit/audit-vault.ts')).openVault().read('keys/0001');
   ({ key } = readKeyManifest(manifest!, []));
-}, 60_000);
+});
 afterAll(() => world.close());
 
 /** The last request that was promoted. */

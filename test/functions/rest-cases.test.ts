@@ -29,7 +29,7 @@ beforeAll(async () => {
   mockClient(SecretsManagerClient).on(GetSecretValueCommand).resolves({ SecretString: 'hmac secret' });
   world = await startWorld();
   surfaces = await writeSurfaces(world);
-}, 60_000);
+});
 afterAll(() => world.close());
 afterEach(() => {
   vi.useRealTimers();
@@ -190,7 +190,7 @@ describe('dates', () => {
     ).toBe('400 INVALID_REQUEST');
   });
 
-  it('REST-08: are taken exactly when the calendar has them', { timeout: 30_000 }, async () => {
+  it('REST-08: are taken exactly when the calendar has them', async () => {
     const two = (number: number) => String(number).padStart(2, '0');
     const part = (most: number) => fc.integer({ min: 0, max: most }).map(two);
     const offset = fc.constantFrom('Z', '+00:00', '-11:30', '+14:00');
@@ -283,7 +283,7 @@ describe('texts of people', () => {
     expect(await effects(world)).toBe(before);
   });
 
-  it('REST-24: are given back as they were written, in JSON and in YAML, or refused', { timeout: 30_000 }, async () => {
+  it('REST-24: are given back as they were written, in JSON and in YAML, or refused', async () => {
     const wild = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 });
     const nasty = fc.constantFrom(
       'a\u2028b\u2029c',
@@ -508,7 +508,7 @@ describe('Idempotency-Key', () => {
   const key = (name: string) => ({ 'idempotency-key': `case-${name}` });
   const listed = async (path: string, as: string) => (await world.call('GET', path, { as })).json.items.length as number;
 
-  it('REST-14: makes one thing of twenty requests at once, in every write', { timeout: 30_000 }, async () => {
+  it('REST-14: makes one thing of twenty requests at once, in every write', async () => {
     const target = `${LIST}/${await openApproval(world)}/approve`;
     const cases: [string, WriteSurface, () => Promise<number>][] = [
       ['create', surface('create'), () => listed(`${LIST}/my?limit=100`, 'dev')],
@@ -632,7 +632,7 @@ describe('lists', () => {
     }
   });
 
-  it('REST-18: take no cursor that was changed, cut, or somebody else’s', { timeout: 180_000 }, async () => {
+  it('REST-18: take no cursor that was changed, cut, or somebody else’s', async () => {
     for (const [path, as] of LISTS) {
       const cursor = await cursorOf(path, as);
       const ask = async (text: string, by = as) =>
@@ -856,5 +856,5 @@ describe('delegations, reviews and tokens', () => {
 });
 
 describe('the description', () => {
-  it('fits every answer that these tests were given', { timeout: 60_000 }, () => expectDescribed(world));
+  it('fits every answer that these tests were given', () => expectDescribed(world));
 });

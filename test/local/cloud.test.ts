@@ -127,7 +127,7 @@ describe('the local cloud', () => {
     const again = await start();
     expect(again.endpoints.api).toBe(api);
     expect(await get('/kill')).toEqual({ status: 200, body: { before: 'hello' } });
-  }, 60_000);
+  });
 
   it('stops on SIGTERM and gives the data folder free', async () => {
     synthesize();
@@ -135,7 +135,7 @@ describe('the local cloud', () => {
     expect((await fetch(`${api}/stop`)).status).toBe(200);
     expect(await end(child, 'SIGTERM')).toBe(0);
     await start();
-  }, 60_000);
+  });
 
   it('runs a synthesized stack, and keeps state, ports and keys over a restart', async () => {
     synthesize();
@@ -155,7 +155,7 @@ describe('the local cloud', () => {
     expect(Item?.greeting?.S).toContain('hello');
     const calls = (await (await fetch(`${aws}/_local/calls`)).json()) as { function: string; operation: string; decision: string }[];
     expect(calls).toContainEqual(expect.objectContaining({ function: 'greet', operation: 'PutItem', decision: 'allowed' }));
-  }, 60_000);
+  });
 
   it('refuses a function what its synthesized role does not allow', async () => {
     synthesize({ grant: false });
@@ -170,7 +170,7 @@ describe('the local cloud', () => {
     });
     const lines = printed.mock.calls.map(([text]) => String(text)).filter((text) => text.startsWith('denied'));
     expect(lines).toEqual([expect.stringMatching(/^denied: greet may not dynamodb:PutItem on arn:aws:dynamodb:.*:table\/greetings/)]);
-  }, 60_000);
+  });
 
   it('does not start with a role that Lambda cannot assume', async () => {
     synthesize({ wrongTrust: true });
@@ -179,7 +179,7 @@ describe('the local cloud', () => {
     );
     synthesize();
     await start();
-  }, 60_000);
+  });
 
   it('does not start twice on one data folder', async () => {
     synthesize();
@@ -188,5 +188,5 @@ describe('the local cloud', () => {
       exitCode: 6,
     });
     expect((await get('/ada')).status).toBe(200);
-  }, 60_000);
+  });
 });

@@ -58,7 +58,7 @@ beforeAll(async () => {
     [name.padEnd(10), ...[entry, loaded, all].map((bytes) => String(bytes).padStart(8))].join(' '),
   );
   console.log(['function      entry   loaded      all', ...rows].join('\n'));
-}, 240_000);
+});
 afterAll(() => copy?.dispose());
 
 it('every function has its bundle, its configuration, and nothing that is not loaded', () => {

@@ -15,7 +15,7 @@ let output: string;
 beforeAll(async () => {
   copy = await buildCopy();
   ({ state, controlPlane, output } = await copy.synthesize());
-}, 240_000);
+});
 afterAll(() => copy?.dispose());
 
 const everywhere = (type: string) => [...of(state, type), ...of(controlPlane, type)];

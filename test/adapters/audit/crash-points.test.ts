@@ -145,7 +145,7 @@ describe('CRASH-07 CRASH-13 the sealer', () => {
       await work(world);
       await expectWhole(world);
     }
-  }, 120_000);
+  });
 
   it('of which four run at once, two of them dying, seals every event once', async () => {
     for (let seed = 0; seed < 20; seed++) {
@@ -161,7 +161,7 @@ describe('CRASH-07 CRASH-13 the sealer', () => {
       await seal(world.sealer(2), always);
       await expectWhole(world);
     }
-  }, 60_000);
+  });
 });
 
 describe('AUD-17 AUD-18 when KMS or S3 does not answer', () => {

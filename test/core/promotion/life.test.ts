@@ -279,9 +279,7 @@ function countReached({ changes }: Model): void {
 }
 
 describe('every life of a request', () => {
-  it('starts a rollout only by distinct people who may approve the plan that runs, leaves no final phase, and records one event per change', {
-    timeout: 240_000,
-  }, () => {
+  it('starts a rollout only by distinct people who may approve the plan that runs, leaves no final phase, and records one event per change', () => {
     fc.assert(
       fc.property(shape, life, (its, steps) => {
         const model = live(its, steps);
@@ -294,7 +292,7 @@ describe('every life of a request', () => {
     for (const [what, count] of Object.entries(reached)) expect(count, what).toBeGreaterThan(9);
   });
 
-  it('can be brought to its end from wherever it is: nobody waits for what nobody can give', { timeout: 240_000 }, () => {
+  it('can be brought to its end from wherever it is: nobody waits for what nobody can give', () => {
     fc.assert(
       fc.property(shape, life, (its, steps) => {
         const model = live(its, steps);
@@ -324,9 +322,7 @@ describe('every life of a request', () => {
 });
 
 describe('the explanation', () => {
-  it('says that nothing is missing exactly when the engine would go on, asks nobody in vain, and enough people', {
-    timeout: 240_000,
-  }, () => {
+  it('says that nothing is missing exactly when the engine would go on, asks nobody in vain, and enough people', () => {
     const seen = { starts: 0, waits: 0, asked: 0, impossible: 0 };
     const check = (model: Model) => {
       const { phase, expiresAt } = model.promotion;

@@ -33,7 +33,7 @@ beforeAll(async () => {
   world = await startWorld();
   process.env['ALLOWED_ORIGINS'] += `,${origin}`;
   ({ handler: dispatch } = await import('../../../functions/notification/dispatch.job.ts'));
-}, 60_000);
+});
 afterAll(async () => {
   receiver.closeAllConnections();
   receiver.close();

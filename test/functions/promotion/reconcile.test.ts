@@ -11,7 +11,7 @@ import { type RunWorld, startRunWorld } from '../run-world.ts';
 
 /** How often a race is run; `npm run test:races` does it 500 times. */
 const ROUNDS = Number(process.env['RACE_ROUNDS'] ?? 12);
-const PATIENCE = { timeout: 60_000 + ROUNDS * 3_000 };
+const PATIENCE = { timeout: 300_000 + ROUNDS * 3_000 };
 
 let world: RunWorld;
 let reconcile: typeof import('../../../functions/promotion/reconcile.job.ts')['handler'];

@@ -31,7 +31,7 @@ beforeAll(async () => {
     configuration.environments['staging']!.gates = [];
   });
   process.env['ALLOWED_ORIGINS'] += `,${awx.origin}`;
-}, 60_000);
+});
 afterAll(async () => {
   await awx.close();
   await world.close();

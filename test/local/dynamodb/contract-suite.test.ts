@@ -61,5 +61,5 @@ describe.skipIf(!isThere)('the DynamoDB contract suite (skipped without ../share
     const second = await serve();
     const reopened = await suite({ DYNAMODB_ENDPOINT: second.origin, SUITE_TABLE: 'keep', SUITE_PHASE: 'reopen' });
     expect(reopened.output).toContain('1 passed, 0 failed');
-  }, 90_000);
+  });
 });

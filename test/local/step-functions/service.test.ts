@@ -162,7 +162,7 @@ test('an endless loop ends at 25,000 events', async () => {
   const done = await client.run({ A: { Type: 'Pass', Next: 'B' }, B: { Type: 'Pass', Next: 'A' } });
   expect(done).toMatchObject({ status: 'FAILED', error: 'States.Runtime' });
   expect(done.cause).toContain('maximum number of history events');
-}, 60_000);
+});
 
 test('asks IAM for the machine, the execution, the passed role, or the machine that a token belongs to', async () => {
   const arn = await waiting();
