@@ -30,7 +30,7 @@ beforeAll(async () => {
   cloud = await FlowCloud.start(whole);
   await push(cloud, VERSION, 'true', { name });
   await toStaging(cloud, VERSION, name);
-}, 240_000);
+});
 afterAll(async () => {
   await cloud?.stop();
   for (const assembly of changed) assembly.dispose();
@@ -40,6 +40,8 @@ const explained = async (path: string) => (await cloud.api('GET', `${path}/expla
 const asked = () => pending(cloud, 'prod', VERSION, { name });
 
 describe('LINK-18 a flood of guesses', () => {
+  const minuteOf = (at: Date): number => Math.floor(at.getTime() / 60_000);
+
   /** Asks from another address of this machine, as another client would. */
   const guess = (localAddress: string, token: string): Promise<{ status: number; retryAfter: string | undefined }> =>
     new Promise((resolve, reject) => {
@@ -58,24 +60,28 @@ describe('LINK-18 a flood of guesses', () => {
     const form = await openLink(link);
     const before = await standing(cloud, path);
     const since = (await cloud.calls()).length;
+    const began = await cloud.now();
     const answers: Awaited<ReturnType<typeof guess>>[] = [];
+    const limited = () => answers.filter(({ status }) => status === 429);
     const random = () =>
       Array.from({ length: 300 }, () => 'abcdefghijklmnopqrstuvwxyz0123456789-_'[Math.floor(Math.random() * 38)]).join('');
-    for (let round = 0; round < 20; round++) {
+    // A minute of the cloud is 12 s: where 400 guesses take longer than some of those, more are made.
+    for (let round = 0; round < 20 || (limited().length <= 100 && round < 200); round++) {
       answers.push(...(await Promise.all(Array.from({ length: 20 }, () => guess('127.0.0.2', `${random()}.${random().slice(0, 43)}`)))));
     }
     expect([...new Set(answers.map(({ status }) => status))].sort()).toEqual([401, 429]);
-    // 60 are let through in a minute of the cloud, of which few pass here.
-    const limited = answers.filter(({ status }) => status === 429);
-    expect(limited.length).toBeGreaterThan(100);
-    for (const { retryAfter } of limited) expect(Number(retryAfter)).toBeGreaterThan(0);
+    // 60 are let through in a minute of the cloud.
+    const minutes = minuteOf(await cloud.now()) - minuteOf(began) + 1;
+    expect(limited().length).toBeGreaterThan(100);
+    expect(answers.length - limited().length).toBeLessThanOrEqual(60 * minutes);
+    for (const { retryAfter } of limited()) expect(Number(retryAfter)).toBeGreaterThan(0);
     const calls = (await cloud.calls())
       .slice(since)
       .filter(({ function: name, service }) => /decide/i.test(String(name)) && service !== 'lambda');
     // Each failure is counted; once a minute the limit is reported, in one transaction.
     const operations = calls.map(({ service, operation }) => `${service} ${operation}`);
     expect([...new Set(operations)].sort()).toEqual(['dynamodb TransactWriteItems', 'dynamodb UpdateItem']);
-    expect(operations.filter((operation) => operation.includes('Transact')).length).toBeLessThan(5);
+    expect(operations.filter((operation) => operation.includes('Transact')).length).toBeLessThanOrEqual(minutes);
     await cloud.until('the alert', async () =>
       (await cloud.mails()).find(({ to, subject }) => to.includes('admin@example.com') && subject.includes('guessing')),
     );
@@ -113,7 +119,7 @@ describe('LINK-19 text that looks like a header', () => {
 });
 
 describe('LINK-20 mail that does not go out', () => {
-  it('is said by explain, tried again until it goes, and keeps nobody from deciding', { timeout: 120_000 }, async () => {
+  it('is said by explain, tried again until it goes, and keeps nobody from deciding', async () => {
     await push(cloud, '1.1.0', 'true', { name });
     await cloud.fault({ service: 'ses', operation: 'SendEmail', status: 400, error: 'Throttling' });
     try {
@@ -136,9 +142,7 @@ describe('LINK-20 mail that does not go out', () => {
 });
 
 describe('LINK-10 LINK-20 when the people change', () => {
-  it('a link of somebody who has left the team is worth nothing, and mail that bounces is told to those who can act', {
-    timeout: 300_000,
-  }, async () => {
+  it('a link of somebody who has left the team is worth nothing, and mail that bounces is told to those who can act', async () => {
     const path = await asked();
     const form = await openLink(await cloud.link('lead', idOf(path)));
     const before = await standing(cloud, path);
@@ -191,7 +195,7 @@ describe('LINK-21 when the key of links is rotated', () => {
   /** Text of the map, as the template joins it around the ARN of the key. */
   const renamed = (keys: unknown, from: string, to: string) => JSON.parse(JSON.stringify(keys).replaceAll(`\\"${from}\\"`, `\\"${to}\\"`));
 
-  it('mails that are out stay valid under their kid, and say what to do when it is gone; never 500', { timeout: 240_000 }, async () => {
+  it('mails that are out stay valid under their kid, and say what to do when it is gone; never 500', async () => {
     const path = await asked();
     const link = await cloud.link('lead', idOf(path));
     const both = withKeys((keys) => {

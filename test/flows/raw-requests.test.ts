@@ -17,7 +17,7 @@ const KIB = 1024;
 let cloud: FlowCloud;
 beforeAll(async () => {
   cloud = await FlowCloud.start(await synthesize());
-}, 180_000);
+});
 afterAll(() => cloud?.stop());
 
 /** Writes the chunks on a connection of its own, `pauseMs` apart, and answers all that comes back until it ends or has a whole answer. */
@@ -89,6 +89,8 @@ describe('a body', () => {
 
   it.each([LIST, HOOK])('REST-04: HOOK-02: of gigabytes is cut off without being kept: %s', async (path) => {
     await speak(inChunks(head('POST', path, JSON_TYPE, 'transfer-encoding: chunked'), 64 * KIB, 8 * KIB * KIB));
+    // What the clock starts in the meantime is a part of this process as well: it has been started by now.
+    await cloud.advance('PT1H');
     const before = resident();
     const endless = await speak(inChunks(head('POST', path, JSON_TYPE, 'transfer-encoding: chunked'), 256 * KIB, 2 * KIB * KIB * KIB));
     // Past what is thrown away for its sake, a sender that does not stop sees its connection end.

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { synthesize } from './assembly.ts';
 import { FlowCloud } from './cloud.ts';
 import { expectDescribed } from './described.ts';
-import { approve, bodyOf, idOf, type PushedImage, push, reach } from './requests.ts';
+import { approve, bodyOf, idOf, type PushedImage, push, reach, unwatched } from './requests.ts';
 
 const name = 'ledger';
 let cloud: FlowCloud;
@@ -75,12 +75,13 @@ describe('an environment with a second registry', () => {
     expect(body.registries[0].complete).toBe(true);
     expect(body.registries[1].missing).toContainEqual(expect.objectContaining({ kind: 'manifest', digest: image.sbom, reason: 'absent' }));
 
-    const before = (await cloud.api('GET', '/v1/environments/staging', { as: 'dev' })).body;
+    const environment = async () => unwatched((await cloud.api('GET', '/v1/environments/staging', { as: 'dev' })).body);
+    const before = await environment();
     const repair = await promote({ kind: 'repair', registries: ['secondary'] });
     expect(idOf(repair)).not.toBe(idOf(path));
     expect((await at('prod', image.sbom)).status).toBe(200);
     expect((await copies()).body.complete).toBe(true);
-    expect((await cloud.api('GET', '/v1/environments/staging', { as: 'dev' })).body).toEqual(before);
+    expect(await environment()).toEqual(before);
   });
 });
 

@@ -6,7 +6,7 @@ import { synthesize } from './assembly.ts';
 import { readSealedLog } from './audit-log.ts';
 import { type Answer, FlowCloud } from './cloud.ts';
 import { expectDescribed } from './described.ts';
-import { approve, expectProblem, idOf, type PushedImage, pending, push, reach, toStaging, WORKLOAD } from './requests.ts';
+import { approve, expectProblem, idOf, type PushedImage, pending, push, reach, toStaging, unwatched, WORKLOAD } from './requests.ts';
 
 let cloud: FlowCloud;
 let good: PushedImage;
@@ -15,7 +15,7 @@ beforeAll(async () => {
   cloud = await FlowCloud.start(await synthesize());
   good = await toProd('1.2.2');
   bad = await toProd('1.2.3');
-}, 180_000);
+});
 afterAll(() => cloud?.stop());
 
 async function toProd(version: string): Promise<PushedImage> {
@@ -58,7 +58,7 @@ let id: string;
 
 describe('a rollback of prod', () => {
   it('is previewed with what it would do and what it cannot know', async () => {
-    const before = await place();
+    const before = unwatched(await place());
     const { status, body } = await post('rollback/preview');
     expect(status).toBe(200);
     expect(body).toMatchObject({
@@ -73,7 +73,7 @@ describe('a rollback of prod', () => {
       ['policy', 'passed'],
       ['signature', 'passed'],
     ]);
-    expect(await place()).toEqual(before);
+    expect(unwatched(await place())).toEqual(before);
   });
 
   it('is refused to who may not, and for what never ran there', async () => {
@@ -83,7 +83,7 @@ describe('a rollback of prod', () => {
     expectProblem(await post('rollback', { to: '1.2.3' }), 409, 'STATE_CONFLICT');
   });
 
-  it('asks, runs its gates and smoke checks, and brings the version back', { timeout: 90_000 }, async () => {
+  it('asks, runs its gates and smoke checks, and brings the version back', async () => {
     const created = await post('rollback', { from: '1.2.3' });
     expect(created.status, created.text).toBe(201);
     const path = created.headers.get('location')!;
@@ -145,7 +145,7 @@ describe('a rollback of prod', () => {
     }
   });
 
-  it('CAN-12 can itself be rolled back, with a confirmation, and each has its line in the history', { timeout: 90_000 }, async () => {
+  it('CAN-12 can itself be rolled back, with a confirmation, and each has its line in the history', async () => {
     expectProblem(await post('rollback', { to: '1.2.3' }), 409, 'CONFIRM_IMPACT');
     const created = await post('rollback', { to: '1.2.3', confirm: true });
     expect(created.status, created.text).toBe(201);
@@ -164,7 +164,7 @@ describe('a rollback of prod', () => {
     ]);
   });
 
-  it('is done from the command line as seed 001 writes it', { timeout: 90_000 }, async () => {
+  it('is done from the command line as seed 001 writes it', async () => {
     const run = async (as: string, ...words: string[]) => {
       const env = { GREENLIGHT_API: cloud.endpoints.api, GREENLIGHT_TOKEN: await cloud.token(as) };
       return greenlight(['platform', ...words, '--artifact', WORKLOAD], { env });

@@ -11,15 +11,19 @@ interface Secret {
   value: string;
 }
 
-/** Tokens by which a waiting run goes on, as the table holds them now: they are gone once the run has been woken. */
+/**
+ * Tokens by which a run goes on that waits for approval, as the table holds them now: they are gone once the run has been woken. That of its gates may
+ * still be there a moment after they are over.
+ */
 export async function taskTokens(cloud: FlowCloud): Promise<string[]> {
   const client = new DynamoDBClient(clientSettings({ ...cloud.endpoints, region: 'eu-central-1' }));
   try {
     const found: string[] = [];
     const scan = {
       TableName: await tableOf(cloud),
-      FilterExpression: 'begins_with(PK, :kind)',
-      ExpressionAttributeValues: { ':kind': { S: 'TOKEN#' } },
+      FilterExpression: 'begins_with(PK, :kind) AND #wait = :wait',
+      ExpressionAttributeNames: { '#wait': 'wait' },
+      ExpressionAttributeValues: { ':kind': { S: 'TOKEN#' }, ':wait': { S: 'approval' } },
     };
     for await (const page of paginateScan({ client }, scan)) for (const item of page.Items ?? []) found.push(item['token']!.S!);
     return found;

@@ -43,7 +43,7 @@ beforeAll(async () => {
   await push(cloud, VERSION, 'true', { name });
   await toStaging(cloud, VERSION, name);
   ({ path, message } = await another());
-}, 180_000);
+});
 afterAll(() => cloud?.stop());
 
 /** Another request that asks lead and security. */
@@ -133,7 +133,7 @@ describe('a click that decides nothing', () => {
     ['signed with no secret at all', { secret: '' }],
     ['SLK-02, 301 s old', { age: 301 }],
     // The virtual clock goes on meanwhile; the very second is for the test of the rule.
-    ['SLK-02, too far ahead', { age: -400 }],
+    ['SLK-02, too far ahead', { age: -3_600 }],
     ['with another time stamp than was signed', { headers: { 'x-slack-request-timestamp': '1795000000' } }],
     ['with a time stamp in milliseconds', { headers: { 'x-slack-request-timestamp': '1795000000000' } }],
     ['with a signature in capitals', { headers: { 'x-slack-signature': `V0=${'A'.repeat(64)}` } }],
@@ -312,7 +312,7 @@ describe('a click that decides', () => {
   it('SLK-02: replayed within its time has no second effect, not even after its person withdrew', async () => {
     const own = await another();
     const body = formOf(payloadOf(cloud, own.message));
-    const headers = await signed(cloud, body, { age: 60 });
+    const headers = await signed(cloud, body);
     expect((await deliver(cloud, body, headers)).status).toBe(200);
     const first = await standing(cloud, own.path);
     const told = (await cloud.slackResponses()).length;
@@ -467,7 +467,7 @@ it('failures from one address are told to wait, and honest clicks are not', asyn
 });
 
 describe('where Slack does not decide', () => {
-  it('the message leads to the page, and a button of before is refused', { timeout: 180_000 }, async () => {
+  it('the message leads to the page, and a button of before is refused', async () => {
     const own = await another();
     await cloud.restart(await synthesize(CAREFUL_PROD));
     const asked = await pending(cloud, 'prod', VERSION, { name });
@@ -495,7 +495,7 @@ describe('where Slack does not decide', () => {
   });
 });
 
-it('the secret is read by the function that decides, and shown by nothing', { timeout: 180_000 }, async () => {
+it('the secret is read by the function that decides, and shown by nothing', async () => {
   const secret = await signingSecret(cloud);
   expect(cloud.printed.join('\n')).not.toContain(secret);
   const calls = (await cloud.calls()).filter(({ function: name }) => name !== 'admin');
