@@ -23,6 +23,20 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
+/** What is not forbidden, and yet somebody should know before going on. */
+export function WarningList({ warnings }: { warnings: readonly string[] }) {
+  if (warnings.length === 0) return null;
+  return (
+    <ul class="note warn">
+      {warnings.map((warning) => (
+        <li key={warning}>
+          <Foreign text={sentence(warning)} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 /** A problem in its own words, with its hint and every field that it names. */
 export function ProblemNote({ problem, again }: { problem: Problem; again?: () => void }) {
   return (

@@ -1,6 +1,8 @@
 /** A plan before anything happens: the move, what is missing at the target, gates, who has to approve. */
+
+import { WarningList } from '../kit/notice.tsx';
 import type { Answered } from '../kit/operations.ts';
-import { Digest, Foreign, sentence } from '../kit/text.tsx';
+import { Digest, Foreign } from '../kit/text.tsx';
 import { GateList } from './gates-card.tsx';
 import { stepWords } from './state-words.ts';
 
@@ -38,15 +40,7 @@ export function PlanView({ plan }: { plan: Plan }) {
           <Digest digest={planHash} short />
         </dd>
       </dl>
-      {warnings.length > 0 && (
-        <ul class="note warn">
-          {warnings.map((warning) => (
-            <li key={warning}>
-              <Foreign text={sentence(warning)} />
-            </li>
-          ))}
-        </ul>
-      )}
+      <WarningList warnings={warnings} />
       {gates.length > 0 && <GateList gates={gates} />}
       <WhoApproves approvals={approvals} />
     </section>

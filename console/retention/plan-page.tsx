@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { PACE, useLive } from '../kit/live.ts';
-import { Shown } from '../kit/notice.tsx';
+import { Shown, WarningList } from '../kit/notice.tsx';
 import { Link, pathTo } from '../kit/router.tsx';
 import { Head } from '../kit/shell.tsx';
 import { counted, dollars, sizeOf } from '../kit/size-words.ts';
@@ -119,15 +119,7 @@ function Warnings({ plan: { stop, warnings, unavailable } }: { plan: RetentionPl
           Everything of <Foreign text={artifact} /> stays: <Foreign text={sentence(why)} />
         </p>
       ))}
-      {warnings.length > 0 && (
-        <ul class="note warn">
-          {warnings.map((warning) => (
-            <li key={warning}>
-              <Foreign text={sentence(warning)} />
-            </li>
-          ))}
-        </ul>
-      )}
+      <WarningList warnings={warnings} />
     </>
   );
 }
