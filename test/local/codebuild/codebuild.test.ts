@@ -44,6 +44,10 @@ afterEach(async () => {
 });
 
 const ROLE = 'arn:aws:iam::000000000000:role/build';
+/** Shells and `ps` take their time on a busy machine. */
+const PATIENT = { timeout: 120_000 };
+/** Seconds that nobody else sleeps here: other runs of this test may share the machine. */
+const [LONG, LONGER] = [`471.${process.pid}`, `531.${process.pid}`];
 
 async function world(buildspec: object | string, more: object = {}, data?: string): Promise<World> {
   const context = makeContext('codebuild', data === undefined ? {} : { data });
@@ -94,7 +98,7 @@ function declare(service: LocalService, buildspec: object | string, more: object
 
 async function finished({ call }: World, id: string): Promise<ShownBuild> {
   await expect
-    .poll(async () => (await call('BatchGetBuilds', { ids: [id] })).body.builds[0], { timeout: 15_000, interval: 30 })
+    .poll(async () => (await call('BatchGetBuilds', { ids: [id] })).body.builds[0], { ...PATIENT, interval: 30 })
     .toSatisfy((build: ShownBuild) => build.buildComplete);
   return (await call('BatchGetBuilds', { ids: [id] })).body.builds[0]!;
 }
@@ -226,22 +230,22 @@ phases:
   });
 
   it('is killed with everything it started when its time is over', async () => {
-    const made = await world(phases({ build: ['sleep 47.11 & sleep 47.11'] }), { TimeoutInMinutes: 0.005 });
+    const made = await world(phases({ build: [`sleep ${LONG} & sleep ${LONG}`] }), { TimeoutInMinutes: 0.005 });
     const build = await made.build();
     expect(build.buildStatus).toBe('TIMED_OUT');
     expect(statuses(made.context)).toEqual(['IN_PROGRESS', 'TIMED_OUT']);
-    await expect.poll(() => running('47.11')).toBe(false);
+    await expect.poll(() => running(LONG), PATIENT).toBe(false);
   });
 
   it('stops when asked, running or queued; two run at once', async () => {
-    const made = await world(phases({ build: ['sleep 20'] }));
+    const made = await world(phases({ build: ['sleep 300'] }));
     const ids: string[] = [];
     for (let index = 0; index < 3; index++) ids.push((await made.call('StartBuild', { projectName: 'p' })).body.build.id);
     const third = () => made.call('BatchGetBuilds', { ids: [ids[2]!] }).then(({ body }) => body.builds[0]!);
     expect((await third()).currentPhase).toBe('QUEUED');
     await made.call('StopBuild', { id: ids[0] });
     expect((await finished(made, ids[0]!)).buildStatus).toBe('STOPPED');
-    await expect.poll(async () => (await third()).currentPhase).toBe('BUILD');
+    await expect.poll(async () => (await third()).currentPhase, PATIENT).toBe('BUILD');
     for (const id of ids.slice(1)) await made.call('StopBuild', { id });
     expect((await finished(made, ids[2]!)).buildStatus).toBe('STOPPED');
     expect((await made.call('ListBuildsForProject', { projectName: 'p' })).body.ids).toEqual([...ids].reverse());
@@ -263,17 +267,17 @@ phases:
 
 describe('after a kill', () => {
   it('an interrupted build is a FAULT with an event, and what it left running is ended', async () => {
-    const spec = phases({ build: ['sleep 53.17'] });
+    const spec = phases({ build: [`sleep ${LONGER}`] });
     const first = await world(spec);
     const { body } = await first.call('StartBuild', { projectName: 'p' });
-    await expect.poll(() => running('53.17')).toBe(true);
+    await expect.poll(() => running(LONGER), PATIENT).toBe(true);
     // The first process is not closed: its child goes on, as after kill -9.
     const second = await world(spec, {}, first.context.data);
     await second.service.start?.();
     const [build] = (await second.call('BatchGetBuilds', { ids: [body.build.id] })).body.builds;
     expect(build!.buildStatus).toBe('FAULT');
     expect(statuses(second.context)).toEqual(['FAULT']);
-    if (process.platform === 'linux') await expect.poll(() => running('53.17')).toBe(false);
+    if (process.platform === 'linux') await expect.poll(() => running(LONGER), PATIENT).toBe(false);
     const third = await world(spec, {}, first.context.data);
     await third.service.start?.();
     expect(third.context.emitted).toEqual([]);

@@ -217,7 +217,7 @@ export const DEPLOYMENTS = '/apis/apps/v1/namespaces/prod/deployments';
 export const PODS = '/api/v1/namespaces/prod/pods';
 
 /** Polls until the check answers something truthy. Virtual time runs on by itself: the clock of these tests is fast. */
-export async function until<T>(check: () => Promise<T | undefined | false>, limitMs = 15_000): Promise<T> {
+export async function until<T>(check: () => Promise<T | undefined | false>, limitMs = 120_000): Promise<T> {
   const end = performance.now() + limitMs;
   for (;;) {
     const found = await check();

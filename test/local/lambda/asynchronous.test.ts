@@ -17,7 +17,8 @@ const destinations = async (arn: string, message: unknown) => void delivered.pus
 
 beforeEach(async () => {
   delivered = [];
-  context = makeContext('lambda');
+  // Its time passes when it is moved, and hardly otherwise.
+  context = makeContext('lambda', { scale: 1_000 });
   lambda = await startLambda(context, { destinations });
 });
 
@@ -120,7 +121,7 @@ test('an event survives the end of the process, and keeps its wait', async () =>
   await lambda.close?.();
   await context.stop();
   const { data } = context;
-  context = makeContext('lambda', { data });
+  context = makeContext('lambda', { data, scale: 1_000 });
   lambda = await startLambda(context, { destinations });
   await recorder();
   await lambda.start?.();

@@ -16,7 +16,8 @@ let delivered: { arn: string; message: unknown }[];
 
 beforeEach(async () => {
   delivered = [];
-  context = makeContext('lambda');
+  // Its time passes when it is moved, and hardly otherwise.
+  context = makeContext('lambda', { scale: 1_000 });
   lambda = await startLambda(context, {
     streams: { subscribe: (_arn, listener) => (put = listener) },
     destinations: async (arn, message) => void delivered.push({ arn, message }),

@@ -64,11 +64,11 @@ export class MachineClient {
   }
 }
 
-/** Asks again after each turn of the event loop until there is an answer; 20 s at most. */
+/** Asks again after each turn of the event loop until there is an answer; two minutes at most. */
 export async function until<T>(ask: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  for (const end = Date.now() + 20_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 5))) {
+  for (const end = Date.now() + 120_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 5))) {
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
   }
-  throw new Error('waited 20 s in vain');
+  throw new Error('waited two minutes in vain');
 }

@@ -9,14 +9,17 @@ let calls: string[] = [];
 let tokens: string[] = [];
 let inFlight = 0;
 let widest = 0;
+/** How many calls wait for each other before one of them answers. */
+let together = 0;
 
 beforeEach(async () => {
-  [calls, tokens, inFlight, widest] = [[], [], 0, 0];
+  [calls, tokens, inFlight, widest, together] = [[], [], 0, 0, 0];
   server = await startStepFunctions({
     async invoke(arn, payload) {
       const name = arn.split(':').at(-1)!;
       calls.push(name);
       widest = Math.max(widest, ++inFlight);
+      await until(() => widest >= together);
       await new Promise((resolve) => setTimeout(resolve, 5));
       inFlight--;
       if (name === 'notify') tokens.push((payload as { token: string }).token);
@@ -67,6 +70,8 @@ test('Map keeps to MaxConcurrency and to the order of its items', async () => {
     ItemProcessor: processor,
     End: true,
   };
+  // However slowly they are begun: as many as there may be at once are there at once.
+  together = 3;
   const done = await client.run({ M: map }, [5, 4, 3, 2, 1, 0, 9]);
   expect(JSON.parse(done.output!)).toEqual([10, 8, 6, 4, 2, 0, 18]);
   expect(widest).toBe(3);
