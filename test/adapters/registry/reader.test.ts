@@ -83,7 +83,7 @@ test('an estimate says what the target lacks, and nothing after the copy', async
   const before = await reader.estimate(dev.configuration, prod.configuration, REPOSITORY, digest);
   expect(before).toMatchObject({ blobs: 4, missingBlobs: 4 });
   expect(before.missingBytes).toBe(before.bytes);
-  await registryWriter().copy(dev.configuration, prod.configuration, REPOSITORY, digest, realNow() + 60_000);
+  await registryWriter().copy(dev.configuration, prod.configuration, REPOSITORY, digest, realNow() + 600_000);
   expect(await reader.estimate(dev.configuration, prod.configuration, REPOSITORY, digest)).toMatchObject({
     missingBlobs: 0,
     missingBytes: 0,

