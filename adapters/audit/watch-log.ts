@@ -1,7 +1,7 @@
 /** Looks at the log from outside the sealer: is the bucket still locked as it was deployed, and does the newest part of the log hold together. */
 import { GetBucketVersioningCommand, GetObjectLockConfigurationCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { parseCheckpoint } from '../../core/audit/checkpoint.ts';
-import { batchName, checkpointName, linesOf } from '../../core/audit/layout.ts';
+import { batchName, checkpointName, linesOf, readName } from '../../core/audit/layout.ts';
 import { append, leafHash, rootOf, type Tree } from '../../core/audit/merkle.ts';
 import { nodesOf } from '../../core/audit/proof-path.ts';
 import { versionsOf } from './bucket-log.ts';
@@ -14,8 +14,12 @@ export interface LockWanted {
 }
 
 const DAY_MS = 86_400_000;
-/** Lines at the end that each look takes: two days of a busy log, and any two looks overlap. */
+/** A look goes back so far, so that any two of the hourly looks overlap... */
+const LOOK_BACK_MS = 2 * 60 * 60_000;
+/** ... but over so many lines at most: a busy log of two days. */
 const NEWEST = 2_000;
+/** Batches, each with its checkpoint, that are read at the same time. */
+const AT_ONCE = 8;
 
 /** What is not as it was deployed; empty: all is well. */
 export async function lockFaults(
@@ -43,7 +47,10 @@ export async function lockFaults(
   return faults;
 }
 
-/** What is wrong with the newest lines: missing, or not those that were signed; older lines stand in through their tiles. And whether a key was written over. */
+/**
+ * What is wrong with the newest lines: missing, or not those that were signed; older lines stand in through their tiles. And whether of the rest an object
+ * is missing or was written over: what it holds is the verifier's to read.
+ */
 export async function tailFaults(
   client: S3Client,
   bucket: string,
@@ -51,10 +58,10 @@ export async function tailFaults(
   log: StoredLog,
   head: LogHead,
   tiled: number,
+  now: Date,
 ): Promise<string[]> {
   const { size } = head.tree;
-  const starts = await log.batches(Math.max(0, size - NEWEST), size);
-  const first = starts[0] ?? 0;
+  const { first, objects } = await newest(log, size, now);
   const hashes = storedNodes(log, tiled, first);
   let tree: Tree;
   try {
@@ -65,16 +72,37 @@ export async function tailFaults(
     throw error;
   }
   while (tree.size < size) {
-    const lines = linesOf((await log.read(batchName(tree.size))) ?? Buffer.alloc(0));
+    const lines = linesOf(objects.get(batchName(tree.size)) ?? Buffer.alloc(0));
     if (!lines) return [`${batchName(tree.size)} is missing`];
     for (const line of lines) tree = append(tree, leafHash(line));
     const name = checkpointName(tree.size);
-    const checkpoint = await log.read(name);
+    const checkpoint = objects.get(name);
     if (!checkpoint) return [`${name} is missing`];
     if (!says(checkpoint, origin, tree)) return [`${name} and the lines before it do not agree`];
   }
   if (tree.size !== size || rootOf(tree).toString('hex') !== head.root) return [`the lines before ${size} are not those that were signed`];
-  return overwritten(client, bucket, origin);
+  return objectFaults(client, bucket, origin, size);
+}
+
+/** The newest batches and their checkpoints by name, from line `first` on. */
+async function newest(log: StoredLog, size: number, now: Date): Promise<{ first: number; objects: Map<string, Buffer | undefined> }> {
+  const starts = await log.batches(Math.max(0, size - NEWEST), size);
+  const objects = new Map<string, Buffer | undefined>();
+  let end = starts.length;
+  while (end > 0) {
+    const place = Math.max(0, end - AT_ONCE);
+    const names = starts.slice(place, end).flatMap((start, at) => [batchName(start), checkpointName(starts[place + at + 1] ?? size)]);
+    const bytes = await Promise.all(names.map((name) => log.read(name)));
+    for (const [at, name] of names.entries()) objects.set(name, bytes[at]);
+    end = place;
+    if (timeOf(bytes[0]) < now.getTime() - LOOK_BACK_MS) break;
+  }
+  return { first: starts[end] ?? 0, objects };
+}
+
+/** When the first line of a batch was written; NaN where it is not there or does not say: then the look goes on. */
+function timeOf(batch: Buffer | undefined): number {
+  return Date.parse(/"ts":"([^"]*)"/.exec(batch?.toString('utf8') ?? '')?.[1] ?? '');
 }
 
 /** Whether the note names this state of the log. Who signed it is asked by the verifier, which has a key that it trusts. */
@@ -87,11 +115,21 @@ function says(note: Buffer, origin: string, tree: Tree): boolean {
   }
 }
 
-/** Every key of the log has one version, and none is hidden. */
-async function overwritten(client: S3Client, bucket: string, origin: string): Promise<string[]> {
+/** Every key of the log has one version, and none is hidden; a batch begins at 0 and wherever a checkpoint ends but the last, which is the head's. */
+async function objectFaults(client: S3Client, bucket: string, origin: string, size: number): Promise<string[]> {
   const faults: string[] = [];
+  const begins: number[] = [];
+  const ends: number[] = [];
   for await (const { name, versions } of versionsOf(client, bucket, `${origin}/`)) {
     if (versions !== 1) faults.push(`${name} has ${versions} versions`);
+    const { kind, at } = readName(name) ?? {};
+    // What is being sealed now lies behind the head. Both kinds come in their order.
+    if (kind === 'batch' && at! < size) begins.push(at!);
+    if (kind === 'checkpoint' && at! < size) ends.push(at!);
   }
-  return faults;
+  const wanted = size === 0 ? [] : [0, ...ends];
+  const place = Array.from({ length: Math.max(begins.length, wanted.length) }).findIndex((_, at) => begins[at] !== wanted[at]);
+  if (place < 0) return faults;
+  const [begin = Number.POSITIVE_INFINITY, end = Number.POSITIVE_INFINITY] = [begins[place], wanted[place]];
+  return [...faults, `${begin < end ? checkpointName(begin) : batchName(end)} is missing`];
 }

@@ -37,7 +37,7 @@ export async function handler(): Promise<{ lock: number; log: number }> {
       lockFaults(client, bucket, origin, { mode, days: Number(days) }, head, new Date()),
     ),
     log: await told('LogNotWhole', 'the log is not whole', async () =>
-      tailFaults(client, bucket, origin, vault, head, await state.tiled()),
+      tailFaults(client, bucket, origin, vault, head, await state.tiled(), new Date()),
     ),
   };
   // The alarm on errors calls somebody: what could not be looked at is not known to be in order.

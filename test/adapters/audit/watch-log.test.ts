@@ -1,5 +1,10 @@
 /** What the guard finds in a log and in the lock of its bucket; each kind is an alarm of lib/alarms.ts. */
-import { DeleteObjectCommand, type GetObjectLockConfigurationCommandOutput, type S3Client } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  type GetObjectLockConfigurationCommandOutput,
+  type ListObjectVersionsCommandOutput,
+  type S3Client,
+} from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogHead } from '../../../adapters/audit/log-head.ts';
 import { seal } from '../../../adapters/audit/sealer.ts';
@@ -19,8 +24,8 @@ beforeEach(async () => {
 afterEach(() => cloud.dispose());
 
 describe('the lines', () => {
-  const look = async (log: StoredLog = cloud.vault, at = head) =>
-    tailFaults(cloud.s3, BUCKET, ORIGIN, log, at, await cloud.parts.log.tiled());
+  const look = async (log: StoredLog = cloud.vault, at = head, client = cloud.s3) =>
+    tailFaults(client, BUCKET, ORIGIN, log, at, await cloud.parts.log.tiled(), cloud.clock.now());
   /** The log with one object as somebody else wants it to be. */
   const changed = (wanted: string, change: (bytes: Buffer) => Buffer | undefined): StoredLog => ({
     batches: (from, to) => cloud.vault.batches(from, to),
@@ -57,6 +62,43 @@ describe('the lines', () => {
   it('that are hidden behind a delete marker are a gap, though the first ones are not even listed', async () => {
     await cloud.s3.send(new DeleteObjectCommand({ Bucket: BUCKET, Key: `${ORIGIN}/${batch}` }));
     expect(await look()).toEqual([expect.stringMatching(/^lines 0 to \d+ are not all in the log$/)]);
+  });
+
+  it('of a quiet log are read of the last two hours, and those before are missed by their names', async () => {
+    const events = new Events(cloud.table);
+    for (let hour = 0; hour < 24; hour++) {
+      cloud.clock.add(3_600_000);
+      await writeMany(events, cloud.table, 1);
+      await seal(cloud.parts, () => true);
+    }
+    head = (await cloud.parts.log.head())!;
+    const read: string[] = [];
+    const counted: StoredLog = {
+      batches: (from, to) => cloud.vault.batches(from, to),
+      read: (name) => {
+        read.push(name);
+        return cloud.vault.read(name);
+      },
+    };
+    expect(await look(counted)).toEqual([]);
+    expect(read.filter((name) => name.startsWith('checkpoint/'))).toHaveLength(8);
+    const starts = await cloud.vault.batches(0, head.tree.size);
+    for (const [kind, number] of [
+      ['batch', 1],
+      ['batch', 9],
+      ['checkpoint', 9],
+    ] as const) {
+      const gone = `${kind}/${String(starts[number]).padStart(16, '0')}`;
+      // As if somebody had deleted the one version that there was.
+      const without = {
+        send: async (command: Parameters<S3Client['send']>[0]) => {
+          const answer = (await cloud.s3.send(command)) as ListObjectVersionsCommandOutput;
+          const { Versions } = answer;
+          return Versions ? { ...answer, Versions: Versions.filter(({ Key }) => Key !== `${ORIGIN}/${gone}`) } : answer;
+        },
+      } as unknown as S3Client;
+      expect(await look(cloud.vault, head, without)).toEqual([`${gone} is missing`]);
+    }
   });
 
   it('are whole only while every object beside them has one version', async () => {
