@@ -1,5 +1,5 @@
 /** Reads YAML from a stranger: bounded in size, nodes and aliases, without duplicate keys, one document. */
-import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import { type CST, isMap, isScalar, LineCounter, Parser, parseDocument, visit } from 'yaml';
 
 export interface YamlProblem {
   line: number;
@@ -21,6 +21,8 @@ export function parseYaml(text: string): YamlResult {
   if (text.includes('\ufffd')) return refuse(1, 'the file is not UTF-8');
   const lines = new LineCounter();
   const source = text.replace(/^\ufeff/, '');
+  // Before values are composed: that goes down into them by recursion, and a stack that is nearly full ends the whole process, not the call.
+  if (isTooDeep(source)) return refuse(1, `the file is nested deeper than ${DEEPEST} levels`);
   const document = parseDocument(source, {
     lineCounter: lines,
     uniqueKeys: true,
@@ -33,12 +35,9 @@ export function parseYaml(text: string): YamlResult {
   if (errors.length > 0) return { ok: false, problems: errors };
   let nodes = 0;
   let aliases = 0;
-  let tooDeep = false;
   visit(document, {
-    Node(_key, _node, path) {
-      if (++nodes > MOST_NODES) return visit.BREAK;
-      if (path.length > DEEPEST * 2) tooDeep = true;
-      return undefined;
+    Node() {
+      return ++nodes > MOST_NODES ? visit.BREAK : undefined;
     },
     Alias() {
       aliases++;
@@ -47,7 +46,6 @@ export function parseYaml(text: string): YamlResult {
   });
   if (nodes > MOST_NODES) return refuse(1, `the file has more than ${MOST_NODES} values`);
   if (aliases > MOST_ALIASES) return refuse(1, `the file has more than ${MOST_ALIASES} aliases`);
-  if (tooDeep) return refuse(1, `the file is nested deeper than ${DEEPEST} levels`);
   try {
     const value: unknown = document.toJS({ maxAliasCount: MOST_ALIASES });
     return {
@@ -65,6 +63,19 @@ export function parseYaml(text: string): YamlResult {
   } catch (error) {
     return refuse(1, error instanceof Error ? error.message : 'the file cannot be read');
   }
+}
+
+/** By the tokens alone, which are read one after the other however deep they stand. */
+function isTooDeep(source: string): boolean {
+  const pending: { token: CST.Token; depth: number }[] = [...new Parser().parse(source)].map((token) => ({ token, depth: 0 }));
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { token, depth } = next;
+    if (depth > DEEPEST) return true;
+    if (token.type === 'document' && token.value) pending.push({ token: token.value, depth });
+    if (!('items' in token)) continue;
+    for (const { key, value } of token.items) for (const part of [key, value]) if (part) pending.push({ token: part, depth: depth + 1 });
+  }
+  return false;
 }
 
 function refuse(line: number, message: string): YamlResult {

@@ -69,6 +69,20 @@ describe('what is refused', () => {
     expect(performance.now() - started).toBeLessThan(20_000);
   });
 
+  it('nesting of every kind, however deep, without going down into it', () => {
+    const deep = [
+      '['.repeat(5_000),
+      `${'['.repeat(1000)}${']'.repeat(1000)}`,
+      '{a: '.repeat(5_000),
+      `${'- '.repeat(5_000)}a`,
+      `${'? '.repeat(5_000)}a`,
+    ];
+    for (const text of deep) expect(problems(text)[0]!.message).toContain('32 levels');
+    const indented = Array.from({ length: 40 }, (_, depth) => `${' '.repeat(depth)}a:`).join('\n');
+    expect(problems(indented)[0]!.message).toContain('32 levels');
+    expect(parseYaml(`${'['.repeat(32)}1${']'.repeat(32)}`).ok).toBe(true);
+  });
+
   it('bytes that are no UTF-8', () => {
     expect(problems(Buffer.from([0x61, 0x3a, 0x20, 0xff, 0xfe]).toString('utf8'))[0]!.message).toContain('UTF-8');
   });
