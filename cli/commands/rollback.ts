@@ -42,6 +42,9 @@ interface Wish {
   reason: string;
 }
 
+/** Phases in which the environment is being changed. */
+const MOVING: ReadonlySet<string> = new Set(['promoting', 'rolling_back']);
+
 export function rollbackVerb(context: VerbContext): Command {
   const command = verb<RollbackOptions>(context, 'rollback WORDS...', {
     summary: 'Returns an environment to a version that ran there before',
@@ -82,12 +85,14 @@ async function rollback(session: Session, operands: string[], options: RollbackO
   const wish = await wishOf(session, operands, options);
   const known = await newestRollback(session, wish);
   if (options.approve) return decide(session, wish, known, options);
-  if (known && !isFinal(known)) {
-    output.talk(`continuing ${oneLine(known.metadata.id)}, which is ${oneLine(known.status.phase.replaceAll('_', ' '))}`);
-    return report(session, await follow(session, await readAgain(client, known), followHow(options)));
-  }
-  const seen = options.analyzeImpact ? await analyze(session, wish, options) : undefined;
+  const open = known && !isFinal(known) ? known : undefined;
+  // The report changes nothing, so it is there for who looks at what somebody else has asked for; of what moves it would be refused.
+  const seen = options.analyzeImpact && !(open && MOVING.has(open.status.phase)) ? await analyze(session, wish, options) : undefined;
   if (seen === 'stop') return EXIT.done;
+  if (open) {
+    output.talk(`continuing ${oneLine(open.metadata.id)}, which is ${oneLine(open.status.phase.replaceAll('_', ' '))}`);
+    return report(session, await follow(session, await readAgain(client, open), followHow(options)));
+  }
   output.line('Initiating rollback...');
   const confirm = options.yes || seen !== undefined ? { confirm: true } : {};
   const request = await create(session, wish, { ...confirm, ...(seen === undefined ? {} : { planHash: seen.planHash }) });

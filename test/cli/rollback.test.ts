@@ -212,6 +212,16 @@ describe('the example of REQ-332', () => {
     expect(sent('rollback')).toBeUndefined();
     expect((await analyze({}, '--yes')).stdout).toContain('Approval request sent to');
   });
+
+  it('shows it of a rollback that somebody has asked for already, too', async () => {
+    await script({ preview: PREVIEW, open: [rollbackOf('pending_approval')], read: [rollbackOf('pending_approval', { approvals })] });
+    expect((await analyze()).stdout).toBe(REPORT);
+    const { stdout, stderr } = await analyze({}, '--yes');
+    expect(stdout.startsWith(REPORT), stdout).toBe(true);
+    expect(stdout).toContain('✓ Approval request sent to');
+    expect(stderr).toContain(`continuing ${ID}`);
+    expect(sent('rollback')).toBeUndefined();
+  });
 });
 
 describe('a rollback that is refused', () => {
