@@ -103,7 +103,7 @@ function readText(cwd: string, file: string): string {
   }
 }
 
-function linesOf({ since, until, complete, assumed, summary, versions, recorded }: ReplayView, { paint }: Output): string[] {
+function linesOf({ since, until, complete, assumed, summary, versions, recorded }: ReplayView, output: Output): string[] {
   return [
     `${shownTime(since)} to ${shownTime(until)}: ${summary.promote} asked for, ${summary.promoted} there before, ${summary.hold} left to a person, ${summary.left} replaced in time, ${summary.wait} waiting`,
     ...versions.map(({ artifact, version, outcome, at, because, actual, hoursEarlier }) => {
@@ -111,7 +111,7 @@ function linesOf({ since, until, complete, assumed, summary, versions, recorded 
       const came = actual ? ` (it came ${shownTime(actual.at)}: ${oneLine(actual.outcome.replaceAll('_', ' '))}${earlier})` : '';
       return `  ${shownTime(at)}  ${oneLine(artifact)} ${oneLine(version)}  ${oneLine(outcome)}: ${oneLine(because)}${came}`;
     }),
-    ...(summary.badVersions > 0 ? [paint('warn', `⚠ ${summary.badVersions} of what it would have asked for did not last`)] : []),
+    ...(summary.badVersions > 0 ? [output.paint('warn', `⚠ ${summary.badVersions} of what it would have asked for did not last`)] : []),
     `Decisions that it made and makes again: ${recorded.reproduced} of ${recorded.total}`,
     ...recorded.differing.map(({ requestId, because }) => `  not ${oneLine(requestId)}: ${oneLine(because)}`),
     ...assumed.map((what) => `Taken for good, as no history holds it: ${oneLine(what)}`),

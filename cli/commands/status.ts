@@ -183,7 +183,7 @@ function promotedFrom({ current, rolledBack, source }: Place): string[] {
 }
 
 /** Whether there is a way back, as last proven; nothing where nobody has looked yet. */
-function wayBackLines(output: Output, { watch }: PlaceView): string[] {
+function wayBackLines(output: Output, { watch, flags }: PlaceView): string[] {
   if (!watch) return [];
   const { rollback, drift, checkedAt } = watch;
   const previous = rollback.waysBack.find(({ purpose }) => purpose === 'previous');
@@ -192,12 +192,11 @@ function wayBackLines(output: Output, { watch }: PlaceView): string[] {
     way.ready ? [] : way.problems.map((problem) => `    ${oneLine(way.version)}: ${oneLine(problem)}`),
   );
   const ready = previous ? `ready to go back to ${oneLine(previous.version)}` : 'nothing before it to go back to';
+  const found = problems.length === 0 ? `${output.tick} ${ready}${took}` : `${output.cross} not ready`;
   return [
-    problems.length === 0
-      ? `  Rollback: ${output.tick} ${ready}${took} (checked ${shownTime(checkedAt)})`
-      : `  Rollback: ${output.cross} not ready (checked ${shownTime(checkedAt)})`,
+    `  Rollback: ${rollback.waysBack.length === 0 ? 'not looked at since the last change' : found} (checked ${shownTime(checkedAt)})`,
     ...problems,
-    ...(drift.status === 'drifted'
+    ...(drift.status === 'drifted' && flags?.drifted
       ? [`  Drift: since ${shownTime(drift.since ?? '')} it runs ${(drift.running ?? []).map(oneLine).join(', ')}`]
       : []),
   ];

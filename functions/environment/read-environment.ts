@@ -4,7 +4,8 @@ import type { Approvers } from '../../core/approval/delegation.ts';
 import { approvalProgress, openRules } from '../../core/approval/progress.ts';
 import { groupOf } from '../../core/approval/stage.ts';
 import { artifactOf, environmentBefore } from '../../core/environment/configuration.ts';
-import type { EnvironmentRecord } from '../../core/environment/environment.ts';
+import type { EnvironmentRecord, Occupant } from '../../core/environment/environment.ts';
+import { isBehind } from '../../core/environment/is-behind.ts';
 import { type EnvironmentLock, lockOver, visibleLocks } from '../../core/environment/lock.ts';
 import type { Watch } from '../../core/environment/watch.ts';
 import type { WindowState } from '../../core/environment/window.ts';
@@ -124,13 +125,12 @@ export function renderPlace(
       frozen: window?.open === false,
       // By a person, or by the rollout that changes it.
       locked: lock !== undefined || record?.holder !== undefined,
-      // Something else has been proven where promotions come from.
-      out_of_date: before?.current !== undefined && before.current.digest !== current?.digest,
+      out_of_date: before?.current !== undefined && isBehind(current, before.current),
       // What was seen before the last promotion says nothing of this one.
       drifted: watch?.drift.status === 'drifted' && watch.drift.expected === current?.digest,
     },
     ...(lock ? { lock: { reason: lock.reason, by: lock.by.email, at: lock.at } } : {}),
-    ...(watch ? { watch: renderWatch(watch) } : {}),
+    ...(watch ? { watch: renderWatch(watch, current) } : {}),
     pending: pending.map(renderUnderWay),
   };
 }
@@ -157,7 +157,9 @@ async function groupsAskedBy(promotion: Promotion, approvers: Approvers | undefi
   return [...new Set(open.map(({ rule }) => groupOf(rule)))];
 }
 
-function renderWatch({ checkedAt, drift, waysBack, lastSeconds }: Watch) {
+function renderWatch({ checkedAt, drift, waysBack: seen, lastSeconds }: Watch, current: Occupant | null) {
+  // What was seen before the last change is no way back from it.
+  const waysBack = current !== null && checkedAt < current.at ? [] : seen;
   return {
     checkedAt,
     drift,

@@ -112,6 +112,46 @@ prod
     expect(stdout).toContain('  Approvers: @platform-leads, @security\n');
   });
 
+  it('says of a way back only what was seen since the last change', async () => {
+    await scriptEnvironments();
+    await api!.close();
+    const current = occupant('1.2.2', 'PR-2026-0001', '2024-01-10T09:00:00.000Z');
+    const way = { purpose: 'previous', version: '1.2.1', digest: 'sha256:1', ready: true, problems: [] };
+    let watch: object = {};
+    api = await scriptApi((asked) => {
+      const place = { artifact: 'payment-api', current, health: 'healthy', flags: { drifted: false }, pending: [], history: [], watch };
+      return { body: asked === 'GET /v1/environments' ? { items: [{ environment: 'prod', artifacts: [place] }] } : { artifacts: [place] } };
+    });
+    const drift = { status: 'drifted', expected: 'sha256:1', running: ['sha256:2'], since: '2024-01-10T07:00:00.000Z' };
+    watch = { checkedAt: '2024-01-10T08:00:00.000Z', drift, rollback: { ready: false, waysBack: [] } };
+    const old = (await greenlight(['status', 'prod'], { env: api.env })).stdout;
+    expect(old).toContain('  Rollback: not looked at since the last change (checked 2024-01-10 08:00:00Z)\n');
+    expect(old).not.toContain('Drift');
+    watch = { checkedAt: '2024-01-10T10:00:00.000Z', drift: { status: 'none' }, rollback: { ready: true, waysBack: [way] } };
+    expect((await greenlight(['status', 'prod'], { env: api.env })).stdout).toContain(
+      '  Rollback: ✓ ready to go back to 1.2.1 (checked 2024-01-10 10:00:00Z)\n',
+    );
+  });
+
+  it('shows what a policy would have done, and of what it asked for how much did not last', async () => {
+    const version = {
+      artifact: 'payment-api',
+      version: '1.2.2',
+      outcome: 'promote',
+      at: '2024-01-10T09:00:00.000Z',
+      because: 'all is well',
+    };
+    const report = {
+      ...{ since: '2023-01-10T09:00:00.000Z', until: '2024-01-10T09:00:00.000Z', complete: true, assumed: [] },
+      summary: { promote: 1, promoted: 0, left: 0, wait: 0, hold: 0, badVersions: 1 },
+      ...{ versions: [version], recorded: { total: 1, reproduced: 1, differing: [] } },
+    };
+    api = await scriptApi(() => ({ body: report }));
+    const { exitCode, stdout } = await greenlight(['policy', 'replay', 'auto'], { env: api.env });
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('payment-api 1.2.2  promote: all is well\n⚠ 1 of what it would have asked for did not last\n');
+  });
+
   it('shows the four figures of DORA, and what was waited for', async () => {
     const metrics = {
       ...{

@@ -1,6 +1,7 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { heldAt } from '../../../core/environment/as-of.ts';
 import type { EnvironmentHistoryEntry } from '../../../core/environment/environment.ts';
+import { isBehind } from '../../../core/environment/is-behind.ts';
 
 const at = (hour: number) => `2026-03-01T${String(hour).padStart(2, '0')}:00:00.000Z`;
 const entry = (
@@ -41,4 +42,19 @@ it('what ran then is what had succeeded last by then', () => {
 it('the past ends at that instant, the millisecond included', () => {
   expect(heldAt(HISTORY, at(13)).past).toHaveLength(4);
   expect(heldAt(HISTORY, '2026-03-01T12:59:59.999Z').past).toHaveLength(3);
+});
+
+describe('an environment is behind the one before it', () => {
+  const at = (version: string, digest = version) => ({ version, digest });
+
+  it.each([
+    ['where it runs an older version', at('1.9.0'), at('1.10.0'), true],
+    ['where it runs nothing', null, at('1.0.0'), true],
+    ['where the same version is another image', at('1.0.0', 'a'), at('v1.0.0', 'b'), true],
+    ['where names are in no order', at('build-9'), at('build-10'), true],
+    ['but not where it runs the same', at('1.0.0', 'a'), at('v1.0.0', 'a'), false],
+    ['but not behind what is older: nobody goes forward to that', at('1.10.0'), at('1.9.0'), false],
+  ])('%s', (_case, current, before, expected) => {
+    expect(isBehind(current, before)).toBe(expected);
+  });
 });
