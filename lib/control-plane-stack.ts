@@ -54,7 +54,9 @@ export class ControlPlaneStack extends Stack {
         variables: { ...variables },
         statements: [
           ...StateTable.statements(state.state.table.tableArn, TABLE_GRANTS[name]),
-          ...(LISTING.includes(name) ? StateTable.listing(state.state.table.tableArn) : []),
+          ...(LISTING.includes(name) ? StateTable.listing(state.state.table.tableArn, ['LISTING', 'OPEN']) : []),
+          // Who counts.
+          ...(name === 'read' ? StateTable.listing(state.state.table.tableArn, ['OUTCOMES']) : []),
         ],
         ...(role ? { role } : {}),
       });

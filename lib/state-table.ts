@@ -59,6 +59,9 @@ const ACTIONS: Readonly<Record<TableAction, string>> = {
   check: 'dynamodb:ConditionCheckItem',
 };
 
+/** Partition keys of the indexes of requests. */
+const INDEX_KEYS = { LISTING: 'LIST#*', OPEN: 'OPEN#*', OUTCOMES: 'LIST#*' } as const;
+
 /** What a function may do with which kinds of rows: `{ REQ: ['get', 'put'] }`. */
 export type TableGrants = Partial<Record<KeyKind, readonly TableAction[]>>;
 
@@ -118,19 +121,15 @@ export class StateTable extends Construct {
     });
   }
 
-  /** Statements for queries of the indexes of requests. */
-  static listing(tableArn: string): PolicyStatement[] {
-    return [
-      ['LISTING', 'LIST#*'],
-      ['OPEN', 'OPEN#*'],
-      ['OUTCOMES', 'LIST#*'],
-    ].map(
-      ([index, keys]) =>
+  /** Statements for queries of the named indexes of requests. */
+  static listing(tableArn: string, indexes: readonly (keyof typeof INDEX_KEYS)[]): PolicyStatement[] {
+    return indexes.map(
+      (index) =>
         new PolicyStatement({
           effect: Effect.ALLOW,
           actions: ['dynamodb:Query'],
           resources: [`${tableArn}/index/${index}`],
-          conditions: leadingKeys([keys!]),
+          conditions: leadingKeys([INDEX_KEYS[index]]),
         }),
     );
   }

@@ -101,7 +101,8 @@ describe('the request', () => {
       attempt: 1,
       planHash: created.status.planHash,
     });
-    expect(end.status.deployedAt).toBe(times.at(-1));
+    // Decided a moment before it is written down.
+    expect([times.at(-2), end.status.deployedAt, times.at(-1)]).toEqual([times.at(-2), end.status.deployedAt, times.at(-1)].sort());
     expect(end.status.approvals.stages[0]).toMatchObject({
       status: 'approved',
       rules: [{ given: ['lead@example.com'] }, { given: ['security@example.com'] }],
@@ -110,6 +111,14 @@ describe('the request', () => {
     expect(end.status.views.seed002.lifecycle_state).toBe('applied');
     expect(end.status.views.seed003).toEqual({ state: 'executed' });
     expect(end.status.allowedActions).toEqual([]);
+  });
+
+  it('is counted where it is over, and not among what waits', async () => {
+    const { body } = await cloud.api('GET', '/v1/requests/prod/stats', { as: 'cpi' });
+    expect(body).toMatchObject({ pending: 0, rejectedToday: 0 });
+    // Counted by the day: after midnight it is of the one before.
+    const isToday = (await cloud.now()).toISOString().startsWith(end.status.approvedAt.slice(0, 10));
+    if (isToday) expect(body).toMatchObject({ approvedToday: 1, deployedThisWeek: 1 });
   });
 
   it('sent 10, 50 and 100 % to the new version, as measured', () => {
