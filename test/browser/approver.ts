@@ -28,8 +28,10 @@ export async function decide(
   await page.getByLabel('Comment').fill(more.comment ?? '');
   await page.getByLabel(/^Type /).fill(more.confirm ?? (await confirmation(page)));
   const answered = page.waitForResponse((response) => response.request().method() === 'POST');
+  // The answer comes before its page does: what is read in between is the form that was sent.
+  const shown = page.waitForEvent('framenavigated', (frame) => frame === page.mainFrame());
   await page.getByRole('button', { name: 'Record my decision' }).click();
-  const answer = await answered;
+  const [answer] = await Promise.all([answered, shown]);
   await page.waitForLoadState();
   return answer;
 }

@@ -20,6 +20,9 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
+/** For what comes by itself, on a machine with other things to do. */
+const PATIENCE = 180_000;
+
 /** What a page did that nobody would see. */
 export interface Watched {
   /** Origins that anything was requested from. */
@@ -45,6 +48,7 @@ export function startChromium(): Promise<Browser> {
 /** A browser as somebody uses it who has never been here. Only the certificate of the local issuer is taken on trust. */
 export async function visitor(browser: Browser, options: BrowserContextOptions = {}): Promise<Visitor> {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1_000, height: 800 }, ...options });
+  context.setDefaultTimeout(PATIENCE);
   const watched: Watched = { origins: new Set(), referred: [], complaints: [] };
   const watch = (page: Page): void => {
     page.on('console', (message) => {

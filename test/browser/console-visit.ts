@@ -5,6 +5,7 @@ import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
 import type { FlowCloud } from '../flows/cloud.ts';
 import { signInAs } from './approver.ts';
+import { PAINTED } from './in-page.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** Set on the window; a reload would lose it. */
@@ -17,6 +18,7 @@ export async function openAs(page: Page, cloud: FlowCloud, person: string, path 
   await signInAs(page, cloud, person);
   await page.waitForURL(`${cloud.endpoints.api}/console${path}`);
   await page.getByRole('button', { name: 'Sign out' }).waitFor();
+  await page.evaluate(PAINTED);
 }
 
 export async function fillRequest(page: Page, version: string, more: Readonly<Record<string, string>> = {}): Promise<void> {

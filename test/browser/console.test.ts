@@ -36,13 +36,13 @@ describe.skipIf(!hasChromium)('the console, in Chromium', () => {
   afterEach(() => stage.closeAll());
   afterAll(() => stage.stop());
 
-  const state = (page: Page, label: string) => page.locator('.head .badge', { hasText: label }).waitFor({ timeout: 60_000 });
+  const state = (page: Page, label: string) => page.locator('.head .badge', { hasText: label }).waitFor();
 
   it('takes a version from the preview to production: requested, approved from the inbox by others, watched to its end without reload', async () => {
     const [dev, cpi] = [await browse('dev', '/new'), await browse('cpi', '/inbox')];
     const { page } = dev;
     await page.getByRole('button', { name: 'Preview' }).click();
-    expect(await page.getByText('20 more characters.').count()).toBe(1);
+    await page.getByText('20 more characters.').waitFor();
     await fillRequest(page, '1.1.0');
     await page.getByRole('button', { name: 'Preview' }).click();
     await page.getByRole('region', { name: 'Preview' }).getByText('1 of cpi').waitFor();
@@ -69,7 +69,7 @@ describe.skipIf(!hasChromium)('the console, in Chromium', () => {
       await approver.page.getByRole('link', { name: 'payment-api 1.1.0' }).click();
       await approveOpen(approver.page);
     }
-    await page.getByRole('progressbar').waitFor({ timeout: 60_000 });
+    await page.getByRole('progressbar').waitFor();
     await state(page, 'Deployed');
     await page.getByText('canary 100 %').first().waitFor();
     expect(await isUnbroken(page)).toBe(true);
@@ -111,9 +111,10 @@ describe.skipIf(!hasChromium)('the console, in Chromium', () => {
       .fill(textOf((stage.cloud.endpoints as unknown as { auditPublicKey: string }).auditPublicKey));
     await page.getByRole('button', { name: 'Pin this key' }).click();
     const first = page.locator('[data-event]').first();
+    await first.waitFor();
     await tabTo(page, 'Prove');
     await page.keyboard.press('Enter');
-    await first.getByText('Valid', { exact: true }).waitFor({ timeout: 30_000 });
+    await first.getByText('Valid', { exact: true }).waitFor();
     await page.route('**/v1/audit/*/proof', async (route) => {
       const answer = await route.fetch();
       const proof = (await answer.json()) as { line: string };

@@ -5,6 +5,9 @@ export const OVERFLOW = 'document.documentElement.scrollWidth - document.documen
 
 export const HEIGHT = 'document.documentElement.scrollHeight';
 
+/** What the page does once it has painted is done, and so are the keys of what is seen now bound. */
+export const PAINTED = `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))))`;
+
 /** Label and outline of what has the focus; null where nothing has. */
 export const FOCUSED = `(() => {
   const element = document.activeElement;

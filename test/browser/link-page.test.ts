@@ -106,7 +106,7 @@ describe.skipIf(!hasChromium)('the page of a mailed link, in Chromium', () => {
 
     await page.getByRole('link', { name: 'Sign in to decide' }).click();
     await signInAs(page, cloud, 'lead');
-    expect(page.url()).toBe(link);
+    await page.waitForURL(link);
     expect(await page.getByRole('link', { name: 'Sign in to decide' }).count()).toBe(0);
     const answer = await decide(page, 'Approve', { comment: 'as discussed with the team' });
     expect(answer.status()).toBe(200);

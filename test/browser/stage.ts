@@ -5,6 +5,7 @@ import { synthesize } from '../flows/assembly.ts';
 import { FlowCloud } from '../flows/cloud.ts';
 import { startChromium, type Visitor, visitor } from './browser.ts';
 import { openAs } from './console-visit.ts';
+import { PAINTED } from './in-page.ts';
 import { STRICT_RETENTION } from './scene.ts';
 
 export const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true };
@@ -45,6 +46,7 @@ export class Stage {
       await one.context.addCookies(cookies);
       await one.page.goto(this.address(path));
       await one.page.getByRole('button', { name: 'Sign out' }).waitFor();
+      await one.page.evaluate(PAINTED);
       return one;
     }
     await openAs(one.page, this.cloud, person, path);

@@ -8,8 +8,8 @@ import { OVERFLOW } from './in-page.ts';
 import { DESKTOP, PHONE, type Stage } from './stage.ts';
 
 const settled = async (page: Page): Promise<void> => {
-  await page.locator('.skeleton').first().waitFor({ state: 'detached' });
   await page.locator('h1').first().waitFor();
+  await page.locator('.skeleton').first().waitFor({ state: 'detached' });
 };
 
 /** As it is, light and dark, wide and narrow; without loading it again. */

@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { idOf, pending, reach } from '../flows/requests.ts';
-import { NAME_OF_FOCUSED } from './in-page.ts';
+import { NAME_OF_FOCUSED, PAINTED } from './in-page.ts';
 import type { Stage } from './stage.ts';
 
 /** More stops than any page has. */
@@ -20,6 +20,12 @@ export async function tabTo(page: Page, name: string | RegExp): Promise<void> {
   expect.fail(`no stop is called ${name}: ${passed.join(' | ')}`);
 }
 
+/** Presses keys that do something by themselves, once the page has bound those of what it shows. */
+async function keys(page: Page, pressed: string): Promise<void> {
+  await page.evaluate(PAINTED);
+  await page.keyboard.type(pressed);
+}
+
 async function typeInto(page: Page, texts: Readonly<Record<string, string>>): Promise<void> {
   for (const [label, text] of Object.entries(texts)) {
     await tabTo(page, label);
@@ -33,7 +39,7 @@ export function tryKeyboard(stage: Stage): void {
   it('is asked, approved and rejected with the keyboard alone', async () => {
     const { cloud } = stage;
     const dev = await stage.browse('dev');
-    await dev.page.keyboard.press('n');
+    await keys(dev.page, 'n');
     await dev.page.getByRole('heading', { name: 'New request' }).waitFor();
     await typeInto(dev.page, {
       Artifact: 'payment-api',
@@ -53,18 +59,17 @@ export function tryKeyboard(stage: Stage): void {
     await reach(cloud, `/v1/requests/staging/${id}`, 'pending_approval');
 
     const { page, ...cpi } = await stage.browse('cpi');
-    await page.keyboard.press('?');
+    await keys(page, '?');
     await page.getByRole('heading', { name: 'Keys' }).waitFor();
     await page.keyboard.press('Escape');
     await dialogEnds(page);
-    await page.keyboard.press('g');
-    await page.keyboard.press('i');
+    await keys(page, 'gi');
     await page.getByRole('heading', { name: 'Inbox' }).waitFor();
     await page.locator('[data-item]').first().waitFor();
-    await page.keyboard.press('j');
+    await keys(page, 'j');
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Approve', exact: true }).waitFor();
-    await page.keyboard.press('a');
+    await keys(page, 'a');
     await page.getByRole('dialog').waitFor();
     await typeInto(page, { Comment: 'read with the keyboard' });
     await tabTo(page, 'Approve');
@@ -76,7 +81,7 @@ export function tryKeyboard(stage: Stage): void {
     const other = await pending(cloud, 'staging', '1.1.0');
     await page.goto(stage.address(other.replace('/v1', '')));
     await page.getByRole('button', { name: 'Reject', exact: true }).waitFor();
-    await page.keyboard.press('x');
+    await keys(page, 'x');
     await page.getByRole('dialog').waitFor();
     await typeInto(page, { Reason: 'It is older than what runs there' });
     await tabTo(page, 'Reject');
@@ -96,8 +101,7 @@ export function tryKeyboard(stage: Stage): void {
   it('is locked, unlocked and rolled back with the keyboard alone', async () => {
     const one = await stage.browse('cpi');
     const { page } = one;
-    await page.keyboard.press('g');
-    await page.keyboard.press('e');
+    await keys(page, 'ge');
     await page.getByRole('heading', { name: 'dev', exact: true }).waitFor();
     await tabTo(page, 'staging');
     await page.keyboard.press('Enter');
