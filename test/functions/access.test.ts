@@ -141,8 +141,8 @@ describe('credentials', () => {
       { exp: now - 61 },
       { exp: String(now + 600) },
       { exp: null },
-      { nbf: now + 70 },
-      { nbf: now + 70, iat: undefined },
+      { nbf: now + 120 },
+      { nbf: now + 120, iat: undefined },
       { iat: now + 86_400 },
       { iat: now + 86_400, nbf: undefined },
     ])

@@ -194,7 +194,9 @@ describe('dates', () => {
     const two = (number: number) => String(number).padStart(2, '0');
     const part = (most: number) => fc.integer({ min: 0, max: most }).map(two);
     const offset = fc.constantFrom('Z', '+00:00', '-11:30', '+14:00');
-    const parts = fc.tuple(fc.integer({ min: 2027, max: 2032 }), part(14), part(33), part(25), part(61), part(61), offset);
+    // Ahead of whoever runs this, and with a leap year among them.
+    const year = new Date().getUTCFullYear();
+    const parts = fc.tuple(fc.integer({ min: year + 2, max: year + 7 }), part(14), part(33), part(25), part(61), part(61), offset);
     await fc.assert(
       fc.asyncProperty(parts, async ([year, month, day, hour, minute, second, zone]) => {
         const days = new Date(Date.UTC(year, Number(month), 0)).getUTCDate();
