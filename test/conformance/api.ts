@@ -39,7 +39,7 @@ export function requestBody(name: string, version: string): object {
 /** Waits until the request has reached one of the phases; fails with the whole status when it ends in another. */
 export async function phase(endpoints: Endpoints, token: string, path: string, ...wanted: string[]): Promise<Answer['body']> {
   const final = ['blocked', 'succeeded', 'failed', 'rolled_back', 'rejected', 'expired', 'cancelled', 'superseded'];
-  for (let left = 400; left > 0; left--) {
+  for (let left = 1_200; left > 0; left--) {
     const { body } = await call(endpoints, token, 'GET', path);
     if (wanted.includes(body.status.phase)) return body;
     if (final.includes(body.status.phase)) throw new Error(`${path} is ${body.status.phase}: ${JSON.stringify(body.status, null, 1)}`);
@@ -56,7 +56,7 @@ interface Mail {
 
 /** Address of the link that somebody was mailed for a request. */
 export async function mailedLink(endpoints: Endpoints, address: string, id: string): Promise<string> {
-  for (let left = 200; left > 0; left--) {
+  for (let left = 1_800; left > 0; left--) {
     const mails = (await (await fetch(`${endpoints.mail}/inbox`)).json()) as Mail[];
     for (const { to, subject, text } of mails.reverse()) {
       const link = /https?:\/\/\S+\/v1\/approvals\/link\?t=\S+/.exec(text)?.[0];

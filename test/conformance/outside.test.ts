@@ -31,6 +31,12 @@ function layoutOf(image: Image, folder: string): string {
   return folder;
 }
 
+/** Lines are sealed once a minute. */
+async function sealed(): Promise<void> {
+  const moved = await fetch(`${world.endpoints.aws}/_local/clock`, { method: 'POST', body: JSON.stringify({ advance: 'PT2M' }) });
+  expect(moved.status, await moved.text()).toBe(200);
+}
+
 async function manifest(registry: string, name: string, reference: string): Promise<{ status: number; text: string }> {
   const answer = await fetch(`http://${world.endpoints.registries[registry]}/v2/${name}/manifests/${reference}`, {
     headers: { accept: `${INDEX_TYPE}, ${MANIFEST_TYPE}` },
@@ -122,13 +128,14 @@ describe.skipIf(!has.skopeo)('an image of two platforms that skopeo pushes to de
   it.skipIf(!has.kubectl)('runs in the cluster by its digest, as kubectl sees it', async () => {
     const get = JSON.parse(await world.run('kubectl', 'get', 'deploy', 'payment-api-stable', '-n', 'prod', '-o', 'json'));
     expect(get.spec.template.spec.containers[0].image).toContain(image.digest);
-    expect(await world.run('kubectl', 'rollout', 'status', 'deployment/payment-api-stable', '-n', 'prod', '--timeout=60s')).toContain(
+    expect(await world.run('kubectl', 'rollout', 'status', 'deployment/payment-api-stable', '-n', 'prod', '--timeout=240s')).toContain(
       'successfully rolled out',
     );
     expect(await world.run('kubectl', 'get', 'deploy,pods', '-A')).toMatch(/prod\s+pod\/payment-api-stable-/);
   });
 
   it.skipIf(!has.aws)('left a line in a locked object for each of its transitions', async () => {
+    await sealed();
     const { Buckets } = JSON.parse(await world.aws('s3api', 'list-buckets'));
     const bucket = Buckets.map(({ Name }: { Name: string }) => Name).find((name: string) => /log/i.test(name))!;
     expect(
@@ -164,7 +171,7 @@ describe.skipIf(!has.skopeo)('an image of two platforms that skopeo pushes to de
 
   it.skipIf(!has.aws)('AUD-10 leaves a log that the AWS CLI copies, and that verifies in its folder without the cloud', async () => {
     const { endpoints, folder } = world;
-    await fetch(`${endpoints.aws}/_local/clock`, { method: 'POST', body: JSON.stringify({ advance: 'PT2M' }) });
+    await sealed();
     const { Buckets } = JSON.parse(await world.aws('s3api', 'list-buckets'));
     const bucket = Buckets.map(({ Name }: { Name: string }) => Name).find((name: string) => /audit.*log/i.test(name))!;
     const copy = join(folder, 'log-copy');
@@ -264,6 +271,6 @@ describe.skipIf(!has.aws)('the AWS command line', () => {
     ];
     expect(JSON.parse(await world.aws('ses', 'send-email', ...mail)).MessageId).not.toBe('');
     const inbox = (await (await fetch(`${world.endpoints.mail}/inbox`)).json()) as { subject: string }[];
-    expect(inbox.at(-1)!.subject).toBe('Hello');
+    expect(inbox.map(({ subject }) => subject)).toContain('Hello');
   });
 });

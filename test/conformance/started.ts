@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const READY_MS = 180_000;
+/** It builds and synthesizes first, on a machine that may be busy. */
+const READY_MS = 400_000;
 
 export interface Endpoints {
   api: string;

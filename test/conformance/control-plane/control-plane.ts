@@ -170,7 +170,7 @@ export async function installGatewayApi(plane: ControlPlane, { crds }: Programs)
       .map((name) => join(crds, name)),
   );
   const kinds = ['gatewayclasses', 'gateways', 'httproutes'];
-  for (let left = 300; left > 0; left--) {
+  for (let left = 1_200; left > 0; left--) {
     const answers = await Promise.all(kinds.map((plural) => plane.call('GET', `/apis/gateway.networking.k8s.io/v1/${plural}`)));
     if (answers.every(({ status }) => status === 200)) return;
     await sleep(100);
