@@ -35,16 +35,18 @@ export async function mintToken(endpoints: LocalEndpoints, person: string): Prom
 function post(address: URL, form: URLSearchParams, ca: Buffer | undefined): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const away = (why: string) =>
+      reject(
+        new CommandFailure(EXIT.unavailable, `the issuer ${address.origin} ${why}`, { code: 'UNAVAILABLE', hint: 'is npm start running?' }),
+      );
     const outgoing = request(address, { method: 'POST', headers, timeout: TIMEOUT_MS, ...(ca && { ca }) }, (answer) => {
       let body = '';
       answer.setEncoding('utf8');
       answer.on('data', (chunk: string) => (body += chunk));
       answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body }));
+      // It ended in the middle of its answer, which the request itself does not tell.
+      answer.on('error', (error) => away(`broke off (${error.message})`));
     });
-    const away = (why: string) =>
-      reject(
-        new CommandFailure(EXIT.unavailable, `the issuer ${address.origin} ${why}`, { code: 'UNAVAILABLE', hint: 'is npm start running?' }),
-      );
     outgoing.on('timeout', () => outgoing.destroy(new Error('does not answer')));
     outgoing.on('error', (error) => away(error.message === 'does not answer' ? error.message : `cannot be reached (${error.message})`));
     outgoing.end(form.toString());

@@ -95,8 +95,12 @@ export class CrashCloud {
 
   /** Access token of a person of the demo. */
   token(person: string): Promise<string> {
-    const token = this.#tokens.get(person) ?? mintToken({ ...this.endpoints, folder: this.data }, `${person}@example.com`);
+    const known = this.#tokens.get(person);
+    if (known) return known;
+    const token = mintToken({ ...this.endpoints, folder: this.data }, `${person}@example.com`);
     this.#tokens.set(person, token);
+    // A kill may have met the sign-in: the next call signs in again.
+    token.catch(() => this.#tokens.delete(person));
     return token;
   }
 

@@ -12,6 +12,8 @@ const LAYERS = 6;
 const LAYER_BYTES = 512 * 1024;
 /** So long takes the registry for each upload: a kill meets some that are done, some under way and some not begun. */
 const UPLOAD_MS = 800;
+/** So long takes each transaction: one that is seen coming is not over before its kill, however slow the machine is. */
+const COMMIT_MS = 3_000;
 
 let cloud: CrashCloud;
 let image: Image;
@@ -127,12 +129,12 @@ it(TITLE, { timeout: LIMIT_MS }, async () => {
     },
     {
       what: 'the tag of the environment',
-      slow: { service: 'dynamodb', operation: 'TransactWriteItems', delayMs: UPLOAD_MS },
+      slow: { service: 'dynamodb', operation: 'TransactWriteItems', delayMs: COMMIT_MS },
       come: async () => (await digestAt('1.0.0-staging')) !== null,
     },
     {
       what: 'latest',
-      slow: { service: 'dynamodb', operation: 'TransactWriteItems', delayMs: UPLOAD_MS },
+      slow: { service: 'dynamodb', operation: 'TransactWriteItems', delayMs: COMMIT_MS },
       come: async () => (await digestAt('latest-staging')) !== null,
     },
   ];
@@ -140,8 +142,7 @@ it(TITLE, { timeout: LIMIT_MS }, async () => {
   await approve(cloud, path, 'cpi');
   for (const [index, { what, come }] of moments.entries()) {
     await cloud.until(what, async () => (await come()) || undefined, 10);
-    const before = await storedBlobs();
-    const { phase } = (await standing(cloud, path)) as { phase: string };
+    const [before, { phase }] = await Promise.all([storedBlobs(), standing(cloud, path) as Promise<{ phase: string }>]);
     await cloud.kill();
     expect(phase, `${what}: the kill must come while it runs`).toBe('promoting');
     await cloud.restart();

@@ -1,6 +1,7 @@
 /** People who promote without pause while the cloud dies and comes back: each repeats what was not answered, and keeps a journal of what was. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dice } from '../../bench/dice.ts';
+import { CommandFailure, EXIT } from '../../cli/failure.ts';
 import { buildPaymentImage } from '../../local/demo/payment-image.ts';
 import { attachSbom, pushImage, signImage } from '../../local/demo/push-image.ts';
 import { type Answer, textOf } from '../flows/cloud.ts';
@@ -158,6 +159,8 @@ export class Traffic {
         const isCut =
           error instanceof Unanswered ||
           (error instanceof TypeError && error.cause !== undefined) ||
+          // Whoever signs in meets a dead issuer.
+          (error instanceof CommandFailure && error.exitCode === EXIT.unavailable) ||
           (error as Error).name === 'TimeoutError';
         if (!isCut || performance.now() > limit) throw error;
       }
