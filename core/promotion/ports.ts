@@ -36,6 +36,9 @@ export interface Outcome extends Pick<Promotion, 'phase' | 'approvedAt' | 'rejec
   requesterKey: string;
 }
 
+/** `since`: ISO. */
+export type OutcomeQuery = Pick<PromotionQuery, 'environment' | 'tenants'> & { since: string };
+
 /** Requests that are not over, over all environments. */
 export type OpenQuery = Pick<PromotionQuery, 'tenants' | 'limit' | 'after'>;
 
@@ -58,7 +61,7 @@ export interface PromotionStore {
   /** Requests that are not over, newest first, whatever their environment. */
   listOpen(query: OpenQuery): Promise<PromotionPage>;
   /** Of every request that was approved, rejected or deployed since a time (ISO): its cost grows with them alone, not with all that ever was. */
-  outcomes(query: Pick<PromotionQuery, 'environment' | 'tenants'> & { since: string }): Promise<Outcome[]>;
+  outcomes(query: OutcomeQuery): Promise<Outcome[]>;
   /** Has this approver approved a request of this requester lately? Identity keys. */
   hasApproved(approver: string, requester: string): Promise<boolean>;
   /**
