@@ -4,7 +4,8 @@ import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { publish } from '../../adapters/registry/publish.ts';
 import { Fault } from '../../core/errors.ts';
-import { TAG_GRAMMAR } from '../../core/registry/version.ts';
+import { artifactName } from '../../core/promotion/request-body.ts';
+import { isReservedTag, TAG_GRAMMAR } from '../../core/registry/version.ts';
 import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
 import { oneLine } from '../output.ts';
 import type { Session, SharedOptions } from '../session.ts';
@@ -32,9 +33,12 @@ export function publishVerb(context: VerbContext): Command {
 async function run(session: Session, [version, directory = '.']: string[], options: PublishOptions): Promise<number> {
   if (!TAG_GRAMMAR.test(version!))
     throw usageFailure(`${version} is not a version`, 'letters, digits, dots, hyphens and underscores, e.g. 1.1.0');
+  if (isReservedTag(version!)) throw usageFailure(`${version} is a moving tag, not a version`, 'name the version, e.g. 1.1.0');
   const folder = resolve(session.around.cwd, directory);
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) throw usageFailure(`${directory} is not a folder`);
   const { artifact, output } = session;
+  if (!artifactName.safeParse(artifact).success)
+    throw usageFailure(`${oneLine(artifact)} is not the name of an artifact`, 'lower-case letters and digits, e.g. payment-api');
   const registry = options.registry ?? firstRegistry(session);
   output.talk(`publishing ${directory} as ${artifact}:${version}`);
   try {
