@@ -2,7 +2,7 @@
 
 import { identityKey, principalKey } from '../access/identity.ts';
 import { holdsVerb, mayUse, membershipOfKey } from '../access/membership.ts';
-import type { EnvironmentRecord } from '../environment/environment.ts';
+import { type EnvironmentRecord, requestOf } from '../environment/environment.ts';
 import { type HoldFacts, holdOf } from '../environment/hold.ts';
 import type { EnvironmentLock } from '../environment/lock.ts';
 import type { WindowState } from '../environment/window.ts';
@@ -254,7 +254,7 @@ function startConditions(facts: ExplainFacts): Condition[] {
             kind: 'lock' as const,
             name: 'environment',
             met: false,
-            message: `${plan.to} is being changed by ${holder}; this one starts after it`,
+            message: `${plan.to} is being changed by ${requestOf(holder)}; this one starts after it`,
           },
         ]
       : []),

@@ -104,3 +104,8 @@ export type EnvironmentChange =
 export function holderOf(requestId: string, attempt: number): string {
   return `${requestId}-${attempt}`;
 }
+
+/** The request whose run it is: what people can look at and abort. */
+export function requestOf(holder: string): string {
+  return holder.replace(/-[0-9]+$/, '');
+}

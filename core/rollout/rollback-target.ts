@@ -1,5 +1,5 @@
 /** Which earlier version an environment may return to: any that succeeded or was adopted there, found in its whole past. */
-import type { EnvironmentHistoryEntry, EnvironmentRecord, Occupant } from '../environment/environment.ts';
+import { type EnvironmentHistoryEntry, type EnvironmentRecord, type Occupant, requestOf } from '../environment/environment.ts';
 import { Refusal } from '../errors.ts';
 import { withoutEnvironment } from '../registry/version.ts';
 
@@ -34,7 +34,7 @@ export function rollbackTarget(facts: TargetFacts): RollbackTarget {
   if (!current)
     throw new Refusal('NOTHING_TO_ROLL_BACK', `nothing was promoted to ${environment} yet`, { hint: 'there is nothing to return from' });
   if (record.holder !== undefined)
-    throw new Refusal('ENV_LOCKED', `${environment} is being changed by ${record.holder} now`, {
+    throw new Refusal('ENV_LOCKED', `${environment} is being changed by ${requestOf(record.holder)} now`, {
       hint: 'wait until it is over, or abort it: an aborted rollout restores what ran before',
     });
   if (from !== undefined && !isVersion(from, current, environments))

@@ -77,7 +77,7 @@ describe('the version that an environment returns to', () => {
 
   it('is not looked for while somebody changes the environment', () => {
     expect(() => rollbackTarget(facts('1.2.2', { record: recordOf('1.2.3', { holder: 'PR-2026-0007-1' }) }))).toThrow(
-      expect.objectContaining({ code: 'ENV_LOCKED', message: expect.stringContaining('PR-2026-0007-1') }),
+      expect.objectContaining({ code: 'ENV_LOCKED', message: expect.stringContaining('changed by PR-2026-0007 now') }),
     );
   });
 
