@@ -39,6 +39,8 @@ export function verifyCopyVerb(context: VerbContext): Command {
       output.document(report);
       for (const line of reportLines(output, report)) output.line(line);
       if (report.complete) return EXIT.done;
+      // What could not be compared is no answer, and nothing to repair.
+      if (report.registries.every(({ complete, failure }) => complete || failure?.code === 'UNAVAILABLE')) return EXIT.unavailable;
       output.talk(
         `repair it: greenlight repair ${oneLine(report.version)} ${oneLine(report.environment)} --artifact ${oneLine(report.artifact)}`,
       );

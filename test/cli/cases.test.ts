@@ -58,6 +58,23 @@ describe('CLI-09 audit verify', () => {
   });
 });
 
+describe('CLI-03 verify-copy', () => {
+  it('that could not compare says so with exit 6: it found nothing to repair', async () => {
+    const failure = { code: 'UNAVAILABLE', message: 'the registry does not answer' };
+    const other = { name: 'b', role: 'secondary', complete: true, missing: [] };
+    const report = { artifact: 'site', environment: 'prod', version: '1.0.0', digest: 'sha256:1', complete: false };
+    const away = { name: 'a', role: 'primary', complete: false, missing: [], failure };
+    const run = async (registries: object[]) => {
+      await api?.close();
+      api = await scriptApi(() => ({ body: { ...report, registries } }));
+      const { exitCode, stderr } = await greenlight(['verify-copy', '1.0.0', 'prod', '--artifact', 'site'], { env: api.env });
+      return [exitCode, stderr.includes('repair it')];
+    };
+    expect(await run([away, other])).toEqual([6, false]);
+    expect(await run([away, { ...other, complete: false }])).toEqual([1, true]);
+  });
+});
+
 describe('CLI-10 a server of another version', () => {
   it('may answer more than this program knows', async () => {
     const items = [{ environment: 'prod', tier: 'production', artifacts: [], invented: { deep: [1] } }];
