@@ -1,6 +1,7 @@
 /** What registries hold of artifacts and what of it is used, read now: the facts of every plan and of every look at it again. */
 import { artifactOf, type Configuration, type EnvironmentConfiguration } from '../../core/environment/configuration.ts';
 import type { EnvironmentStore } from '../../core/environment/ports.ts';
+import { versionsToKeep } from '../../core/environment/watch.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { PromotionStore } from '../../core/promotion/ports.ts';
 import { artifactName } from '../../core/promotion/request-body.ts';
@@ -110,6 +111,9 @@ async function readUses(world: InventoryWorld, environment: EnvironmentConfigura
   const ways = new Set(past.filter(hasRun).map(({ digest }) => digest));
   ways.delete(record?.current?.digest ?? '');
   for (const digest of [...ways].slice(0, configuration.retention?.keepRollbacks ?? ways.size)) use(digest, FLAG.rollback);
+  // The way back that the watch proves, however many versions that were taken back are newer.
+  const wayBack = record && versionsToKeep(record, past).find(({ purpose }) => purpose === 'previous');
+  use(wayBack?.digest, FLAG.rollback);
   const workload = configuration.artifacts[artifact]?.workload;
   const cluster = environment.cluster === undefined ? undefined : configuration.clusters[environment.cluster];
   if (!workload || !cluster) return;

@@ -32,6 +32,37 @@ let deletes: string[];
 let refuse: (digest: string) => boolean;
 let retention: RetentionWorld;
 
+const minuteOf = (minute: number) => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
+const occupant = (version: string, minute: number) => ({
+  ...{ version, digest: digestOf(version), requestId: `PR-${minute}`, at: minuteOf(minute) },
+});
+
+const adopt = (version: string, minute: number) =>
+  world.state.environments.adopt('staging', artifact, 'tenant-finance', occupant(version, minute));
+
+/** The rows of a rollout to staging that succeeds. */
+async function move(version: string, minute: number, taken?: { back: ReturnType<typeof occupant> }): Promise<void> {
+  const { environments, table } = world.state;
+  const { environmentWrites } = await import('../../adapters/environment/environment-writes.ts');
+  const { pinWrite } = await import('../../adapters/retention/pin-writes.ts');
+  const record = (await environments.get('staging', artifact))!;
+  const place = { environment: 'staging', artifact, holder: 'PR-1-1' };
+  const now_ = occupant(version, minute);
+  for (const change of [
+    { kind: 'acquire' as const, ...place, fence: record.fence + 1 },
+    {
+      kind: 'occupy' as const,
+      ...place,
+      occupant: now_,
+      previous: record.current!,
+      history: { ...now_, outcome: 'succeeded' as const, ...(taken ? { kind: 'rollback' as const } : {}) },
+      held: taken ? [taken.back] : [],
+    },
+  ])
+    await table.transact(environmentWrites(change, { id: now_.requestId, tenant: 'tenant-finance' } as never, minuteOf(minute)));
+  await table.transact([pinWrite({ artifact, digest: now_.digest, addEnvironment: 'staging' }, minuteOf(minute))]);
+}
+
 beforeEach(() => {
   artifact = `lib-${++count}`;
   now = new Date(Date.now() + 200 * DAY);
@@ -216,38 +247,9 @@ describe('a plan', () => {
   });
 
   it('an environment lets go of what it neither runs nor may return to, and of nothing else', async () => {
-    const at = (minute: number) => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
-    const { environments, table } = world.state;
-    const occupant = (version: string, minute: number) => ({
-      version,
-      digest: digestOf(version),
-      requestId: `PR-${minute}`,
-      at: at(minute),
-    });
-    await environments.adopt('staging', artifact, 'tenant-finance', occupant('1.0.0', 1));
-    const { environmentWrites } = await import('../../adapters/environment/environment-writes.ts');
-    const { pinWrite } = await import('../../adapters/retention/pin-writes.ts');
-    for (const [version, minute] of [
-      ['1.1.0', 2],
-      ['1.4.0', 3],
-    ] as const) {
-      const record = (await environments.get('staging', artifact))!;
-      const place = { environment: 'staging', artifact, holder: 'PR-1-1' };
-      const now_ = occupant(version, minute);
-      for (const change of [
-        { kind: 'acquire' as const, ...place, fence: record.fence + 1 },
-        {
-          kind: 'occupy' as const,
-          ...place,
-          occupant: now_,
-          previous: record.current!,
-          history: { ...now_, outcome: 'succeeded' as const },
-          held: [],
-        },
-      ])
-        await table.transact(environmentWrites(change, { id: now_.requestId, tenant: 'tenant-finance' } as never, at(minute)));
-      await table.transact([pinWrite({ artifact, digest: now_.digest, addEnvironment: 'staging' }, at(minute))]);
-    }
+    await adopt('1.0.0', 1);
+    await move('1.1.0', 2);
+    await move('1.4.0', 3);
     const made = await plan();
     expect((await retention.plans.units(made)).map(({ version }) => version)).toEqual(['1.0.0']);
     expect(made.kept.map(({ reason, versions }) => `${reason}: ${versions}`)).toEqual([
@@ -258,6 +260,18 @@ describe('a plan', () => {
     later(2);
     expect(await apply(made.id)).toMatchObject({ result: { deleted: 1 } });
     expect((await retention.pins.standing(artifact, digestOf('1.1.0'))).environments).toEqual(new Set(['staging']));
+  });
+});
+
+describe('the way back', () => {
+  it('that is proven stays, however many versions that were taken back are newer', async () => {
+    await adopt('1.0.0', 1);
+    await move('1.1.0', 2);
+    await move('1.2.0', 3);
+    await move('1.1.0', 4, { back: occupant('1.2.0', 3) });
+    const made = await plan();
+    expect(await retention.plans.units(made)).toEqual([]);
+    expect(made.kept.map(({ reason, versions }) => `${reason}: ${versions}`)).toContain('rollback: 1.0.0,1.2.0');
   });
 });
 
