@@ -175,7 +175,12 @@ it('kill -9 of npm itself leaves nothing running, and `npm start` goes on over t
     await npm.restart();
     await approve(npm, path, 'cpi');
     await reach(npm, path, 'succeeded');
-    expect(await runsOf(npm, idOf(path))).toEqual([{ name: `${idOf(path)}-1`, status: 'SUCCEEDED' }]);
+    // The run ends a step after it has recorded the end of the request.
+    const runs = await npm.until('the end of its run', async () => {
+      const all = await runsOf(npm, idOf(path));
+      return all.some(({ status }) => status === 'RUNNING') ? undefined : all;
+    });
+    expect(runs).toEqual([{ name: `${idOf(path)}-1`, status: 'SUCCEEDED' }]);
   } finally {
     await npm.stop();
   }

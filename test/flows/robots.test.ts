@@ -207,10 +207,10 @@ describe('a policy of promotion', () => {
     expect((await operate('policy', 'config', 'approve', version)).exitCode).toBe(0);
     expect((await operate('viewer', 'config', 'show')).stdout).toContain(`In force: ${version}`);
     await push(cloud, '2.0.0', 'true', { name });
-    await cloud.advance('PT50M');
+    await cloud.advance('PT20M');
     const listed = await operate('viewer', 'policy', 'list');
     expect(listed.stdout).toMatch(/to-staging {2}dev → staging\n {2}ledger 2\.0\.0 waits: it has to be in dev/);
-    await cloud.advance('PT20M');
+    await cloud.advance('PT50M');
     const found = await cloud.until('what the policy asks for', async () => {
       const { items } = (await cloud.api('GET', '/v1/requests/staging?artifact=ledger&state=pending', { as: 'cpi' })).body;
       return items.find((item: { metadata: { createdBy: string } }) => item.metadata.createdBy.startsWith('policy:to-staging@'));
