@@ -8,13 +8,13 @@ import { type Verdict, verifyLog } from '../../core/audit/verify-log.ts';
 import { openTable } from '../state/table.ts';
 import { findRoot } from './bucket-log.ts';
 import { type HoldRange, holdLines } from './legal-hold.ts';
-import { openLog } from './log-reader.ts';
+import { clientSettings, openLog } from './log-reader.ts';
 import { type Recovered, recoverHead } from './recover-head.ts';
 import { type Reindexed, reindex } from './reindex.ts';
 import { headsOfRequests, pendingEvents } from './state-heads.ts';
 
 /** Everything is retried a little: an operator waits for one answer. */
-const CLIENT = { maxAttempts: 5 };
+const CLIENT = clientSettings(process.env);
 
 /** Holds the log at `place` against the table. */
 export async function reconcileLog(

@@ -9,6 +9,7 @@ import { addFailure } from '../../../adapters/access/failure-counts.ts';
 import { bucketLog } from '../../../adapters/audit/bucket-log.ts';
 import { holdLines } from '../../../adapters/audit/legal-hold.ts';
 import { logIndex } from '../../../adapters/audit/log-index.ts';
+import { clientSettings } from '../../../adapters/audit/log-reader.ts';
 import { recordFailures } from '../../../adapters/audit/record-failures.ts';
 import { recoverHead } from '../../../adapters/audit/recover-head.ts';
 import { reindex } from '../../../adapters/audit/reindex.ts';
@@ -245,6 +246,13 @@ describe('on the command line', () => {
     ['locks of a folder', 2, () => ['audit', 'verify', log, '--key', key, '--locked', 'COMPLIANCE']],
   ])('%s ends with %d', async (_, exitCode, argv) => {
     expect(await greenlight(argv())).toMatchObject({ exitCode, stdout: '' });
+  });
+
+  it('the region is that of the AWS command line, however it is named', () => {
+    expect(clientSettings({ AWS_DEFAULT_REGION: 'eu-west-1' }).region).toBe('eu-west-1');
+    expect(clientSettings({ AWS_DEFAULT_REGION: 'eu-west-1', AWS_REGION: 'eu-central-1' }).region).toBe('eu-central-1');
+    // What a profile says is found by the SDK itself.
+    expect(clientSettings({})).not.toHaveProperty('region');
   });
 
   it('no proof is made of a log that was edited', async () => {
