@@ -11,7 +11,7 @@ import type { Promotion } from '../promotion/promotion.ts';
 import { keyManifests, provenLine } from './proof-file.ts';
 
 const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
-const RECEIPT_TYPE = 'https://gostoa.dev/promotion-receipt/v1';
+export const RECEIPT_TYPE = 'https://gostoa.dev/promotion-receipt/v1';
 const text = z.string();
 const optional = z.string().optional();
 const person = z.strictObject({ id: text, email: text.nullable(), name: text.nullable() });

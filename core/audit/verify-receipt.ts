@@ -9,7 +9,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import { IN_TOTO, isSignedBy, readEnvelope, type SignedPayload } from './dsse.ts';
 import { eventId } from './line.ts';
 import { type ProofFault, type ProvenLine, provesLine, signedCheckpoint } from './proof-file.ts';
-import { evidenceOf, planHashIn, type ReceiptStatement, receiptStatement } from './receipt.ts';
+import { evidenceOf, planHashIn, RECEIPT_TYPE, type ReceiptStatement, receiptStatement } from './receipt.ts';
 import { KEY_DECLARED, RECEIPTS_REQUEST } from './receipt-due.ts';
 
 /** A file that is no receipt at all: not that something is wrong with one. */
@@ -49,8 +49,8 @@ interface Event {
 
 /** `bytes` are attacker-controlled; `trust` is a key of the log. NotAReceipt when it is no receipt. */
 export function verifyReceipt(bytes: Uint8Array, trust: KeyObject): ReceiptVerdict {
-  const { envelope, statement } = readReceipt(bytes);
   try {
+    const { envelope, statement } = readReceipt(bytes);
     const { size } = checkAll(envelope, statement, trust);
     return { valid: true, statement, size };
   } catch (error) {
@@ -75,11 +75,18 @@ function readReceipt(bytes: Uint8Array): { envelope: SignedPayload; statement: R
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(envelope.payload));
   } catch {
+    // A signed statement that cannot be read was changed: nobody signs such a thing.
+    if (envelope.payloadType === IN_TOTO) throw new Invalid('BAD_SIGNATURE', 'its payload is not JSON: it is not what was signed');
     throw new NotAReceipt('its payload is not JSON');
   }
   const statement = receiptStatement.safeParse(value);
-  if (!statement.success) throw new NotAReceipt('its payload is no statement about a promotion');
-  return { envelope, statement: statement.data };
+  if (statement.success) return { envelope, statement: statement.data };
+  if (saysReceipt(value)) throw new Invalid('BAD_SIGNATURE', 'its payload is not what a receipt holds: it is not what was signed');
+  throw new NotAReceipt('its payload is no statement about a promotion');
+}
+
+function saysReceipt(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'predicateType' in value && value.predicateType === RECEIPT_TYPE;
 }
 
 function checkAll(envelope: SignedPayload, { subject, predicate }: ReceiptStatement, trust: KeyObject): Checkpoint {

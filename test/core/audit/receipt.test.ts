@@ -250,18 +250,31 @@ describe('a receipt is refused', () => {
     ).toContain('BAD_SIGNATURE');
   });
 
-  it('as none at all when it is no envelope, no JSON, or no statement about a promotion', () => {
+  it('as none at all when it is no envelope, or one of something else', () => {
     const whole = receiptOf(facts());
+    const other = { payloadType: 'text/plain', keyid: 'k', signature: Buffer.from('s') };
     for (const bytes of [
       Buffer.from('{}'),
       Buffer.from([0xff, 0xfe]),
+      Buffer.from(envelopeText({ ...other, payload: Buffer.from('no json') })),
+      enveloped(Buffer.from('null')),
+      enveloped(Buffer.from('1')),
+      enveloped({}),
+      enveloped({ ...whole, predicateType: 'https://slsa.dev/provenance/v1' }),
+    ])
+      expect(() => verifyReceipt(bytes, logKeys.publicKey)).toThrow(NotAReceipt);
+  });
+
+  it('as changed when it is a receipt that cannot be read any more', () => {
+    const whole = receiptOf(facts());
+    for (const bytes of [
       enveloped(Buffer.from('no json')),
       enveloped(Buffer.from([0x22, 0xff, 0x22])),
       enveloped({ ...whole, more: 1 }),
       enveloped({ ...whole, _type: 'https://in-toto.io/Statement/v0.1' }),
       enveloped({ ...whole, predicate: { ...whole.predicate, more: 1 } }),
     ])
-      expect(() => verifyReceipt(bytes, logKeys.publicKey)).toThrow(NotAReceipt);
+      expect(verdictOf(bytes)).toContain('BAD_SIGNATURE');
   });
 
   it('or accepted, but never answered with another error, whatever bytes come', () => {
