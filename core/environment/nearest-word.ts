@@ -22,3 +22,9 @@ function editDistance(left: string, right: string): number {
   }
   return row[right.length]!;
 }
+
+/** The same as a question; undefined where nothing known is near. */
+export function nearestHint(word: string, known: readonly string[]): string | undefined {
+  const suggestion = nearest(word, known);
+  return suggestion ? `did you mean "${suggestion}"?` : undefined;
+}

@@ -5,8 +5,7 @@ import type { LegalHold, RetentionConfiguration } from '../retention/configurati
 import { matchesEveryVersion } from '../retention/tag-pattern.ts';
 import type { ConfigurationFile } from './configuration-schema.ts';
 import { secondsOf } from './duration.ts';
-
-type Refuse = (path: readonly PropertyKey[], message: string, hint?: string) => void;
+import type { Refuse } from './refuse.ts';
 
 const DAY = 86_400;
 const DEFAULT = { keepLast: 10, keepDays: 90, keepRollbacks: 3, grace: DAY, maxDeletePercent: 60, pricePerGb: 0.1 };

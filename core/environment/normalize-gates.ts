@@ -8,10 +8,9 @@ import { instant } from '../promotion/request-body.ts';
 import { visibleLength } from '../promotion/visible-length.ts';
 import type { ConfigurationFile } from './configuration-schema.ts';
 import { secondsOf } from './duration.ts';
+import type { Refuse } from './refuse.ts';
 
 type FileGate = NonNullable<ConfigurationFile['gates']>[string];
-type Refuse = (path: readonly PropertyKey[], message: string, hint?: string) => void;
-
 /** The longest a gate may take; the state machine waits 300 s longer. */
 const LONGEST_SECONDS = 3_600;
 const DEFAULT_SECONDS = 300;

@@ -9,10 +9,10 @@ import type {
   SlackConfiguration,
 } from './configuration.ts';
 import type { ConfigurationFile } from './configuration-schema.ts';
-import { nearest } from './nearest-word.ts';
+import { nearestHint } from './nearest-word.ts';
 import { isAddress } from './normalize-gates.ts';
+import type { Refuse } from './refuse.ts';
 
-type Refuse = (path: readonly PropertyKey[], message: string, hint?: string) => void;
 type FileNotifications = NonNullable<ConfigurationFile['notifications']>;
 
 /** Secret of configured receivers that name none: the stack makes it, operators read it in Secrets Manager. */
@@ -107,11 +107,7 @@ function refuseUnknownEnvironments(
 ): void {
   const environments = Object.keys(known.environments);
   for (const name of complete ? (names ?? []) : [])
-    if (!environments.includes(name)) refuse(at, `there is no environment ${name}`, suggested(nearest(name, environments)));
-}
-
-function suggested(word: string | undefined): string | undefined {
-  return word === undefined ? undefined : `did you mean "${word}"?`;
+    if (!environments.includes(name)) refuse(at, `there is no environment ${name}`, nearestHint(name, environments));
 }
 
 /** Secrets never stand in the file; what the stack cannot do is said instead of ignored. */
@@ -139,4 +135,8 @@ function isSecret(channel: string, value: string): boolean {
   if (value.endsWith('...')) return false;
   if (channel === 'slack') return true;
   return !URL.canParse(value) || new URL(value).username !== '' || /[?&](token|key|secret|sig)=/i.test(value);
+}
+
+function suggested(word: string | undefined): string | undefined {
+  return word === undefined ? undefined : `did you mean "${word}"?`;
 }

@@ -2,8 +2,8 @@
 import { areAmbiguous } from '../access/ci-principal.ts';
 import type { CiPrincipalConfiguration, PersonConfiguration } from './configuration.ts';
 import type { ConfigurationFile } from './configuration-schema.ts';
+import type { Refuse } from './refuse.ts';
 
-type Refuse = (path: readonly PropertyKey[], message: string, hint?: string) => void;
 type FilePerson = NonNullable<ConfigurationFile['people']>[number];
 type FilePrincipal = NonNullable<ConfigurationFile['ci']>[number];
 

@@ -4,11 +4,10 @@ import { TAG_PATTERN } from '../retention/tag-pattern.ts';
 import type { EnvironmentConfiguration, MetricCheck } from './configuration.ts';
 import type { ConfigurationFile, FileMetric } from './configuration-schema.ts';
 import { secondsOf } from './duration.ts';
-import { nearest } from './nearest-word.ts';
+import { nearestHint } from './nearest-word.ts';
+import type { Refuse } from './refuse.ts';
 
 type FilePolicy = NonNullable<NonNullable<ConfigurationFile['promotion']>['policies']>[number];
-type Refuse = (path: readonly PropertyKey[], message: string, hint?: string) => void;
-
 const DAY = 86_400;
 /** A version that nobody promotes for a year is not forgotten by a policy either. */
 const LONGEST_SOAK = 366 * DAY;
@@ -62,8 +61,7 @@ function refuseRoute(
     ['to_env', to],
   ] as const) {
     if (path.includes(environment)) continue;
-    const suggestion = nearest(environment, path);
-    refuse([...at, key], `there is no environment ${environment}`, suggestion && `did you mean "${suggestion}"?`);
+    refuse([...at, key], `there is no environment ${environment}`, nearestHint(environment, path));
     return;
   }
   if (path[path.indexOf(from) + 1] !== to)
@@ -119,9 +117,8 @@ function conditionsOf(policy: FilePolicy, at: readonly PropertyKey[], refuse: Re
       } else if (key === 'metric' && typeof value === 'object') metrics.push(metricOf(value));
       else if (known.includes(key)) refuse(place, 'must be true or false');
       else {
-        const suggestion = nearest(key, known);
         // A condition that nobody evaluates would be one that always holds.
-        refuse(place, `there is no condition ${key}`, suggestion ? `did you mean "${suggestion}"?` : known.join(', '));
+        refuse(place, `there is no condition ${key}`, nearestHint(key, known) ?? known.join(', '));
       }
     }
   }

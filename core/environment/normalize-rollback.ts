@@ -2,7 +2,7 @@
 import { type ConfiguredStage, isHuman } from '../approval/stage.ts';
 import type { Configuration, EnvironmentConfiguration, RollbackConfiguration } from './configuration.ts';
 import type { ConfigurationFile } from './configuration-schema.ts';
-import { nearest } from './nearest-word.ts';
+import { nearestHint } from './nearest-word.ts';
 import { teamName } from './normalize-people.ts';
 
 type FileRollback = NonNullable<NonNullable<ConfigurationFile['promotion']>['rollback']>;
@@ -38,10 +38,8 @@ export function normalizeRollback(input: RollbackInput): RollbackConfiguration {
   const { name, written, promotion, gates, complete, refuse, seconds, rolloutOf } = input;
   const known = Object.keys(gates);
   for (const gate of written.gates ?? [])
-    if (complete && !known.includes(gate)) {
-      const suggestion = nearest(gate, known);
-      refuse(['environments', name, 'rollback', 'gates'], `there is no gate ${gate}`, suggestion && `did you mean "${suggestion}"?`);
-    }
+    if (complete && !known.includes(gate))
+      refuse(['environments', name, 'rollback', 'gates'], `there is no gate ${gate}`, nearestHint(gate, known));
   const watchAfterSeconds = watchOf(input);
   return {
     approvals: approvalsOf(input),
@@ -75,10 +73,8 @@ function approvalsOf({ name, written, promotion, teams, complete, refuse }: Roll
       refuse([...at, 'require_approval'], 'approval of rollbacks is configured and switched off at once', 'remove one of the two');
     return [];
   }
-  for (const team of complete ? named.filter((each) => !teams.includes(each)) : []) {
-    const suggestion = nearest(team, teams);
-    refuse([...at, 'approval_teams'], `nobody is in team ${team}`, suggestion && `did you mean "${suggestion}"?`);
-  }
+  for (const team of complete ? named.filter((each) => !teams.includes(each)) : [])
+    refuse([...at, 'approval_teams'], `nobody is in team ${team}`, nearestHint(team, teams));
   if (named.length > 0) return [{ name: 'rollback', rules: named.map((team) => ({ team, min: 1 })) }];
   const always = promotion.approvals.some(({ when = {}, rules }) => {
     const { kind, impact, type } = when;

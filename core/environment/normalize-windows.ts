@@ -2,9 +2,8 @@
 import type * as z from 'zod';
 import type { windowsSchema } from './configuration-schema.ts';
 import { secondsOf } from './duration.ts';
+import type { Refuse } from './refuse.ts';
 import { isZone, repeatProblem, type WindowConfiguration, windowState } from './window.ts';
-
-type Refuse = (path: readonly PropertyKey[], message: string, hint?: string) => void;
 
 /** Longer is no window but a decision: lock the environment. */
 const LONGEST_MINUTES = 366 * 1_440;
