@@ -1,5 +1,6 @@
 /** `greenlight status` and `greenlight list`: what runs where. */
 import { type Command, Option } from 'commander';
+import { withoutEnvironment } from '../../core/registry/version.ts';
 import { CommandFailure, EXIT, usageFailure } from '../failure.ts';
 import { notEmpty } from '../operands.ts';
 import { type Output, oneLine } from '../output.ts';
@@ -83,6 +84,7 @@ async function readPlaces(session: Session, wanted: string): Promise<Place[]> {
     });
   }
   const places: Place[] = [];
+  const names = items.map(({ environment }) => environment);
   for (const [index, { environment }] of items.entries()) {
     if (wanted !== 'all' && environment !== wanted) continue;
     const { artifacts, window } = await client.get<{ artifacts: PlaceView[]; window?: WindowView }>(
@@ -96,19 +98,27 @@ async function readPlaces(session: Session, wanted: string): Promise<Place[]> {
         ...(window ? { window } : {}),
         ...(before === undefined ? {} : { before }),
         ...(index === 0 ? {} : { source: items[index - 1]!.environment }),
-        requests: await readPending(session, environment, place),
+        requests: await readPending(session, environment, place, names),
       });
     }
   }
   return places;
 }
 
-async function readPending({ client }: Session, environment: string, { pending = [] }: PlaceView): Promise<RequestView[]> {
+/** Versions as they are named in every environment: who asked may have written `v1.2.3-dev`. */
+async function readPending(
+  { client }: Session,
+  environment: string,
+  { pending = [] }: PlaceView,
+  names: readonly string[],
+): Promise<RequestView[]> {
   const requests: RequestView[] = [];
   for (const { id } of pending) {
     const target = { name: '', version: '', sourceEnvironment: '', targetEnvironment: environment };
     const reference = { metadata: { id, createdAt: '', createdBy: '', version: 0 }, spec: { target }, status: { state: '', phase: '' } };
-    requests.push(await client.get<RequestView>(requestPath(reference)));
+    const request = await client.get<RequestView>(requestPath(reference));
+    request.spec.target.version = withoutEnvironment(request.spec.target.version, names);
+    requests.push(request);
   }
   return requests;
 }

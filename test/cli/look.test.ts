@@ -88,7 +88,7 @@ prod
     const rule = (team: string, given: string[]) => ({ team, min: 1, given, eligible: [`${team}@example.com`] });
     const request = {
       metadata: { id, createdAt: '', createdBy: '', version: 1 },
-      spec: { target: { name: 'payment-api', version: '1.2.3', sourceEnvironment: 'staging', targetEnvironment: 'prod' } },
+      spec: { target: { name: 'payment-api', version: '1.2.3-prod', sourceEnvironment: 'staging', targetEnvironment: 'prod' } },
       status: {
         state: 'pending',
         phase: 'pending_approval',
