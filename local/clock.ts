@@ -18,7 +18,7 @@ interface Due {
 /** Longest delay that `setTimeout` keeps; a longer one fires at once, so long waits are armed in chunks. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 /** Real time that one due instant may keep `advance` waiting; a hung function must not hang the clock. */
-const SETTLE_LIMIT_MS = 60_000;
+const SETTLE_LIMIT_MS = 180_000;
 /** How far ahead of a crash the saved time lies, in real milliseconds: twice the saving interval. */
 const SAVE_INTERVAL_MS = 1_000;
 
