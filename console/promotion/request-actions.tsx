@@ -26,7 +26,8 @@ export function RequestActions({ request }: { request: PromotionRequest }) {
   const isUndecided = state === 'pending';
   const shown = ORDER.filter((action) => isAllowed(action) || (isUndecided && DECISIONS.includes(action)));
   const why = isUndecided && !isAllowed('approve') ? refusedActions.find(({ action }) => action === 'approve') : undefined;
-  if (shown.length === 0) return null;
+  // A dialog stays when somebody else was quicker: it says why, and keeps what was typed.
+  if (shown.length === 0 && open === undefined) return null;
   return (
     <div class="stack tight end">
       <div class="row actions">

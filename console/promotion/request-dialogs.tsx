@@ -56,8 +56,10 @@ interface DialogProps {
   onClose(): void;
 }
 
-export function RequestDialog({ action, request, onClose }: DialogProps) {
+export function RequestDialog({ action, request: newest, onClose }: DialogProps) {
   const me = useMe();
+  // As it stood when the dialog was opened, and was read: what it has become meanwhile is refused (PLAN_CHANGED), and not decided on unseen.
+  const [request] = useState(newest);
   const [text, setText] = useState('');
   const [typed, setTyped] = useState('');
   const failed = request.status.gates.filter(({ status }) => status !== 'passed' && status !== 'waived');

@@ -1,6 +1,6 @@
 /** What a page does by itself: it stays true while somebody looks, and is silent when nobody does. */
 import { expect, it } from 'vitest';
-import { pending } from '../flows/requests.ts';
+import { bodyOf, pending, reach } from '../flows/requests.ts';
 import { setHidden } from './in-page.ts';
 import type { Stage } from './stage.ts';
 
@@ -70,6 +70,35 @@ export function tryLive(stage: Stage): void {
     await page.clock.runFor(6_500);
     await toast.waitFor({ state: 'detached' });
     stage.expectQuiet(one);
+  });
+
+  it('decides on what the dialog showed and not on what the request has become, and keeps the dialog when somebody else was quicker', async () => {
+    const { cloud } = stage;
+    const path = await pending(cloud, 'staging', '1.1.0');
+    const cpi = await stage.browse('cpi', path.replace('/v1', ''));
+    const { page } = cpi;
+    const dialog = page.getByRole('dialog');
+    await page.getByRole('button', { name: 'Approve', exact: true }).click();
+    await dialog.getByLabel('Comment').fill('I have read it');
+    const later = bodyOf('1.1.0', { justification: 'Something else than what the approver has read' });
+    expect((await cloud.api('PATCH', path, { as: 'dev', body: later })).status).toBe(200);
+    await reach(cloud, path, 'pending_approval');
+    await page.getByText('Something else than what the approver has read').first().waitFor();
+    await dialog.getByRole('button', { name: 'Approve', exact: true }).click();
+    await dialog.getByText('PLAN_CHANGED').waitFor();
+    expect(await dialog.getByLabel('Comment').inputValue()).toBe('I have read it');
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    expect((await cloud.api('GET', path, { as: 'dev' })).body.status.phase).toBe('pending_approval');
+
+    await page.getByRole('button', { name: 'Reject', exact: true }).click();
+    await dialog.getByLabel('Reason').fill('Not what I have read');
+    expect((await cloud.api('POST', `${path}/cancel`, { as: 'dev', body: {} })).status).toBe(200);
+    await page.locator('.head .badge', { hasText: 'Cancelled' }).waitFor();
+    await dialog.getByRole('button', { name: 'Reject', exact: true }).click();
+    await dialog.getByText('STATE_CONFLICT').waitFor();
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
   });
 
   it('has keys that can be switched off', async () => {
