@@ -1,12 +1,12 @@
 /** The console: which view an address shows. */
 import { render } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { InboxPage } from './approval/inbox-page.tsx';
 import { AuditPage } from './audit/audit-page.tsx';
 import { Board } from './environment/board.tsx';
 import { EnvironmentPage } from './environment/environment-page.tsx';
 import { listenForKeys } from './kit/keys.ts';
-import { forgetAll, useLive } from './kit/live.ts';
+import { forgetAll, onSessionOver, useLive } from './kit/live.ts';
 import { holds, type Me, MeContext, useMe } from './kit/me.ts';
 import { Empty } from './kit/notice.tsx';
 import { Link, type Place, pathTo, usePlace } from './kit/router.tsx';
@@ -26,13 +26,22 @@ const isStranger = root.dataset['session'] === 'none';
 
 function Console() {
   const place = usePlace();
-  const { data: me, problem } = useLive('me', isStranger ? undefined : {}, () => 60_000);
+  const { data: me, problem, reload } = useLive('me', isStranger ? undefined : {}, () => 60_000);
   const [wasIn, setWasIn] = useState(false);
   const isOut = isStranger || problem?.status === 401;
   useEffect(() => {
     if (me) setWasIn(true);
     if (isOut) forgetAll();
   }, [me, isOut]);
+  useEffect(() => onSessionOver(reload), []);
+  // Somebody else has signed in, in another tab: nothing that the one before has seen stays.
+  const who = useRef<string | undefined>(undefined);
+  const isSomebodyElse = me !== undefined && who.current !== undefined && who.current !== me.email;
+  useEffect(() => {
+    if (isSomebodyElse) location.reload();
+    else who.current = me?.email ?? who.current;
+  }, [me]);
+  if (isSomebodyElse) return null;
   if (isOut) return <SignIn wasIn={wasIn} />;
   return (
     <MeContext.Provider value={me}>

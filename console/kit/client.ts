@@ -77,12 +77,22 @@ async function fetchAnswer<Body>(
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Problem(0, { detail: 'the service cannot be reached', hint: 'check your connection; this page tries again by itself' });
+    const hint =
+      method === 'GET'
+        ? 'check your connection; this page tries again by itself'
+        : 'check your connection; it may have been done all the same: look before you try again';
+    throw new Problem(0, { detail: 'the service cannot be reached', hint });
   }
   setServerTime(answer.headers.get('date'));
   if (answer.status === 304) return undefined;
   const text = await answer.text();
   const parsed: unknown = text !== '' && /json/.test(answer.headers.get('content-type') ?? '') ? JSON.parse(text) : undefined;
+  // The API speaks to programs there, of tokens.
+  if (answer.status === 401) {
+    const { requestId } = (parsed as Partial<ProblemBody>) ?? {};
+    const hint = 'copy what you have typed, then sign in again';
+    throw new Problem(401, { code: 'UNAUTHENTICATED', detail: 'your session is over', hint, ...(requestId ? { requestId } : {}) });
+  }
   if (!answer.ok) throw new Problem(answer.status, (parsed as Partial<ProblemBody>) ?? {});
   return { body: parsed as Body, etag: answer.headers.get('etag') ?? undefined };
 }

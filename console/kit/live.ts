@@ -20,6 +20,14 @@ const known = new Map<string, Seen<unknown>>();
 const MOST_KNOWN = 60;
 const reloaders = new Set<() => void>();
 
+/** Asks who is signed in, now. */
+let askWho: () => void = () => {};
+
+/** What is called when an answer says that the session is over: a view alone would wait for the next look at who is there. */
+export function onSessionOver(ask: () => void): void {
+  askWho = ask;
+}
+
 /** Something was written: whatever is shown is asked for now. */
 export function refreshAll(): void {
   for (const reload of reloaders) reload();
@@ -67,6 +75,9 @@ export function useLive<Op extends Operation>(
         if (signal.aborted) return;
         problem.current = error instanceof Problem ? error : new Problem(0, { detail: 'the answer could not be read' });
         failures++;
+        // What somebody may not see any more is not shown from memory either.
+        if ([401, 403, 404].includes(problem.current.status)) known.delete(key);
+        if (problem.current.status === 401 && operation !== 'me') askWho();
         render(0);
         const isFinal = problem.current.status >= 400 && problem.current.status < 500 && problem.current.status !== 429;
         wait = isFinal ? undefined : Math.min(SLOWEST, PACE.usual * 2 ** failures);

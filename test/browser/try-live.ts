@@ -1,6 +1,7 @@
 /** What a page does by itself: it stays true while somebody looks, and is silent when nobody does. */
 import { expect, it } from 'vitest';
 import { bodyOf, pending, reach } from '../flows/requests.ts';
+import { openAs } from './console-visit.ts';
 import { setHidden } from './in-page.ts';
 import type { Stage } from './stage.ts';
 
@@ -99,6 +100,33 @@ export function tryLive(stage: Stage): void {
     await dialog.getByText('STATE_CONFLICT').waitFor();
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
+  });
+
+  it('shows nothing of a session that another tab has ended, nor anything of it to whoever signs in there', async () => {
+    const one = await stage.stranger();
+    const { page } = one;
+    await openAs(page, stage.cloud, 'dev', '/environments/staging');
+    await page.getByText('tenant-finance').first().waitFor();
+    const other = await one.context.newPage();
+    const signOut = async () => {
+      await other.goto(stage.address(''));
+      await other.getByRole('button', { name: 'Sign out' }).click();
+      await other.getByRole('link', { name: 'Sign in' }).waitFor();
+    };
+    await signOut();
+    await page.getByRole('heading', { name: 'Your session is over' }).waitFor();
+    await openAs(page, stage.cloud, 'dev', '/environments/staging');
+    await page.getByText('tenant-finance').first().waitFor();
+    await signOut();
+    await openAs(other, stage.cloud, 'outsider');
+    await page.bringToFront();
+    await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`);
+    await page
+      .getByText('Olli Outsider')
+      .or(page.getByRole('heading', { name: 'Your session is over' }))
+      .first()
+      .waitFor();
+    expect(await page.getByText('tenant-finance').count()).toBe(0);
   });
 
   it('has keys that can be switched off', async () => {
