@@ -64,7 +64,7 @@ export function ExplainCard({ environment, id, version }: { environment: string;
               Could start <When at={data.earliestStart} full />.{' '}
             </>
           )}
-          Ends undecided <When at={data.expiresAt} />.
+          Ends undecided: <When at={data.expiresAt} />
         </p>
         {data.notification === 'failed' && <p class="note warn">A mail about this request did not arrive: tell the people yourself.</p>}
       </div>

@@ -95,8 +95,9 @@ function refuseUnknownRoute(request: HttpRequest): void {
 }
 
 async function serve(request: HttpRequest, route: Route, handler: RouteHandler, caller: Caller | undefined): Promise<HttpAnswer> {
-  // Of who comes by a link nothing is read before the link is verified: `visit` then puts the version in force here.
-  const config = await (route.auth === 'link' ? bundledConfiguration() : configuration());
+  // Of who comes by a link nothing is read before the link is verified: `visit` then puts the version in force here. The console's page is the same
+  // under any version, and has to be there to say that the table is not.
+  const config = await (route.auth === 'link' || route.page ? bundledConfiguration() : configuration());
   const { env } = request.params;
   if (env !== undefined && !Object.hasOwn(config.environments, env)) throw new Refusal('NOT_FOUND', 'there is no such environment');
   const reading = readBody(request, route);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Fault } from '../../../core/errors.ts';
 import { bundleConsole } from '../../../scripts/bundle-console.ts';
 import { ROOT } from '../../project/sources.ts';
 import { expectDescribed } from '../described.ts';
@@ -50,6 +51,18 @@ describe('the page of the console', () => {
   it('says to a browser without a session that it need not ask who it is', async () => {
     expect((await world.call('GET', '/console')).text).toContain('<div id="console" data-session="none">');
     expect((await world.call('GET', '/console', SESSION)).text).toContain('<div id="console">');
+  });
+
+  it('is there while the table is not, to say so', async () => {
+    world.state.forgetConfiguration();
+    const gone = vi.spyOn(world.state.table, 'get').mockRejectedValue(new Fault('UNAVAILABLE', 'the state table does not answer'));
+    try {
+      expect(outcome(await world.call('GET', '/v1/environments', { as: 'dev' }))).toBe('503 UNAVAILABLE');
+      for (const path of ['/console', '/console/requests/prod/PR-2026-0001'])
+        expect((await world.call('GET', path, SESSION)).status).toBe(200);
+    } finally {
+      gone.mockRestore();
+    }
   });
 
   it('is where the address of the service leads, and signing out', async () => {
