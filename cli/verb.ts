@@ -11,9 +11,9 @@ export interface VerbContext {
 
 export interface VerbOptions<Options> {
   summary: string;
-  /** Command lines without the program's name. */
+  /** Command lines without the program's name, after the variables that they need. */
   examples: readonly [string, string, string];
-  /** Leaves out `--artifact` and the options of the API. */
+  /** Works on files alone, without the API: `--artifact` and the options of the API are taken and change nothing. */
   local?: boolean;
   run(session: Session, operands: string[], options: Options & SharedOptions): Promise<number>;
 }
@@ -24,13 +24,15 @@ export function verb<Options extends object>(context: VerbContext, usage: string
   const command = new Command(name).description(options.summary).allowExcessArguments(false);
   for (const operand of operands) command.argument(commanderOperand(operand), '', notEmptyOperand(operand));
   command.option('--json', 'print the result as one JSON document');
-  if (options.local !== true) {
-    command
-      .addOption(new Option('--artifact <NAME>', 'artifact (default: the one with a workload in ./greenlight.yaml)').argParser(notEmpty))
-      .addOption(new Option('--as <NAME>', 'full address of somebody at the local issuer').argParser(notEmpty))
-      .addOption(new Option('--data <DIR>', 'data folder of a local cloud (default: ./.greenlight)').argParser(notEmpty));
+  for (const option of [
+    new Option('--artifact <NAME>', 'artifact (default: the one with a workload in ./greenlight.yaml)'),
+    new Option('--as <NAME>', 'full address of somebody at the local issuer'),
+    new Option('--data <DIR>', 'data folder of a local cloud (default: ./.greenlight)'),
+  ]) {
+    // Scripts give every verb the same options: who works on files alone takes them too, and does not speak of them.
+    command.addOption(option.argParser(notEmpty).hideHelp(options.local === true));
   }
-  command.addHelpText('after', `\nExamples:\n${options.examples.map((example) => `  greenlight ${example}`).join('\n')}\n`);
+  command.addHelpText('after', `\nExamples:\n${options.examples.map(exampleLine).join('\n')}\n`);
   command.action(async (...given: unknown[]) => {
     const own = command.opts<Options & SharedOptions>();
     const words = given
@@ -40,6 +42,11 @@ export function verb<Options extends object>(context: VerbContext, usage: string
     context.finish(await options.run(new Session(context.around, own), words, own));
   });
   return command;
+}
+
+/** Variables of the environment stand before the program: `AWS_PROFILE=auditor audit verify …`. */
+function exampleLine(example: string): string {
+  return `  ${example.replace(/^((?:[A-Z_]+=\S+ )*)/, '$1greenlight ')}`;
 }
 
 /** `VERSION` → `<VERSION>`, `[ENV]` stays, `WORDS...` takes all that follow. */

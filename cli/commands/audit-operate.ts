@@ -32,7 +32,7 @@ export function reconcileVerb(context: VerbContext): Command {
     examples: [
       'audit reconcile s3://greenlight-log --key audit.pub --table greenlight-state',
       'audit reconcile s3://greenlight-log --key audit.pub --table greenlight-state --json',
-      'AWS_PROFILE=auditor greenlight audit reconcile s3://greenlight-log --key audit.pub --table greenlight-state',
+      'AWS_PROFILE=auditor audit reconcile s3://greenlight-log --key audit.pub --table greenlight-state',
     ],
     local: true,
     run: async ({ output }, [place], options) => {
@@ -54,7 +54,7 @@ export function holdVerb(context: VerbContext): Command {
     examples: [
       'audit hold s3://greenlight-log 1200..1260',
       'audit hold s3://greenlight-log 1200..1260 --release',
-      'AWS_PROFILE=records greenlight audit hold s3://greenlight-log 0..98 --json',
+      'AWS_PROFILE=records audit hold s3://greenlight-log 0..98 --json',
     ],
     local: true,
     run: async ({ output }, [place, range], { release = false }) => {
@@ -83,7 +83,7 @@ export function reindexVerb(context: VerbContext): Command {
     examples: [
       'audit reindex s3://greenlight-log --key audit.pub --table greenlight-state',
       'audit reindex s3://greenlight-log --key audit.pub --table greenlight-state --dry-run',
-      'AWS_PROFILE=admin greenlight audit reindex s3://greenlight-log --key audit.pub --table greenlight-state --json',
+      'AWS_PROFILE=admin audit reindex s3://greenlight-log --key audit.pub --table greenlight-state --json',
     ],
     local: true,
     run: async ({ output }, [place], { dryRun = false, ...options }) => {
@@ -115,7 +115,7 @@ export function recoverHeadVerb(context: VerbContext): Command {
     examples: [
       'audit recover-head s3://greenlight-log --key audit.pub --table greenlight-state',
       'audit recover-head s3://greenlight-log --key audit.pub --table greenlight-state --json',
-      'AWS_PROFILE=admin greenlight audit recover-head s3://greenlight-log --key audit.pub --table greenlight-state',
+      'AWS_PROFILE=admin audit recover-head s3://greenlight-log --key audit.pub --table greenlight-state',
     ],
     local: true,
     run: async ({ output }, [place], options) => {

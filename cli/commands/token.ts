@@ -22,10 +22,9 @@ interface TokenView {
 }
 
 export function tokenVerb(context: VerbContext): Command {
-  const command = verb<{ as?: string; data?: string }>(context, 'token', {
+  const command = verb(context, 'token', {
     summary: 'Makes, lists and revokes API tokens; with --as prints a token of somebody at the issuer of a local cloud',
     examples: ['token --as dev@example.com', 'token create nightly --days 30', 'token list'],
-    local: true,
     run: async (session, _operands, { as }) => {
       if (as === undefined) throw usageFailure('token needs --as NAME, or one of create, list and revoke', 'greenlight token --help');
       const token = await session.tokenOf(as);
@@ -34,12 +33,7 @@ export function tokenVerb(context: VerbContext): Command {
       return EXIT.done;
     },
   });
-  return command
-    .addOption(new Option('--as <NAME>', 'full address, e.g. dev@example.com').argParser(notEmpty))
-    .addOption(new Option('--data <DIR>', 'data folder of the local cloud (default: ./.greenlight)').argParser(notEmpty))
-    .addCommand(createVerb(context))
-    .addCommand(listVerb(context))
-    .addCommand(revokeVerb(context));
+  return command.addCommand(createVerb(context)).addCommand(listVerb(context)).addCommand(revokeVerb(context));
 }
 
 interface CreateOptions extends SharedOptions {

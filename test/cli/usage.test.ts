@@ -1,24 +1,17 @@
+import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { createProgram } from '../../cli/program.ts';
+import type { Surroundings } from '../../cli/session.ts';
 import { greenlight } from './command-line.ts';
 
-const VERBS = [
-  'publish',
-  'promote',
-  'approve',
-  'deny',
-  'approval status',
-  'explain',
-  'cancel',
-  'status',
-  'list',
-  'audit verify',
-  'config check',
-  'token',
-  'token create',
-  'token list',
-  'token revoke',
-  'login',
-];
+/** Every verb that does something, with its own words: `audit verify`. */
+const COMMANDS = new Map(leaves(createProgram({ around: {} as Surroundings, finish: () => {} })));
+const VERBS = [...COMMANDS.keys()];
+
+function leaves(command: Command, words: string[] = []): [string, Command][] {
+  const own: [string, Command][] = command.options.some(({ long }) => long === '--json') ? [[words.join(' '), command]] : [];
+  return [...own, ...command.commands.flatMap((each) => leaves(each, [...words, each.name()]))];
+}
 
 describe('usage', () => {
   it.each(VERBS)('shows three pasteable examples of %s that parse', async (verb) => {
@@ -30,11 +23,21 @@ describe('usage', () => {
       const words = example
         .trim()
         .match(/"[^"]*"|\S+/g)!
-        .map((word) => word.replaceAll('"', ''));
+        .map((word) => word.replaceAll('"', ''))
+        .filter((word) => !/^[A-Z_]+=/.test(word));
       expect(words[0]).toBe('greenlight');
       const ran = await greenlight(words.slice(1), { cwd: '/nonexistent' });
       expect(ran.stderr, example).not.toMatch(/unknown (option|command)|missing required|too many arguments/);
     }
+  });
+
+  it('takes the same options with every verb, so that a script can give them to all', () => {
+    expect(VERBS.length).toBeGreaterThan(50);
+    const lacking = VERBS.filter((verb) => {
+      const known = COMMANDS.get(verb)!.options.map(({ long }) => long);
+      return ['--json', '--artifact', '--as', '--data'].some((option) => !known.includes(option));
+    });
+    expect(lacking).toEqual([]);
   });
 
   it.each([
