@@ -43,6 +43,9 @@ export interface Seen<Body> {
   etag: string | undefined;
 }
 
+/** Keys of writes that were not answered, by what they write: the same one again, which somebody tries, is the same write and happens once. */
+const unanswered = new Map<string, string>();
+
 /** Asks. Throws a `Problem`. */
 export async function ask<Op extends Operation>(operation: Op, input: Asked<Op> = {}): Promise<Answered<Op>> {
   return (await fetchAnswer<Answered<Op>>(operation, input))!.body;
@@ -64,29 +67,36 @@ async function fetchAnswer<Body>(
   { etag, signal }: { etag?: string | undefined; signal?: AbortSignal } = {},
 ): Promise<Seen<Body> | undefined> {
   const [method, path] = ROUTE_TABLE[operation]!;
+  const address = addressOf(path, params, query);
+  const text = method === 'GET' ? undefined : JSON.stringify(body ?? {});
   // Writes carry a key of their own: whatever repeats the request on the way, it happens once.
-  const write = method === 'GET' ? {} : { 'idempotency-key': crypto.randomUUID(), 'content-type': 'application/json' };
+  const what = `${method} ${address} ${text}`;
+  const key = unanswered.get(what) ?? crypto.randomUUID();
+  if (text !== undefined) unanswered.set(what, key);
+  const write = text === undefined ? {} : { 'idempotency-key': key, 'content-type': 'application/json' };
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   let answer: Response;
   try {
-    answer = await fetch(addressOf(path, params, query), {
+    answer = await fetch(address, {
       method,
       headers: { accept: 'application/json', 'x-greenlight-client': 'console', ...write, ...(etag ? { 'if-none-match': etag } : {}) },
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-      ...(method === 'GET' ? {} : { body: JSON.stringify(body ?? {}) }),
+      ...(text === undefined ? {} : { body: text }),
     });
   } catch (error) {
     if (signal?.aborted) throw error;
     const hint =
       method === 'GET'
         ? 'check your connection; this page tries again by itself'
-        : 'check your connection; it may have been done all the same: look before you try again';
+        : 'check your connection and try again: what was done all the same is not done twice';
     throw new Problem(0, { detail: 'the service cannot be reached', hint });
   }
   setServerTime(answer.headers.get('date'));
   if (answer.status === 304) return undefined;
-  const text = await answer.text();
-  const parsed: unknown = text !== '' && /json/.test(answer.headers.get('content-type') ?? '') ? JSON.parse(text) : undefined;
+  const said = await answer.text();
+  const parsed: unknown = said !== '' && /json/.test(answer.headers.get('content-type') ?? '') ? JSON.parse(said) : undefined;
+  const code = (parsed as Partial<ProblemBody> | undefined)?.code;
+  if (answer.ok || (code !== undefined && code !== 'IN_PROGRESS')) unanswered.delete(what);
   // The API speaks to programs there, of tokens.
   if (answer.status === 401) {
     const { requestId } = (parsed as Partial<ProblemBody>) ?? {};

@@ -59,7 +59,9 @@ async function createNow(call: HttpCall<RollbackBody>, registries: RegistryReade
   const { plan, spec } = draft;
   const seen = body.planHash;
   if (seen !== undefined && seen !== planHashOf(plan))
-    throw new Refusal('PLAN_CHANGED', 'what would happen now is not what the preview showed', { hint: 'make a new preview and compare' });
+    throw new Refusal('PLAN_CHANGED', 'what would happen now is not what the preview showed', {
+      hint: 'make a new preview, with this reason, and compare',
+    });
   refuseHeldVersion(draft.record, plan, caller.actor);
   refuseUnconfirmed(draft, body.confirm);
   return answerNew(call, { plan, spec, requestedVersion: body.to });

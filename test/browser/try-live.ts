@@ -1,7 +1,7 @@
 /** What a page does by itself: it stays true while somebody looks, and is silent when nobody does. */
 import { expect, it } from 'vitest';
-import { bodyOf, pending, reach } from '../flows/requests.ts';
-import { openAs } from './console-visit.ts';
+import { bodyOf, idOf, pending, reach } from '../flows/requests.ts';
+import { fillRequest, openAs } from './console-visit.ts';
 import { setHidden } from './in-page.ts';
 import type { Stage } from './stage.ts';
 
@@ -100,6 +100,27 @@ export function tryLive(stage: Stage): void {
     await dialog.getByText('STATE_CONFLICT').waitFor();
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
+  });
+
+  it('asks once for what is sent again because its answer was lost', async () => {
+    const { page } = await stage.browse('dev', '/new');
+    await fillRequest(page, '1.1.0');
+    await page.getByRole('button', { name: 'Preview' }).click();
+    const submit = page.getByRole('button', { name: 'Request 1.1.0 for staging' });
+    await submit.waitFor();
+    const made: string[] = [];
+    await page.route('**/v1/requests/staging', async (route) => {
+      const answer = await route.fetch();
+      made.push(((await answer.json()) as { metadata: { id: string } }).metadata.id);
+      if (made.length === 1) await route.abort();
+      else await route.fulfill({ response: answer });
+    });
+    await submit.click();
+    await page.getByText('what was done all the same is not done twice').waitFor();
+    await submit.click();
+    await page.waitForURL(/\/requests\/staging\/PR-/);
+    expect(made).toEqual([idOf(page.url()), idOf(page.url())]);
+    expect((await stage.cloud.api('POST', `/v1/requests/staging/${made[0]}/cancel`, { as: 'dev', body: {} })).status).toBe(200);
   });
 
   it('shows nothing of a session that another tab has ended, nor anything of it to whoever signs in there', async () => {
