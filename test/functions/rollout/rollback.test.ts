@@ -202,7 +202,7 @@ describe('what cannot be rolled back', () => {
     await world.state.table.transact(held);
     const refused = await rollback({ to: '1.2.2' });
     expect(outcome(refused)).toBe('409 ENV_LOCKED');
-    expect(refused.json.detail).toContain('PR-2026-7777-1');
+    expect(refused.json.detail).toMatch(/by PR-2026-7777 now/);
     await world.state.table.transact(environmentWrites({ kind: 'release', ...place }, { tenant: 't' } as Promotion, at(4)));
     expect((await rollback({ to: '1.2.2' })).status).toBe(201);
   });
