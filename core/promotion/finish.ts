@@ -121,7 +121,8 @@ export function endRollback(promotion: Promotion, at: string, restored: string |
       environment: {
         kind: 'release',
         ...place(promotion),
-        health: 'healthy',
+        // Only what was put back was looked at: one that is aborted while it is copied says nothing of what runs.
+        ...(promotion.rollout?.length ? { health: 'healthy' as const } : {}),
         history: historyOf(promotion, at, 'rolled_back', current, seconds),
         rolledBack,
         held: holding(held, rolledBack),

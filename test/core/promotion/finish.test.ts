@@ -61,7 +61,8 @@ describe('the end of a rollout', () => {
     const started = startRollback(promoting, failure);
     expect(started.after).toMatchObject({ phase: 'rolling_back', failure, step: 'canary:10' });
     expect(started.environment).toBeUndefined();
-    const ended = endRollback(started.after, at, OTHER_DIGEST);
+    const rollout = [{ step: 'canary:10', status: 'aborted' as const, startedAt: at, endedAt: at }];
+    const ended = endRollback({ ...started.after, rollout }, at, OTHER_DIGEST);
     expect(ended.after).toMatchObject({ phase: 'rolled_back', failure });
     expect(ended.environment).toMatchObject({
       kind: 'release',
@@ -71,6 +72,10 @@ describe('the end of a rollout', () => {
       history: { outcome: 'rolled_back' },
     });
     expect(ended.event).toMatchObject({ type: 'rollback.finished', data: { restored: OTHER_DIGEST }, history: { error: failure.message } });
+  });
+
+  it('that went back before its first step says nothing of the health of what runs', () => {
+    expect(endRollback(promotionIn('rolling_back'), at, OTHER_DIGEST).environment).not.toHaveProperty('health');
   });
 
   it('that failed for good marks the environment only if it was touched, and frees only its own lock', () => {
