@@ -5,7 +5,7 @@ import { ask, Problem } from '../kit/client.ts';
 import { CheckField, SelectField, TextField } from '../kit/field.tsx';
 import { refreshAll, useLive } from '../kit/live.ts';
 import { holds, useMe } from '../kit/me.ts';
-import { Loading, ProblemNote } from '../kit/notice.tsx';
+import { Loading, ProblemNote, Shown } from '../kit/notice.tsx';
 import type { Answered } from '../kit/operations.ts';
 import { goTo, Link, pathOfRequest, usePlace } from '../kit/router.tsx';
 import { Head } from '../kit/shell.tsx';
@@ -31,11 +31,7 @@ export function NewRequestPage() {
     return (
       <>
         <Head title="New request" />
-        {me ? (
-          <p class="note warn">Your roles do not let you request promotions. Ask whoever administers Greenlight.</p>
-        ) : (
-          <Loading what="the form" />
-        )}
+        {me ? <p class="note warn">Your roles do not let you request promotions. Ask whoever administers Greenlight.</p> : <WaitingForMe />}
       </>
     );
   }
@@ -44,6 +40,16 @@ export function NewRequestPage() {
   if (like !== null) return <FormLike key={like} id={like} environment={environment} environments={names} />;
   const given = { ...EMPTY, environment, name: query.get('artifact') ?? '', version: query.get('version') ?? '' };
   return <Form environments={names} given={given} />;
+}
+
+/** The form needs to know who asks: why that cannot be said stands here, and not only that it takes long. */
+function WaitingForMe() {
+  const live = useLive('me', {});
+  return (
+    <Shown live={live} what="the form">
+      {() => <Loading what="the form" />}
+    </Shown>
+  );
 }
 
 /** The form with what an earlier request said; what somebody vouches for is said anew. */

@@ -123,6 +123,16 @@ export function tryLive(stage: Stage): void {
     expect((await stage.cloud.api('POST', `/v1/requests/staging/${made[0]}/cancel`, { as: 'dev', body: {} })).status).toBe(200);
   });
 
+  it('says why there is no form while nobody can tell who asks', async () => {
+    const { page } = await stage.browse('dev');
+    const away = { status: 503, code: 'UNAVAILABLE', detail: 'the state table does not answer', hint: 'try again in a moment' };
+    await page.route('**/v1/me', (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', json: away }));
+    await page.goto(stage.address('/new'));
+    await page.getByText('The state table does not answer.').waitFor();
+    await page.unroute('**/v1/me');
+    await page.getByLabel('Justification').waitFor();
+  });
+
   it('shows nothing of a session that another tab has ended, nor anything of it to whoever signs in there', async () => {
     const one = await stage.stranger();
     const { page } = one;
