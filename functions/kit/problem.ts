@@ -13,6 +13,8 @@ const REFUSED_CONTENT: Partial<Record<FaultCode, RefusalCode>> = {
 
 /** What helps against any refusal of that code, where none of its own is given. */
 const HINTS: Partial<Record<RefusalCode, string>> = {
+  // The same for what is not there and what is another tenant's.
+  NOT_FOUND: 'check how it is written; what belongs to another tenant is not shown',
   FORBIDDEN: '`greenlight whoami` (GET /v1/me) says what you may do where; who may change the configuration gives roles',
 };
 
