@@ -6,6 +6,7 @@ import { type EnvironmentRecord, requestOf } from '../environment/environment.ts
 import { type HoldFacts, holdOf } from '../environment/hold.ts';
 import type { EnvironmentLock } from '../environment/lock.ts';
 import type { WindowState } from '../environment/window.ts';
+import type { FaultCode } from '../errors.ts';
 import { COUNTS_AS_PASSED, type GateResult, UNSETTLED } from '../gate/gate.ts';
 import { mayBeWaived } from '../gate/waiver.ts';
 import { approvalsHoldUntil, waitsUntil } from '../promotion/begin.ts';
@@ -287,8 +288,19 @@ function askedPeople(facts: ExplainFacts): string[] | null {
   return smallestSet(places)?.map(({ email }) => email) ?? null;
 }
 
+/** After these nothing goes on by itself: what a person has to do. */
+const AFTERWARDS: Readonly<Record<string, string>> = {
+  CLUSTER_CONFLICT:
+    'nothing was overwritten: look at both Deployments and the route, then promote again or restore the old version by hand',
+  LOCK_LOST: 'a later request holds the environment: look at what it does before you start another one',
+  ROLLBACK_FAILED: 'look at the workload now: docs/runbook.md says how the old version is restored by hand',
+} satisfies Partial<Record<FaultCode, string>>;
+
 function summaryOf({ phase, failure, step }: Promotion, open: readonly Condition[]): string {
-  if (failure) return `${phase.replaceAll('_', ' ')}: ${failure.message}`;
+  if (failure) {
+    const todo = AFTERWARDS[failure.code];
+    return `${phase.replaceAll('_', ' ')}: ${failure.message}${todo === undefined ? '' : `; ${todo}`}`;
+  }
   if (isFinal(phase)) return `it is over: ${phase.replaceAll('_', ' ')}`;
   if (isRollingOut(phase)) return `${phase.replaceAll('_', ' ')}${step ? `, step ${step}` : ''}`;
   const [first, ...more] = open;

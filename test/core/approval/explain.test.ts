@@ -376,6 +376,10 @@ describe('what a request of the demo waits for', () => {
     expect(explained('failed', { promotion: { failure: { code: 'X', message: 'the copy broke' } } }).summary).toBe(
       'failed: the copy broke',
     );
+    const edited = { code: 'CLUSTER_CONFLICT', message: 'somebody else changed Deployment shop during the rollout' };
+    expect(explained('failed', { promotion: { failure: edited } }).summary).toMatch(
+      /^failed: somebody else changed Deployment shop during the rollout; nothing was overwritten: look at both/,
+    );
     expect(explained('rolling_back', { promotion: { step: 'canary:10' } }).summary).toBe('rolling back, step canary:10');
     expect(explained('promoting').summary).toBe('promoting');
     for (const phase of ['promoting', 'rolling_back', 'succeeded'] as const) expect(explained(phase).ask, phase).toEqual([]);
