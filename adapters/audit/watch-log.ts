@@ -4,6 +4,7 @@ import { parseCheckpoint } from '../../core/audit/checkpoint.ts';
 import { batchName, checkpointName, linesOf, readName } from '../../core/audit/layout.ts';
 import { append, leafHash, rootOf, type Tree } from '../../core/audit/merkle.ts';
 import { nodesOf } from '../../core/audit/proof-path.ts';
+import { TILE_WIDTH } from '../../core/audit/tiles.ts';
 import { versionsOf } from './bucket-log.ts';
 import type { LogHead } from './log-head.ts';
 import { LinesMissing, type StoredLog, storedNodes } from './stored-lines.ts';
@@ -11,6 +12,16 @@ import { LinesMissing, type StoredLog, storedNodes } from './stored-lines.ts';
 export interface LockWanted {
   mode: string;
   days: number;
+}
+
+export interface TailLook {
+  log: StoredLog;
+  /** The same for lines before the newest ones: what was read of them once need not be read again. */
+  older: StoredLog;
+  head: LogHead;
+  /** Lines that stored tiles cover. */
+  tiled: number;
+  now: Date;
 }
 
 const DAY_MS = 86_400_000;
@@ -51,18 +62,11 @@ export async function lockFaults(
  * What is wrong with the newest lines: missing, or not those that were signed; older lines stand in through their tiles. And whether of the rest an object
  * is missing or was written over: what it holds is the verifier's to read.
  */
-export async function tailFaults(
-  client: S3Client,
-  bucket: string,
-  origin: string,
-  log: StoredLog,
-  head: LogHead,
-  tiled: number,
-  now: Date,
-): Promise<string[]> {
+export async function tailFaults(client: S3Client, bucket: string, origin: string, look: TailLook): Promise<string[]> {
+  const { log, older, head, tiled, now } = look;
   const { size } = head.tree;
   const { first, objects } = await newest(log, size, now);
-  const hashes = storedNodes(log, tiled, first);
+  const hashes = storedNodes(older, tiled, first);
   let tree: Tree;
   try {
     tree = { size: first, frontier: await Promise.all(nodesOf({ start: 0, end: first }).map(hashes)) };
@@ -98,6 +102,29 @@ async function newest(log: StoredLog, size: number, now: Date): Promise<{ first:
     if (timeOf(bytes[0]) < now.getTime() - LOOK_BACK_MS) break;
   }
   return { first: starts[end] ?? 0, objects };
+}
+
+/** Objects that are remembered: those of one tile, of which a quiet log has one for each line. */
+const REMEMBERED = 2 * TILE_WIDTH;
+
+/**
+ * Reads each object once while the function stays warm. What lies in the log is never written again; where it is, or is missing, its name and its versions
+ * say so.
+ */
+export function remembering(log: StoredLog): StoredLog {
+  const known = new Map<string, Buffer>();
+  return {
+    batches: (from, to) => log.batches(from, to),
+    async read(name) {
+      const bytes = known.get(name) ?? (await log.read(name));
+      if (!bytes) return undefined;
+      // The one that was longest not asked for goes first.
+      known.delete(name);
+      known.set(name, bytes);
+      if (known.size > REMEMBERED) known.delete(known.keys().next().value!);
+      return bytes;
+    },
+  };
 }
 
 /** When the first line of a batch was written; NaN where it is not there or does not say: then the look goes on. */

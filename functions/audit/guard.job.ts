@@ -2,7 +2,7 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { openVault } from '../../adapters/audit/audit-vault.ts';
 import { logState } from '../../adapters/audit/log-head.ts';
-import { lockFaults, tailFaults } from '../../adapters/audit/watch-log.ts';
+import { lockFaults, remembering, tailFaults } from '../../adapters/audit/watch-log.ts';
 import { openTable, requiredVariable } from '../../adapters/state/table.ts';
 import { VARIABLES } from '../../core/environment/variables.ts';
 import { log } from '../kit/log.ts';
@@ -14,6 +14,7 @@ const origin = requiredVariable(VARIABLES.LOG_ORIGIN);
 /** As it was deployed: `COMPLIANCE 731`. */
 const [mode = '', days = ''] = requiredVariable(VARIABLES.LOG_LOCK).split(' ');
 const vault = openVault(bucket, origin, client);
+const older = remembering(vault);
 const state = logState(openTable(), { now: () => new Date() });
 
 /** Answers how many faults there are of each kind. What one look finds is told also when the other one fails. */
@@ -37,7 +38,7 @@ export async function handler(): Promise<{ lock: number; log: number }> {
       lockFaults(client, bucket, origin, { mode, days: Number(days) }, head, new Date()),
     ),
     log: await told('LogNotWhole', 'the log is not whole', async () =>
-      tailFaults(client, bucket, origin, vault, head, await state.tiled(), new Date()),
+      tailFaults(client, bucket, origin, { log: vault, older, head, tiled: await state.tiled(), now: new Date() }),
     ),
   };
   // The alarm on errors calls somebody: what could not be looked at is not known to be in order.

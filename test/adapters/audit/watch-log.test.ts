@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogHead } from '../../../adapters/audit/log-head.ts';
 import { seal } from '../../../adapters/audit/sealer.ts';
 import type { StoredLog } from '../../../adapters/audit/stored-lines.ts';
-import { lockFaults, tailFaults } from '../../../adapters/audit/watch-log.ts';
+import { lockFaults, remembering, tailFaults } from '../../../adapters/audit/watch-log.ts';
 import { BUCKET, Events, type LogCloud, ORIGIN, startLogCloud, writeMany } from './log-cloud.ts';
 
 const WANTED = { mode: 'GOVERNANCE', days: 731 };
@@ -24,8 +24,10 @@ beforeEach(async () => {
 afterEach(() => cloud.dispose());
 
 describe('the lines', () => {
-  const look = async (log: StoredLog = cloud.vault, at = head, client = cloud.s3) =>
-    tailFaults(client, BUCKET, ORIGIN, log, at, await cloud.parts.log.tiled(), cloud.clock.now());
+  const look = async (log: StoredLog = cloud.vault, at = head, client = cloud.s3, older = log) => {
+    const tiled = await cloud.parts.log.tiled();
+    return tailFaults(client, BUCKET, ORIGIN, { log, older, head: at, tiled, now: cloud.clock.now() });
+  };
   /** The log with one object as somebody else wants it to be. */
   const changed = (wanted: string, change: (bytes: Buffer) => Buffer | undefined): StoredLog => ({
     batches: (from, to) => cloud.vault.batches(from, to),
@@ -82,6 +84,13 @@ describe('the lines', () => {
     };
     expect(await look(counted)).toEqual([]);
     expect(read.filter((name) => name.startsWith('checkpoint/'))).toHaveLength(8);
+    // Those before are read for the tree alone: once.
+    const older = remembering(counted);
+    for (let looks = 0; looks < 2; looks++) {
+      read.length = 0;
+      expect(await look(cloud.vault, head, cloud.s3, older)).toEqual([]);
+      expect(read.filter((name) => name.startsWith('batch/')).length > 0).toBe(looks === 0);
+    }
     const starts = await cloud.vault.batches(0, head.tree.size);
     for (const [kind, number] of [
       ['batch', 1],
