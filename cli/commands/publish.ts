@@ -65,6 +65,6 @@ function firstRegistry({ local }: Session): string {
 
 function origin(value: string): string {
   if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol))
-    throw new InvalidArgumentError('Give an address such as https://registry.example.com.');
+    throw new InvalidArgumentError('Give the address of a registry: https:// and its name, without a path.');
   return new URL(value).origin;
 }

@@ -28,7 +28,7 @@ export function onSessionOver(ask: () => void): void {
   askWho = ask;
 }
 
-/** Something was written: whatever is shown is asked for now. */
+/** Something was written: whatever is shown is asked for again at once. */
 export function refreshAll(): void {
   for (const reload of reloaders) reload();
 }

@@ -1,4 +1,4 @@
-/** Whose approval is asked for now: the eligible people who bring on the open stages' unmet rules, minus those who have decided or are away. */
+/** Whose approval is asked for at this moment: the eligible people who bring on the open stages' unmet rules, minus those who have decided or are away. */
 import type { Plan } from '../promotion/plan.ts';
 import type { Promotion } from '../promotion/promotion.ts';
 import type { Approved } from './authority.ts';
