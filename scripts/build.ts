@@ -10,13 +10,11 @@ import { readConfiguration } from '../core/environment/configuration-file.ts';
 import { buildFolder } from '../lib/build-folder.ts';
 import { FUNCTIONS } from '../lib/functions.ts';
 import { bundleConsole } from './bundle-console.ts';
+import { BANNER, BUNDLE } from './bundle-settings.ts';
 
 const root = join(import.meta.dirname, '..');
 const output = buildFolder();
 const configurationFile = process.env['GREENLIGHT_CONFIG'] ?? join(root, 'greenlight.yaml');
-
-/** `createRequire` serves the few CommonJS packages inside the ES module bundle. */
-const BANNER = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
 /** Members of a route that only `functions/openapi.ts` reads, which runs here: every function carries the whole table, none of them needs these. */
 const DESCRIPTIONS = /^ {4}(?:summary:\s*(?:'[^'\n]*'|"[^"\n]*")|tag: '[^'\n]*'),$/gm;
@@ -53,19 +51,10 @@ async function bundleFunction(name: string, entry: string): Promise<void> {
   const result = await build({
     entryPoints: { index: join(root, entry) },
     outdir: folder,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
+    ...BUNDLE,
     splitting: true,
-    minify: true,
-    keepNames: true,
-    mainFields: ['module', 'main'],
-    outExtension: { '.js': '.mjs' },
-    banner: { js: BANNER },
     metafile: true,
     plugins: [withoutDescriptions],
-    logLevel: 'warning',
   });
   writeFileSync(join(folder, 'greenlight.json'), configuration);
   // The OpenAPI document is made at build time, so that no function carries the generator.
@@ -92,15 +81,7 @@ async function bundleCommandLine(): Promise<void> {
     entryPoints: { greenlight: join(root, 'bin/greenlight.ts') },
     // Where package.json's `bin` looks, whatever folder the functions are built into.
     outdir: join(root, 'dist', 'cli'),
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    minify: true,
-    keepNames: true,
-    mainFields: ['module', 'main'],
-    outExtension: { '.js': '.mjs' },
+    ...BUNDLE,
     banner: { js: `#!/usr/bin/env node\n${BANNER}` },
-    logLevel: 'warning',
   });
 }
